@@ -1,0 +1,1 @@
+export { createEngine, type Engine, type EngineCheck, type EngineOptions } from './engine.ts';
