@@ -1,0 +1,39 @@
+export { parseDotenv } from './dotenv.ts';
+export { findComposeFile } from './find.ts';
+export { loadProject, type ProjectSource } from './load.ts';
+export { servicesInOrder } from './order.ts';
+export { portProtocol } from './ports.ts';
+export type {
+  BindMount,
+  Build,
+  Dependency,
+  DependencyCondition,
+  Deploy,
+  Device,
+  EnvFile,
+  FileObject,
+  FileReference,
+  Healthcheck,
+  IpamPool,
+  Logging,
+  Model,
+  Network,
+  OtherMount,
+  Port,
+  Project,
+  ProjectSettings,
+  ResourceLimits,
+  RestartPolicy,
+  Service,
+  ServiceNetwork,
+  ServiceSettings,
+  ServiceVolume,
+  SmokeTest,
+  TmpfsMount,
+  TrafficProtocol,
+  Ulimit,
+  UpdateConfig,
+  Volume,
+  VolumeMount,
+} from './project.ts';
+export { assertSupported, type Unsupported, unsupportedIn } from './unsupported.ts';
