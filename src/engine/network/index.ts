@@ -1,0 +1,17 @@
+export { openNetworks } from './networks.ts';
+export type { NetworksOptions } from './networks.ts';
+export type {
+  Endpoint,
+  EndpointRequest,
+  NetworkCheck,
+  NetworkDriver,
+  NetworkEvent,
+  NetworkRecord,
+  NetworkRequest,
+  Networks,
+  PortBinding,
+  PortProtocol,
+  PortRequest,
+  Sandbox,
+  SandboxRequest,
+} from './types.ts';

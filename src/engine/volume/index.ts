@@ -1,0 +1,2 @@
+export { openVolumes } from './volumes.ts';
+export type { VolumeEvent, VolumeRecord, VolumeRequest, VolumeUsage, Volumes, VolumesOptions } from './volumes.ts';
