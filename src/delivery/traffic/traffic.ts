@@ -1,0 +1,172 @@
+/** One of the proxy's empty backends, waiting in a pool: `lane-000`, `lane-001` … A set takes one. */
+export type LaneId = string;
+
+/** `<project>/<service>/<container port>`: what a release serves. Several published ports may lead to one route. */
+export type RouteId = string;
+
+/** Who gets a route's requests. A client stays on its side while the weight grows. */
+export interface RouteShare {
+  readonly stable: LaneId;
+  readonly candidate: LaneId | null;
+  /** The candidate's share in basis points, 0 to 10,000. */
+  readonly weight: number;
+}
+
+/** Where one instance listens; the name is unique in its lane: letters, digits, `.`, `_`, `-`. */
+export interface InstanceAddress {
+  readonly name: string;
+  /** IPv4 or IPv6 address, reachable from this machine. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/**
+ * `up` takes requests; `down` failed its connection checks; `draining` takes no new requests and finishes those it
+ * has.
+ */
+export type InstanceState = 'up' | 'down' | 'draining';
+
+export interface LaneInstance extends InstanceAddress {
+  readonly state: InstanceState;
+  /** Requests and long connections (WebSocket, SSE) that run now. */
+  readonly sessions: number;
+}
+
+export interface Lane {
+  readonly id: LaneId;
+  readonly instances: readonly LaneInstance[];
+  readonly sessions: number;
+}
+
+/** `http` goes through the proxy; `tcp` and `udp` go straight to the instances, by the kernel. */
+export type PortProtocol = 'http' | 'tcp' | 'udp';
+
+/** A port of the host. `http` and `tcp` on the same number exclude each other. */
+export interface PortKey {
+  readonly port: number;
+  readonly protocol: PortProtocol;
+  /** Only connections to this address of the host; every address when it is absent. */
+  readonly hostAddress?: string;
+}
+
+export interface PublishedPort extends PortKey {
+  readonly route: RouteId;
+}
+
+export interface TcpTarget {
+  /** IPv4 address of an instance. */
+  readonly address: string;
+  readonly port: number;
+}
+
+export interface TrafficState {
+  /** The proxy's worker: the same before and after any number of deployments. */
+  readonly pid: number;
+  /** Lanes that have instances or that a route names. */
+  readonly lanes: readonly Lane[];
+  /** How many lanes the pool has in all. */
+  readonly laneCount: number;
+  readonly routes: ReadonlyMap<RouteId, RouteShare>;
+  readonly tcpRoutes: ReadonlyMap<RouteId, readonly TcpTarget[]>;
+  readonly publishedPorts: readonly PublishedPort[];
+}
+
+/** Totals since the proxy started: compare two readings. */
+export interface LaneCounters {
+  /** Requests that were given to this lane. */
+  readonly requests: number;
+  /** Responses to clients by status class, whoever made them. */
+  readonly responses: {
+    readonly '1xx': number;
+    readonly '2xx': number;
+    readonly '3xx': number;
+    readonly '4xx': number;
+    readonly '5xx': number;
+    readonly other: number;
+  };
+  /** 5xx answers of the applications themselves. */
+  readonly appErrors: number;
+  /** 5xx answers that the proxy had to make because no instance gave one: these are lost requests. */
+  readonly proxyErrors: number;
+  /** Requests lost because no connection to an instance could be made. */
+  readonly connectionErrors: number;
+  /** Requests lost because the response broke (reset, invalid, cut before its headers). */
+  readonly responseErrors: number;
+  /** Connection attempts that were made again at the same instance, and at another one; nothing was lost by them. */
+  readonly retries: number;
+  readonly redispatches: number;
+  /** Transfers cut by the client, and by the instance. */
+  readonly clientAborts: number;
+  readonly instanceAborts: number;
+  /** Now: requests waiting for an instance, and running. */
+  readonly queued: number;
+  readonly sessions: number;
+  /** Averages over the last 1,024 requests: first byte, and all of it. */
+  readonly responseMs: number;
+  readonly totalMs: number;
+}
+
+export interface TrafficCounters {
+  readonly lanes: ReadonlyMap<LaneId, LaneCounters>;
+  readonly frontend: {
+    readonly connections: number;
+    readonly sessions: number;
+    readonly requests: number;
+    readonly requestErrors: number;
+    /** Requests to a published port whose route has no lane: answered 503 by the proxy. */
+    readonly unrouted: number;
+    readonly bytesIn: number;
+    readonly bytesOut: number;
+  };
+}
+
+/** Who holds a port of the host already. */
+export interface PortHolder {
+  readonly address: string;
+  readonly pid?: number;
+  readonly program?: string;
+}
+
+/**
+ * The port that moves traffic. Each method that changes something is one call to the outside, may be repeated
+ * (the second time changes nothing), and is durable when it returns: after a crash of the proxy, of the daemon or
+ * of the machine `ensure()` brings back exactly what was set.
+ */
+export interface Traffic {
+  /** Starts the proxy, or adopts the running one, and makes it agree with what was set. Never reloads it. */
+  ensure(): Promise<void>;
+  observe(): Promise<TrafficState>;
+  /** Puts an instance into a lane, ready for requests. */
+  addInstance(lane: LaneId, instance: InstanceAddress): Promise<void>;
+  /** No new requests; running ones and long connections go on. */
+  drainInstance(lane: LaneId, name: string): Promise<void>;
+  /** Cuts what still runs on a drained instance: only at the drain deadline. */
+  closeSessions(lane: LaneId, name: string): Promise<void>;
+  /**
+   * Takes an instance out of its lane.
+   * @throws UserError `instance-busy` (conflict) while sessions run on it
+   */
+  removeInstance(lane: LaneId, name: string): Promise<void>;
+  /** The switch: one atomic write in the proxy. */
+  setRoute(route: RouteId, share: RouteShare): Promise<void>;
+  /** The switch of a whole release: all of these routes change at the same instant. */
+  setRoutes(shares: ReadonlyMap<RouteId, RouteShare>): Promise<void>;
+  /** A route that is not there is answered 503. TCP routes lose their targets. */
+  removeRoute(route: RouteId): Promise<void>;
+  /** New connections go to these targets, in turn; established ones stay where they are. */
+  setTcpRoute(route: RouteId, targets: readonly TcpTarget[]): Promise<void>;
+  /**
+   * Opens a port of the host for a route.
+   * @throws UserError `port-in-use` (conflict) naming the holder, `port-published` when another route has it
+   */
+  publishPort(port: PublishedPort): Promise<void>;
+  unpublishPort(port: PortKey): Promise<void>;
+  /** Who holds a port besides Bascule; undefined when it is free (or published by us). For checks before a rollout. */
+  portHolder(port: PortKey): Promise<PortHolder | undefined>;
+  /** Of these lanes, or of all used ones. */
+  counters(lanes?: readonly LaneId[]): Promise<TrafficCounters>;
+  /** The daemon ends: stops watching the proxy, which goes on serving. */
+  close(): Promise<void>;
+  /** Ends the proxy and gives every port back: after the last project's `down`, or to uninstall. */
+  stop(): Promise<void>;
+}
