@@ -1,0 +1,2 @@
+export { openDockerFleet } from './docker/driver.ts';
+export type { Fleet } from './fleet.ts';

@@ -1,0 +1,40 @@
+import type { RolloutKind, RolloutOutcome } from './face.ts';
+
+/** A step of a plan as people and machines read it. */
+export interface PlannedStep {
+  /** Counts from 0 within the rollout. */
+  readonly index: number;
+  /** `create-instance`, `switch-route` … */
+  readonly kind: string;
+  /** What it does, in one line: `start shop-web-r2-1`. */
+  readonly title: string;
+  /** Why: `image changed`. */
+  readonly cause: string;
+}
+
+/** What a rollout says while it works. Plain data: it can be sent as JSON. */
+export type ProgressEvent =
+  | { readonly type: 'build-started'; readonly service: string }
+  | { readonly type: 'build-output'; readonly service: string; readonly line: string }
+  | { readonly type: 'build-done'; readonly service: string; readonly imageId: string; readonly durationMs: number }
+  | {
+      readonly type: 'planned';
+      readonly rollout: number;
+      readonly kind: RolloutKind;
+      readonly project: string;
+      readonly from?: number;
+      readonly to?: number;
+      readonly steps: readonly PlannedStep[];
+    }
+  | { readonly type: 'step-started'; readonly step: PlannedStep; readonly undoing: boolean }
+  | { readonly type: 'step-done'; readonly step: PlannedStep; readonly durationMs: number; readonly undoing: boolean }
+  | {
+      readonly type: 'step-failed';
+      readonly step: PlannedStep;
+      readonly durationMs: number;
+      readonly undoing: boolean;
+      readonly reason: string;
+    }
+  /** Something that the user should know before it happens, e.g. that a stateful service is replaced. */
+  | { readonly type: 'warning'; readonly message: string }
+  | { readonly type: 'finished'; readonly outcome: RolloutOutcome };
