@@ -1,0 +1,157 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { Readable, Writable } from 'node:stream';
+import type { Log } from '../../lib/log.ts';
+import type { Digest, ExecutionConfig, ImageConfig } from '../../lib/oci/index.ts';
+
+export interface ImageStoreOptions {
+  /** `<root>/engine`; the store keeps `layers/`, `uppers/`, `blobs/sha256/` and `temporary/` in it. */
+  readonly directory: string;
+  readonly database: DatabaseSync;
+  readonly log: Log;
+}
+
+/** One layer, unpacked as overlayfs wants it: whiteouts are character devices 0/0, opaque folders have an xattr. */
+export interface Layer {
+  /** Digest of the layer's uncompressed tar. */
+  readonly diffId: Digest;
+  readonly directory: string;
+  /** Sum of the sizes of its regular files. */
+  readonly sizeBytes: number;
+}
+
+export interface ImageRecord {
+  /** Digest of the image's configuration. */
+  readonly id: Digest;
+  readonly config: ImageConfig;
+  /** Familiar `name:tag`, sorted. */
+  readonly references: readonly string[];
+  /** Familiar `name@sha256:…`. */
+  readonly repoDigests: readonly string[];
+  /** Sum over its layers. */
+  readonly sizeBytes: number;
+  readonly createdAt: Date;
+  /** The image that this one was built on, where it was built here. */
+  readonly parent?: Digest;
+}
+
+/** A writable pair of folders for overlayfs that becomes a layer (`seal`) or is thrown away (`discard`). */
+export interface Upper {
+  readonly directory: string;
+  readonly workDirectory: string;
+}
+
+/** One line of `docker rmi`. */
+export type RemovedImage = { readonly untagged: string } | { readonly deleted: Digest };
+
+export interface PrunedImages {
+  readonly removed: readonly RemovedImage[];
+  readonly freedBytes: number;
+}
+
+export interface ImageEvent {
+  readonly kind: 'tag' | 'untag' | 'delete' | 'load' | 'import';
+  readonly id: Digest;
+  /** Docker's `name` attribute: the reference, or the id where there is none. */
+  readonly name: string;
+  readonly at: Date;
+}
+
+/** One row of `docker history`, newest first (Engine API, `GET /images/{name}/history`). */
+export interface HistoryRow {
+  /** The image after this step where it is in the store, else `<missing>`. */
+  readonly id: Digest | '<missing>';
+  readonly createdAt: Date;
+  readonly createdBy: string;
+  readonly references: readonly string[];
+  readonly sizeBytes: number;
+  readonly comment: string;
+}
+
+export interface RegisterRequest {
+  /** `rootfs.diff_ids` name layers that are in the store. */
+  readonly config: ImageConfig;
+  readonly references?: readonly string[];
+  readonly parent?: Digest;
+}
+
+export interface ImportOptions {
+  readonly references?: readonly string[];
+  /** Laid over the execution parameters of the new image (`docker import --change`). */
+  readonly config?: ExecutionConfig;
+  readonly message?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** What `load` does at the moment. */
+export interface LoadProgress {
+  readonly diffId: Digest;
+  readonly state: 'verifying' | 'unpacking' | 'exists' | 'done';
+}
+
+export interface LoadOptions {
+  readonly onProgress?: (progress: LoadProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface BootstrapOptions {
+  /** A line of what the bootstrap says. */
+  onOutput(line: string): void;
+  readonly signal?: AbortSignal;
+}
+
+export interface RemoveOptions {
+  readonly force: boolean;
+  /** Whether a container, running or not, was made from the image. */
+  isUsed(id: Digest): boolean;
+}
+
+export interface PruneOptions {
+  /** Only images without a tag and without children; else all that no container uses. */
+  readonly danglingOnly: boolean;
+  isUsed(id: Digest): boolean;
+  filter?(image: ImageRecord): boolean;
+}
+
+/** The content store of the engine: images and their layers. Names are what Docker takes: tag, digest, id, short id. */
+export interface ImageStore {
+  list(): readonly ImageRecord[];
+  /** By tag, `name@digest`, id, or unambiguous beginning of an id. */
+  find(nameOrId: string): ImageRecord | undefined;
+  /** @throws UserError `image-not-found` ("No such image: x:y") */
+  get(nameOrId: string): ImageRecord;
+  /** Bottom first. @throws UserError `image-not-found` */
+  layersOf(id: Digest): readonly Layer[];
+  findLayer(diffId: Digest): Layer | undefined;
+  /** Images that were built on this one. */
+  childrenOf(id: Digest): readonly ImageRecord[];
+  history(nameOrId: string): readonly HistoryRow[];
+  /** Moves the tag here if another image has it. @throws UserError `image-not-found`, `invalid-reference` */
+  tag(id: Digest, reference: string): void;
+  /** Remembers what a registry calls the image, e.g. `localhost:5000/app@sha256:…`. */
+  addRepoDigest(id: Digest, reference: string): void;
+  /** `docker rmi`. @throws UserError `image-not-found`, `image-in-use` */
+  remove(nameOrId: string, o: RemoveOptions): Promise<readonly RemovedImage[]>;
+  prune(o: PruneOptions): Promise<PrunedImages>;
+
+  newUpper(): Promise<Upper>;
+  /** Whether nothing was written: the step needs no layer (`empty_layer` in the history). */
+  isEmpty(upper: Upper): Promise<boolean>;
+  /** Turns an unmounted upper folder into a layer. An equal one that exists is given instead. */
+  seal(upper: Upper): Promise<Layer>;
+  discard(upper: Upper): Promise<void>;
+  /** @throws UserError `layer-not-found`, `invalid-reference` */
+  register(request: RegisterRequest): Promise<ImageRecord>;
+
+  /** `docker import`: a root file system's tar, plain or compressed, becomes an image of one layer. */
+  importRoot(tar: Readable, o: ImportOptions): Promise<ImageRecord>;
+  /** `docker load`: a docker-archive or an OCI layout, plain or compressed. Nothing stays of a broken one. */
+  load(tar: Readable, o?: LoadOptions): Promise<readonly ImageRecord[]>;
+  /** `docker save`: a docker-archive that is an OCI layout too. */
+  save(names: readonly string[], sink: Writable, signal?: AbortSignal): Promise<void>;
+  /** Makes a base image from Debian packages, e.g. `debian:bookworm`, `ubuntu:noble`, `busybox`. */
+  bootstrap(reference: string, o: BootstrapOptions): Promise<ImageRecord>;
+  /** The listener is called after the change is stored. */
+  onEvent(listener: (event: ImageEvent) => void): void;
+  /** Waits for what is written in the background. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,38 @@
+import { dirname, relative } from 'node:path';
+
+export interface OverlayMount {
+  /** Layer directories, bottom first. */
+  readonly lower: readonly string[];
+  readonly upper?: string;
+  /** Needed with `upper`; empty, and on the same file system. */
+  readonly work?: string;
+  readonly target: string;
+}
+
+/**
+ * The command that mounts a stack of layers; read-only without `upper`.
+ * Mount options must fit in one page, so layers are named relative to their common folder: `env` goes there
+ * and becomes `mount`. More than 100 layers fit. Index, redirects and metacopy are off: an upper folder must be
+ * complete by itself to become a layer.
+ */
+export function overlayMountArgv(o: OverlayMount): [string, ...string[]] {
+  const base = commonDirectory(o.lower);
+  const lower = o.lower.toReversed().map((directory) => escapePath(relative(base, directory)));
+  const options = [`lowerdir=${lower.join(':')}`];
+  if (o.upper !== undefined) options.push(`upperdir=${escapePath(o.upper)}`, `workdir=${escapePath(o.work ?? '')}`);
+  options.push('index=off', 'redirect_dir=off', 'metacopy=off');
+  return ['env', `--chdir=${base}`, 'mount', '-t', 'overlay', '-o', options.join(','), 'overlay', o.target];
+}
+
+function commonDirectory(paths: readonly string[]): string {
+  const [first, ...rest] = paths.map((path) => dirname(path));
+  let common = first ?? '/';
+  for (const path of rest)
+    while (path !== common && !path.startsWith(`${common}/`) && common !== '/') common = dirname(common);
+  return common;
+}
+
+/** Colons and commas end a path in overlay options, unless escaped (kernel documentation, overlayfs). */
+function escapePath(path: string): string {
+  return path.replaceAll(/[\\:,]/g, (character) => `\\${character}`);
+}
