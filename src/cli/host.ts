@@ -1,0 +1,47 @@
+import type { Readable, Writable } from 'node:stream';
+
+/** What the CLI needs from the process that it runs in. `main.ts` gives it. */
+export interface Host {
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly version: string;
+  readonly stdin: Readable & { readonly isTTY?: boolean; setRawMode?(raw: boolean): void };
+  readonly stdout: Terminal;
+  readonly stderr: Terminal;
+  /** Calls back at each Ctrl-C or SIGTERM until disposed; meanwhile they do not end the process. */
+  onInterrupt(listener: () => void): Disposable;
+  readonly daemon: DaemonControl;
+}
+
+/** A stream that may be a terminal. */
+export type Terminal = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
+
+/** Starting and installing the daemon of one root. */
+export interface DaemonControl {
+  /** Serves in this process until it is told to stop. */
+  run(options: DaemonOptions): Promise<void>;
+  /** Starts a detached daemon and waits until it answers. Where one answers already, does nothing. */
+  ensure(options: DaemonOptions): Promise<'started' | 'running'>;
+  /** Ends the daemon; containers and traffic go on. False where none ran. */
+  stop(root: string): Promise<boolean>;
+  status(root: string): Promise<DaemonStatus>;
+  /** Writes the systemd unit, and enables and starts it where systemd runs. Gives its path. */
+  install(options: DaemonOptions): Promise<string>;
+  uninstall(root: string): Promise<boolean>;
+}
+
+export interface DaemonOptions {
+  readonly root: string;
+  /** Socket of the engine that delivery drives, e.g. `unix:///var/run/docker.sock`; undefined for the embedded one. */
+  readonly engine: string | undefined;
+  readonly logLevel: string;
+}
+
+export interface DaemonStatus {
+  readonly running: boolean;
+  readonly pid: number | undefined;
+  readonly root: string;
+  readonly apiSocket: string;
+  readonly engineSocket: string;
+  readonly logFile: string;
+}

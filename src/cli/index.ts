@@ -1,0 +1,2 @@
+export type { DaemonControl, DaemonOptions, Host } from './host.ts';
+export { runCli } from './program.ts';

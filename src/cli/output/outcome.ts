@@ -1,0 +1,39 @@
+import { formatDuration } from '../../lib/duration.ts';
+import type { RolloutOutcome, Streamed } from '../../server/client/index.ts';
+import type { Style } from './style.ts';
+
+/** The closing lines of a rollout. */
+export function renderOutcome(outcome: Streamed<RolloutOutcome>, style: Style): string {
+  return [headline(outcome, style), ...ports(outcome), ...warm(outcome)].map((line) => `${line}\n`).join('');
+}
+
+function headline(outcome: Streamed<RolloutOutcome>, style: Style): string {
+  const { project, release, switchMs } = outcome;
+  const took = formatDuration(outcome.durationMs);
+  switch (outcome.result) {
+    case 'switched': {
+      const tip = switchMs === undefined ? '' : `, switch ${switchMs.toFixed(1)} ms`;
+      return `${style.green('●')} ${project} serves release ${release ?? '?'} ${style.dim(`(${took}${tip})`)}`;
+    }
+    case 'unchanged':
+      return `${style.green('●')} ${project} is up to date: release ${release ?? '?'} serves`;
+    case 'removed':
+      return `${style.green('●')} ${project} is removed ${style.dim(`(${took})`)}`;
+    case 'undone':
+      return `${style.red('●')} ${project}: undone${release === undefined ? '' : `, release ${release} serves as before`}`;
+  }
+}
+
+function ports(outcome: Streamed<RolloutOutcome>): readonly string[] {
+  return outcome.ports.map(({ service, published, protocol, hostAddress }) =>
+    protocol === 'http'
+      ? `  ${service}: http://${hostAddress ?? 'localhost'}:${published}`
+      : `  ${service}: ${hostAddress ?? 'localhost'}:${published}/${protocol}`,
+  );
+}
+
+function warm({ previous, warmUntil }: Streamed<RolloutOutcome>): readonly string[] {
+  if (previous === undefined || warmUntil === undefined) return [];
+  const until = new Date(warmUntil).toTimeString().slice(0, 8);
+  return [`  release ${previous} stays warm until ${until}: \`bascule rollback\` tips back at once`];
+}

@@ -1,0 +1,167 @@
+import type { Duplex } from 'node:stream';
+import type {
+  BuiltImage,
+  Ledger,
+  LogLine,
+  PlanView,
+  ProgressEvent,
+  ProjectView,
+  ReleaseView,
+  RolloutOutcome,
+} from '../../delivery/rollout/index.ts';
+import { UserError } from '../../lib/errors.ts';
+import type { ImageSummary } from '../engine-client.ts';
+import type { SystemCheck, SystemInfo } from '../routes/system.ts';
+import type { DeployBody, DownBody, ExecStart, ProjectSourceBody, RollbackBody } from '../wire.ts';
+import { encodeFrame, frameDecoder, type Frame } from './frames.ts';
+import { callJson, callLines, callUpgrade, type ApiErrorBody, type ApiRequest } from './transport.ts';
+
+/** Dates travel as ISO 8601 strings. */
+export type Streamed<T> = T extends Date
+  ? string
+  : T extends readonly (infer Item)[]
+    ? readonly Streamed<Item>[]
+    : T extends object
+      ? { readonly [Key in keyof T]: Streamed<T[Key]> }
+      : T;
+
+type OnEvent = (event: Streamed<ProgressEvent>) => void;
+
+/** Bascule's API as functions. Every one throws the UserError that the daemon answered. */
+export interface Client {
+  version(): Promise<SystemInfo>;
+  doctor(): Promise<readonly SystemCheck[]>;
+  projects(): Promise<readonly string[]>;
+  resolveProject(source: ProjectSourceBody): Promise<string>;
+  config(source: ProjectSourceBody): Promise<unknown>;
+  ps(project: string): Promise<Streamed<ProjectView>>;
+  releases(project: string): Promise<readonly Streamed<ReleaseView>[]>;
+  ledger(project: string, rollout?: number): Promise<Streamed<Ledger>>;
+  ledgers(project: string): Promise<readonly Streamed<Ledger>[]>;
+  logs(
+    project: string,
+    query: { services: readonly string[]; follow: boolean; tail?: number; since?: string },
+    signal: AbortSignal,
+  ): AsyncGenerator<Streamed<LogLine>>;
+  deploy(body: DeployBody, onEvent: OnEvent): Promise<Streamed<RolloutOutcome>>;
+  build(body: DeployBody, onEvent: OnEvent): Promise<readonly BuiltImage[]>;
+  plan(body: DeployBody): Promise<Streamed<PlanView>>;
+  rollback(project: string, body: RollbackBody, onEvent: OnEvent): Promise<Streamed<RolloutOutcome>>;
+  down(project: string, body: DownBody, onEvent: OnEvent): Promise<Streamed<RolloutOutcome>>;
+  cancel(project: string): Promise<void>;
+  exec(project: string, start: ExecStart): Promise<ExecConnection>;
+  images(): Promise<readonly Streamed<ImageSummary>[]>;
+  inspectImage(name: string): Promise<unknown>;
+  removeImage(name: string, force: boolean): Promise<unknown>;
+  bootstrap(reference: string, onLine: (line: string) => void, signal: AbortSignal): Promise<{ reference: string }>;
+}
+
+export interface ExecConnection {
+  write(data: Uint8Array): void;
+  endInput(): void;
+  resize(size: { readonly columns: number; readonly rows: number }): void;
+  /** Ends after the exit code; throws what the daemon says. */
+  readonly events: AsyncIterable<
+    { readonly kind: 'stdout' | 'stderr'; readonly data: Buffer } | { readonly kind: 'exit'; readonly code: number }
+  >;
+  close(): void;
+}
+
+export function createClient(socketPath: string): Client {
+  const get = <T>(path: string, query?: ApiRequest['query']): Promise<T> =>
+    callJson<T>(socketPath, { method: 'GET', path, ...(query === undefined ? {} : { query }) });
+  const post = <T>(path: string, body: unknown): Promise<T> => callJson<T>(socketPath, { method: 'POST', path, body });
+  const follow = <T>(path: string, body: unknown, onEvent: OnEvent): Promise<T> =>
+    lastOf<T, Streamed<ProgressEvent>>(callLines(socketPath, { method: 'POST', path, body }), onEvent);
+  const at = (project: string, rest = ''): string => `/v1/projects/${encodeURIComponent(project)}${rest}`;
+
+  return {
+    version: () => get('/v1/version'),
+    doctor: () => get('/v1/doctor'),
+    projects: () => get('/v1/projects'),
+    resolveProject: async (source) => (await post<{ project: string }>('/v1/projects/resolve', source)).project,
+    config: (source) => post('/v1/projects/config', source),
+    ps: (project) => get(at(project)),
+    releases: (project) => get(at(project, '/releases')),
+    ledger: (project, rollout) => get(at(project, '/ledger'), { rollout }),
+    ledgers: (project) => get(at(project, '/ledgers')),
+    logs: (project, query, signal) => logs(socketPath, at(project, '/logs'), { query, signal }),
+    deploy: (body, onEvent) => follow('/v1/deploy', body, onEvent),
+    build: (body, onEvent) => follow('/v1/build', body, onEvent),
+    plan: (body) => post('/v1/plan', body),
+    rollback: (project, body, onEvent) => follow(at(project, '/rollback'), body, onEvent),
+    down: (project, body, onEvent) => follow(at(project, '/down'), body, onEvent),
+    cancel: async (project) => void (await post(at(project, '/cancel'), undefined)),
+    exec: (project, start) => openExec(socketPath, at(project, '/exec'), start),
+    images: () => get('/v1/images'),
+    inspectImage: (name) => get('/v1/images/inspect', { name }),
+    removeImage: (name, force) => post('/v1/images/remove', { name, force }),
+    bootstrap: (reference, onLine, signal) => {
+      const lines = callLines<Line<{ line: string }>>(socketPath, {
+        method: 'POST',
+        path: '/v1/images/bootstrap',
+        body: { reference },
+        signal,
+      });
+      return lastOf(lines, ({ line }) => onLine(line));
+    },
+  };
+}
+
+type Line<Event> = Event | { readonly result: unknown } | { readonly error: ApiErrorBody };
+
+/** Hands on the events of a stream; gives its result, or throws its error. */
+async function lastOf<T, Event>(lines: AsyncIterable<Line<Event>>, onEvent: (event: Event) => void): Promise<T> {
+  for await (const line of lines) {
+    if (isEnd(line)) return endOf<T>(line);
+    onEvent(line as Event);
+  }
+  throw new Error('the daemon ended its answer without a result');
+}
+
+function isEnd(line: unknown): line is { result: unknown } | { error: ApiErrorBody } {
+  return typeof line === 'object' && line !== null && ('result' in line || 'error' in line) && !('type' in line);
+}
+
+function endOf<T>(line: { result: unknown } | { error: ApiErrorBody }): T {
+  if ('error' in line) throw new UserError(line.error);
+  return line.result as T;
+}
+
+async function* logs(
+  socketPath: string,
+  path: string,
+  o: { query: { services: readonly string[]; follow: boolean; tail?: number; since?: string }; signal: AbortSignal },
+): AsyncGenerator<Streamed<LogLine>> {
+  const { services, ...rest } = o.query;
+  const call: ApiRequest = { method: 'GET', path, query: { service: services, ...rest }, signal: o.signal };
+  for await (const line of callLines<Line<Streamed<LogLine>>>(socketPath, call)) {
+    if (!isEnd(line)) yield line as Streamed<LogLine>;
+    else if ('error' in line) endOf(line);
+  }
+}
+
+async function openExec(socketPath: string, path: string, start: ExecStart): Promise<ExecConnection> {
+  const socket = await callUpgrade(socketPath, { method: 'GET', path });
+  socket.on('error', () => {}); // told by the end of `events`
+  socket.write(encodeFrame('start', JSON.stringify(start)));
+  return {
+    write: (data) => void socket.write(encodeFrame('stdin', data)),
+    endInput: () => void socket.write(encodeFrame('stdin-end')),
+    resize: (size) => void socket.write(encodeFrame('resize', JSON.stringify(size))),
+    events: execEvents(socket),
+    close: () => void socket.destroy(),
+  };
+}
+
+async function* execEvents(socket: Duplex): ExecConnection['events'] & AsyncGenerator {
+  for await (const frame of socket.pipe(frameDecoder()) as AsyncIterable<Frame>) {
+    const { kind, payload } = frame;
+    if (kind === 'stdout' || kind === 'stderr') yield { kind, data: payload };
+    if (kind === 'error') throw new UserError(JSON.parse(payload.toString('utf8')) as ApiErrorBody);
+    if (kind === 'exit') {
+      yield { kind, code: Number(payload.toString('utf8')) };
+      return;
+    }
+  }
+}

@@ -1,0 +1,14 @@
+export { createClient, type Client, type ExecConnection, type Streamed } from './client.ts';
+export type { ImageSummary } from '../engine-client.ts';
+export type { SystemCheck, SystemInfo } from '../routes/system.ts';
+export type { DeployBody, DownBody, ExecStart, ProjectSourceBody, RollbackBody } from '../wire.ts';
+export type {
+  BuiltImage,
+  Ledger,
+  LogLine,
+  PlanView,
+  ProgressEvent,
+  ProjectView,
+  ReleaseView,
+  RolloutOutcome,
+} from '../../delivery/rollout/index.ts';

@@ -1,0 +1,220 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { systemCodeOf, UserError } from '../../lib/errors.ts';
+import { readTextIfThere, writeFileAtomic } from '../../lib/files.ts';
+import { runOrThrow } from '../../lib/process.ts';
+import { scopeOf } from '../../lib/scope.ts';
+import { callJson, isAnswering } from '../client/transport.ts';
+import type { SystemInfo } from '../routes/system.ts';
+import { renderUnit } from './unit.ts';
+
+export interface DaemonLaunch {
+  readonly root: string;
+  readonly engine: string | undefined;
+  readonly logLevel: string;
+}
+
+export interface DaemonPaths {
+  readonly apiSocket: string;
+  readonly engineSocket: string;
+  readonly pidFile: string;
+  readonly logFile: string;
+}
+
+export function daemonPaths(root: string): DaemonPaths {
+  const { runDirectory, root: absolute } = scopeOf(root);
+  return {
+    apiSocket: join(runDirectory, 'api.sock'),
+    engineSocket: join(runDirectory, 'engine.sock'),
+    pidFile: join(runDirectory, 'daemon.pid'),
+    logFile: join(absolute, 'daemon.log'),
+  };
+}
+
+const START_DEADLINE_MS = 30_000;
+const STOP_DEADLINE_MS = 15_000;
+const UNIT_DIRECTORY = '/etc/systemd/system';
+
+/**
+ * Starting, stopping and installing the daemon of one root.
+ * @param selfArgv how this program is called: `[node, main.ts]`, or the single executable alone
+ */
+export function controlDaemon(selfArgv: readonly string[]) {
+  const runArgv = (launch: DaemonLaunch): readonly string[] => [
+    ...selfArgv,
+    ...['daemon', 'run', '--root', scopeOf(launch.root).root, '--log-level', launch.logLevel],
+    ...(launch.engine === undefined ? [] : ['--engine', launch.engine]),
+  ];
+  return {
+    ensure: (launch: DaemonLaunch) => ensure(launch, runArgv(launch)),
+    stop: (root: string) => stop(root),
+    status: (root: string) => status(root),
+    install: (launch: DaemonLaunch) => install(launch, runArgv(launch)),
+    uninstall: (root: string) => uninstall(root),
+  };
+}
+
+async function ensure(launch: DaemonLaunch, argv: readonly string[]): Promise<'started' | 'running'> {
+  const paths = daemonPaths(launch.root);
+  if (await isAnswering(paths.apiSocket)) {
+    await assertSameEngine(launch, paths);
+    return 'running';
+  }
+  requireRoot();
+  await mkdir(scopeOf(launch.root).root, { recursive: true, mode: 0o711 });
+  const log = await open(paths.logFile, 'a', 0o640);
+  const [program = '', ...rest] = argv;
+  const child = spawn(program, rest, { detached: true, stdio: ['ignore', log.fd, log.fd], cwd: '/' });
+  await log.close();
+  await waitUntilAnswering(child, paths);
+  child.unref();
+  return 'started';
+}
+
+async function assertSameEngine(launch: DaemonLaunch, { apiSocket }: DaemonPaths): Promise<void> {
+  if (launch.engine === undefined) return;
+  const { engine } = await callJson<SystemInfo>(apiSocket, { method: 'GET', path: '/v1/version' });
+  if (engine === launch.engine) return;
+  throw new UserError({
+    code: 'other-engine',
+    kind: 'conflict',
+    message: `the daemon of ${launch.root} drives the engine ${engine}, not ${launch.engine}`,
+    fix: 'Stop it first (`bascule daemon stop`), or give the other engine a root of its own with --root.',
+  });
+}
+
+function requireRoot(): void {
+  if (process.geteuid?.() === 0) return;
+  throw new UserError({
+    code: 'root-needed',
+    kind: 'denied',
+    message: 'the daemon does not run, and only root may start it (it mounts file systems and makes networks)',
+    fix: 'Run the command with sudo, or install the daemon once with `sudo bascule daemon install`.',
+  });
+}
+
+async function waitUntilAnswering(child: ChildProcess, paths: DaemonPaths): Promise<void> {
+  const deadline = performance.now() + START_DEADLINE_MS;
+  let exitCode: number | null = null;
+  let spawnError: Error | undefined;
+  child.once('exit', (code) => (exitCode = code ?? 1));
+  child.once('error', (error) => (spawnError = error));
+  while (!(await isAnswering(paths.apiSocket))) {
+    if (spawnError !== undefined) throw spawnError;
+    if (exitCode !== null) throw await startFailed(paths, `it ended with exit code ${String(exitCode)}`);
+    if (performance.now() > deadline) throw await startFailed(paths, `it does not answer after ${START_DEADLINE_MS / 1_000} s`);
+    await delay(10);
+  }
+}
+
+async function startFailed({ logFile }: DaemonPaths, what: string): Promise<UserError> {
+  const last = (await readTextIfThere(logFile))?.trim().split('\n').at(-1) ?? '';
+  const told = toldBy(last);
+  if (told !== undefined) return told;
+  return new UserError({
+    code: 'daemon-start-failed',
+    kind: 'unavailable',
+    message: `the daemon did not start: ${what}. Its last words: ${last || 'none'}`,
+    fix: `Read its log: ${logFile}`,
+  });
+}
+
+/** A daemon that gives up writes its reason as the last line of its log, in the shape of an API error. */
+function toldBy(line: string): UserError | undefined {
+  try {
+    const { error } = JSON.parse(line) as { error?: ConstructorParameters<typeof UserError>[0] };
+    return error?.code === undefined ? undefined : new UserError(error);
+  } catch {
+    return undefined;
+  }
+}
+
+async function stop(root: string): Promise<boolean> {
+  const pid = await runningPid(root);
+  if (pid === undefined) return false;
+  process.kill(pid, 'SIGTERM');
+  const deadline = performance.now() + STOP_DEADLINE_MS;
+  while (isAlive(pid)) {
+    if (performance.now() > deadline) {
+      throw new UserError({
+        code: 'daemon-stop-failed',
+        kind: 'failed',
+        message: `the daemon (pid ${pid}) has not ended after ${STOP_DEADLINE_MS / 1_000} s`,
+        fix: `End it with \`kill -9 ${pid}\`: containers and traffic go on, and the next start resumes what was under way.`,
+      });
+    }
+    await delay(20);
+  }
+  return true;
+}
+
+async function status(root: string) {
+  const { apiSocket, engineSocket, logFile } = daemonPaths(root);
+  const running = await isAnswering(apiSocket);
+  const pid = running ? await runningPid(root) : undefined;
+  return { running, pid, root: scopeOf(root).root, apiSocket, engineSocket, logFile };
+}
+
+/** The daemon's own word where it answers, else its pid file, checked against what the pid runs. */
+async function runningPid(root: string): Promise<number | undefined> {
+  const { apiSocket, pidFile } = daemonPaths(root);
+  try {
+    return (await callJson<SystemInfo>(apiSocket, { method: 'GET', path: '/v1/version' })).pid;
+  } catch {
+    const pid = Number((await readTextIfThere(pidFile))?.trim());
+    return Number.isInteger(pid) && pid > 1 && (await runsDaemon(pid)) ? pid : undefined;
+  }
+}
+
+async function runsDaemon(pid: number): Promise<boolean> {
+  try {
+    const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0');
+    return words.includes('daemon') && words.includes('run');
+  } catch {
+    return false;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return systemCodeOf(error) === 'EPERM';
+  }
+}
+
+function unitName(root: string): string {
+  const { suffix } = scopeOf(root);
+  return suffix === '' ? 'bascule.service' : `bascule-${suffix}.service`;
+}
+
+async function install(launch: DaemonLaunch, argv: readonly string[]): Promise<string> {
+  requireRoot();
+  const path = join(UNIT_DIRECTORY, unitName(launch.root));
+  await mkdir(UNIT_DIRECTORY, { recursive: true });
+  await writeFileAtomic(path, renderUnit({ argv, root: scopeOf(launch.root).root }));
+  if (!hasSystemd()) return path;
+  await stop(launch.root);
+  await runOrThrow(['systemctl', 'daemon-reload']);
+  await runOrThrow(['systemctl', 'enable', '--now', unitName(launch.root)]);
+  return path;
+}
+
+async function uninstall(root: string): Promise<boolean> {
+  requireRoot();
+  const path = join(UNIT_DIRECTORY, unitName(root));
+  if (!existsSync(path)) return false;
+  if (hasSystemd()) await runOrThrow(['systemctl', 'disable', '--now', unitName(root)]);
+  await rm(path);
+  if (hasSystemd()) await runOrThrow(['systemctl', 'daemon-reload']);
+  return true;
+}
+
+/** sd_booted(3). */
+function hasSystemd(): boolean {
+  return existsSync('/run/systemd/system');
+}

@@ -1,0 +1,1 @@
+export { controlDaemon, daemonPaths, type DaemonLaunch, type DaemonPaths } from './control.ts';

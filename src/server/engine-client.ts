@@ -1,0 +1,103 @@
+import Docker from 'dockerode';
+import type { Readable } from 'node:stream';
+import { createInterface } from 'node:readline';
+import { UserError, type ErrorKind } from '../lib/errors.ts';
+
+/** What the server asks of the engine directly, over the Docker Engine API. */
+export interface EngineClient {
+  images(): Promise<readonly ImageSummary[]>;
+  /** The image as `GET /images/{name}/json` tells it. */
+  inspectImage(name: string): Promise<unknown>;
+  removeImage(name: string, force: boolean): Promise<unknown>;
+  /** Makes a base image. Only Bascule's own engine can. */
+  bootstrap(reference: string, o: { onLine(line: string): void; signal: AbortSignal }): Promise<{ readonly reference: string }>;
+}
+
+export interface ImageSummary {
+  readonly id: string;
+  readonly references: readonly string[];
+  readonly createdAt: Date;
+  readonly sizeBytes: number;
+}
+
+export function connectEngine(socketPath: string): EngineClient {
+  const docker = new Docker({ socketPath });
+  return {
+    images: async () => (await call(() => docker.listImages())).map(summaryOf),
+    inspectImage: (name) => call(() => docker.getImage(name).inspect()),
+    removeImage: (name, force) => call(() => docker.getImage(name).remove({ force })),
+    bootstrap: (reference, o) => bootstrap(docker, reference, o),
+  };
+}
+
+function summaryOf(image: Docker.ImageInfo): ImageSummary {
+  return {
+    id: image.Id,
+    references: (image.RepoTags ?? []).filter((tag) => tag !== '<none>:<none>'),
+    createdAt: new Date(image.Created * 1_000),
+    sizeBytes: image.Size,
+  };
+}
+
+interface BootstrapLine {
+  readonly stream?: string;
+  readonly status?: string;
+  readonly error?: string;
+}
+
+async function bootstrap(
+  docker: Docker,
+  reference: string,
+  o: { onLine(line: string): void; signal: AbortSignal },
+): Promise<{ readonly reference: string }> {
+  const stream = await call(() => dialBootstrap(docker, reference));
+  o.signal.addEventListener('abort', () => stream.destroy(), { once: true });
+  for await (const text of createInterface({ input: stream })) {
+    const line = JSON.parse(text) as BootstrapLine;
+    if (line.error !== undefined) throw engineError(422, line.error);
+    const shown = (line.stream ?? line.status ?? '').trimEnd();
+    if (shown !== '') o.onLine(shown);
+  }
+  return { reference };
+}
+
+function dialBootstrap(docker: Docker, reference: string): Promise<Readable> {
+  const modem = docker.modem as unknown as {
+    dial(options: object, callback: (error: unknown, stream: Readable) => void): void;
+  };
+  return new Promise((resolve, reject) => {
+    modem.dial(
+      {
+        path: `/images/bootstrap?reference=${encodeURIComponent(reference)}`,
+        method: 'POST',
+        isStream: true,
+        statusCodes: { 200: true, 400: 'bad parameter', 404: 'no such endpoint', 500: 'server error' },
+      },
+      (error, stream) => (error ? reject(error) : resolve(stream)),
+    );
+  });
+}
+
+async function call<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const { statusCode, json, reason } = error as { statusCode?: number; json?: { message?: string }; reason?: string };
+    if (statusCode === undefined) throw error;
+    throw engineError(statusCode, json?.message ?? reason ?? String(error));
+  }
+}
+
+const KINDS: Readonly<Record<number, ErrorKind>> = { 400: 'invalid', 404: 'not-found', 409: 'conflict', 501: 'unsupported' };
+
+function engineError(status: number, message: string): UserError {
+  return new UserError({
+    code: `engine-${status}`,
+    kind: KINDS[status] ?? 'failed',
+    message,
+    fix:
+      status === 404
+        ? '`bascule images` lists what is there; `bascule image bootstrap debian:bookworm` makes a base image (with the embedded engine).'
+        : 'The message above is from the engine; `bascule doctor` checks what it needs.',
+  });
+}

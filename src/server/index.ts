@@ -1,0 +1,3 @@
+export { connectEngine, type EngineClient } from './engine-client.ts';
+export type { SystemCheck, SystemInfo } from './routes/system.ts';
+export { createServer, type Server, type ServerOptions } from './server.ts';

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import type { EngineClient } from '../engine-client.ts';
+import { replyWithLines } from '../line-stream.ts';
+import { BootstrapBodySchema } from '../wire.ts';
+import type { Api } from './api.ts';
+
+export function imageRoutes(api: Api, { engine }: { readonly engine: EngineClient }): void {
+  api.get('/v1/images', { schema: { summary: 'Images of the engine', tags: ['images'] } }, () => engine.images());
+  api.get(
+    '/v1/images/inspect',
+    { schema: { summary: 'One image', tags: ['images'], querystring: z.strictObject({ name: z.string() }) } },
+    (request) => engine.inspectImage(request.query.name),
+  );
+  api.post(
+    '/v1/images/remove',
+    {
+      schema: {
+        summary: 'Remove an image',
+        tags: ['images'],
+        body: z.strictObject({ name: z.string(), force: z.boolean().default(false) }),
+      },
+    },
+    (request) => engine.removeImage(request.body.name, request.body.force),
+  );
+  api.post(
+    '/v1/images/bootstrap',
+    {
+      schema: {
+        summary: 'Make a base image from packages',
+        description: 'Answers with JSON lines: `{"line": …}` while it works, then `{"result": …}` or `{"error": …}`.',
+        tags: ['images'],
+        body: BootstrapBodySchema,
+      },
+    },
+    (request, reply) =>
+      replyWithLines(reply, (emit, clientGone) =>
+        engine.bootstrap(request.body.reference, { onLine: (line) => emit({ line }), signal: clientGone }),
+      ),
+  );
+}

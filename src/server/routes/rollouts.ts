@@ -1,0 +1,103 @@
+import type { FastifyReply } from 'fastify';
+import type { z } from 'zod';
+import type { Delivery, DeployRequest, ProgressEvent, WatchOptions } from '../../delivery/rollout/index.ts';
+import { UserError } from '../../lib/errors.ts';
+import { replyWithLines } from '../line-stream.ts';
+import { readProject } from '../project-loader.ts';
+import { DeployBodySchema, DownBodySchema, RollbackBodySchema } from '../wire.ts';
+import { ProjectParams, type Api } from './api.ts';
+
+const tags = ['rollouts'];
+const description =
+  'Answers with JSON lines: one progress event a line, then `{"result": …}` or `{"error": …}`. ' +
+  'It goes on when the client goes away; `POST /v1/projects/{project}/cancel` undoes it.';
+
+/** Rollouts under way by project, so that one can be cancelled from another connection. */
+type Cancellers = Map<string, AbortController>;
+
+/** What changes the world. */
+export function rolloutRoutes(api: Api, { delivery }: { readonly delivery: Delivery }): void {
+  const cancellers: Cancellers = new Map();
+  const watch = (
+    reply: FastifyReply,
+    project: string,
+    work: (options: WatchOptions) => Promise<unknown>,
+  ): Promise<void> => replyWithLines(reply, (emit) => cancellable(cancellers, project, { emit, work }));
+
+  api.post('/v1/deploy', { schema: { summary: 'Make a release and tip over to it', description, tags, body: DeployBodySchema } }, (request, reply) => {
+    const deployRequest = deployRequestOf(request.body);
+    return watch(reply, deployRequest.project.name, (options) => delivery.deploy(deployRequest, options));
+  });
+  api.post('/v1/build', { schema: { summary: 'Build images only', description, tags, body: DeployBodySchema } }, (request, reply) => {
+    const deployRequest = deployRequestOf(request.body);
+    return watch(reply, deployRequest.project.name, (options) => delivery.build(deployRequest, options));
+  });
+  api.post('/v1/plan', { schema: { summary: 'What a deploy would do', tags, body: DeployBodySchema } }, (request) =>
+    delivery.plan(deployRequestOf(request.body)),
+  );
+  api.post(
+    '/v1/projects/:project/rollback',
+    { schema: { summary: 'Tip back', description, tags, params: ProjectParams, body: RollbackBodySchema } },
+    (request, reply) => {
+      const { project } = request.params;
+      const { author, release } = request.body;
+      const rollback = { project, author, ...(release === undefined ? {} : { release }) };
+      return watch(reply, project, (options) => delivery.rollback(rollback, options));
+    },
+  );
+  api.post(
+    '/v1/projects/:project/down',
+    { schema: { summary: 'Remove a project', description, tags, params: ProjectParams, body: DownBodySchema } },
+    (request, reply) => {
+      const { project } = request.params;
+      return watch(reply, project, (options) => delivery.down({ project, ...request.body }, options));
+    },
+  );
+  api.post(
+    '/v1/projects/:project/cancel',
+    { schema: { summary: 'Undo what is under way', tags, params: ProjectParams } },
+    (request) => {
+      const { project } = request.params;
+      const canceller = cancellers.get(project);
+      if (canceller === undefined) throw nothingToCancel(project);
+      canceller.abort();
+      return { project, cancelled: true };
+    },
+  );
+}
+
+async function cancellable(
+  cancellers: Cancellers,
+  project: string,
+  run: { emit(event: ProgressEvent): void; work(options: WatchOptions): Promise<unknown> },
+): Promise<unknown> {
+  const canceller = new AbortController();
+  const isFirst = !cancellers.has(project); // a second one will be refused by delivery, and must not take the place
+  if (isFirst) cancellers.set(project, canceller);
+  try {
+    return await run.work({ onProgress: (event) => run.emit(event), signal: canceller.signal });
+  } finally {
+    if (isFirst) cancellers.delete(project);
+  }
+}
+
+function deployRequestOf(body: z.output<typeof DeployBodySchema>): DeployRequest {
+  return {
+    project: readProject(body.source),
+    author: body.author,
+    build: body.build,
+    noCache: body.noCache,
+    force: body.force,
+    environment: body.source.environment,
+    ...(body.sourceRevision === undefined ? {} : { sourceRevision: body.sourceRevision }),
+  };
+}
+
+function nothingToCancel(project: string): UserError {
+  return new UserError({
+    code: 'nothing-to-cancel',
+    kind: 'conflict',
+    message: `no rollout of ${project} is under way`,
+    fix: 'To go back to the previous release, use `bascule rollback`.',
+  });
+}

@@ -1,0 +1,74 @@
+import { z } from 'zod';
+
+/** Where a Compose project is read from: by the daemon, on the machine that both run on. */
+export const ProjectSourceSchema = z
+  .strictObject({
+    directory: z.string().startsWith('/').describe('Absolute folder of the project; relative paths start here'),
+    files: z.array(z.string().startsWith('/')).describe('Absolute Compose files in merge order; empty: found in `directory`'),
+    projectName: z.string().optional().describe('Overrides `name:` and the name of the folder'),
+    profiles: z.array(z.string()).default([]),
+    envFiles: z.array(z.string().startsWith('/')).default([]).describe('Instead of `.env` in `directory`'),
+    environment: z
+      .record(z.string(), z.string())
+      .default({})
+      .describe('For interpolation and for `environment:` entries without a value. Never logged'),
+  })
+  .describe('A Compose project on this machine');
+
+export const DeployBodySchema = z.strictObject({
+  source: ProjectSourceSchema,
+  author: z.string().min(1),
+  sourceRevision: z.string().optional().describe('For example the commit'),
+  build: z.boolean().default(true).describe('false: services with `build:` use the image that exists'),
+  noCache: z.boolean().default(false),
+  force: z.boolean().default(false).describe('Deploy even when nothing changed'),
+});
+
+export const RollbackBodySchema = z.strictObject({
+  release: z.number().int().positive().optional().describe('Default: the one before the current'),
+  author: z.string().min(1),
+});
+
+export const DownBodySchema = z.strictObject({
+  volumes: z.boolean().default(false).describe('Remove the volumes too'),
+  author: z.string().min(1),
+});
+
+export const LogQuerySchema = z.strictObject({
+  service: z.union([z.string(), z.array(z.string())]).optional(),
+  follow: z.stringbool().default(false),
+  tail: z.coerce.number().int().nonnegative().optional(),
+  since: z.iso.datetime().optional(),
+});
+
+export const ExecStartSchema = z.strictObject({
+  service: z.string(),
+  index: z.number().int().positive().optional(),
+  args: z.array(z.string()).min(1),
+  env: z.record(z.string(), z.string()).optional(),
+  user: z.string().optional(),
+  workingDirectory: z.string().optional(),
+  tty: z.boolean(),
+  attachStdin: z.boolean(),
+});
+
+export const BootstrapBodySchema = z.strictObject({
+  reference: z.string().describe('For example `debian:bookworm`'),
+});
+
+export const ErrorSchema = z.object({
+  error: z.object({
+    code: z.string(),
+    kind: z.string(),
+    message: z.string().describe('What and where'),
+    fix: z.string().describe('What to do'),
+    details: z.record(z.string(), z.unknown()).optional(),
+  }),
+});
+
+export type ProjectSourceBody = z.input<typeof ProjectSourceSchema>;
+export type DeployBody = z.input<typeof DeployBodySchema>;
+export type RollbackBody = z.input<typeof RollbackBodySchema>;
+export type DownBody = z.input<typeof DownBodySchema>;
+export type ExecStart = z.input<typeof ExecStartSchema>;
+export type BootstrapBody = z.input<typeof BootstrapBodySchema>;
