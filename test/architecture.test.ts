@@ -66,14 +66,17 @@ const productSources = sources.filter((file) => !file.endsWith('.test.ts'));
 
 describe('the house', () => {
   it('has only rooms that the architecture names', () => {
-    const unknown = new Set(
-      sources.map(roomOf).filter((room) => room !== 'main.ts' && !(room in MAY_IMPORT)),
-    );
+    const unknown = new Set(sources.map(roomOf).filter((room) => room !== 'main.ts' && !(room in MAY_IMPORT)));
     assert.deepEqual([...unknown], []);
   });
 
   it('lets each room import only what stands in its row', () => {
-    assert.deepEqual(allImports(sources).filter((entry) => !isAllowed(entry)).map(sayImport), []);
+    assert.deepEqual(
+      allImports(sources)
+        .filter((entry) => !isAllowed(entry))
+        .map(sayImport),
+      [],
+    );
   });
 
   it('enters a room by its index.ts only', () => {
@@ -92,7 +95,12 @@ describe('the house', () => {
 
   it('keeps deciding pure', () => {
     const pure = PURE.flatMap((pattern) => globSync(pattern)).filter((file) => !file.endsWith('.test.ts'));
-    assert.deepEqual(importsOf(pure).filter((entry) => EFFECTS.has(entry.target)).map(sayImport), []);
+    assert.deepEqual(
+      importsOf(pure)
+        .filter((entry) => EFFECTS.has(entry.target))
+        .map(sayImport),
+      [],
+    );
   });
 
   it('reads argv and the environment only in main.ts', () => {
@@ -103,7 +111,9 @@ describe('the house', () => {
   });
 
   it('has named exports in every face, and nothing else', () => {
-    const faces = productSources.filter((file) => /^src\/(?:(?:delivery|engine)\/[^/]+|server|dashboard)\/index\.ts$/.test(file));
+    const faces = productSources.filter((file) =>
+      /^src\/(?:(?:delivery|engine)\/[^/]+|server|dashboard)\/index\.ts$/.test(file),
+    );
     const busy = faces.filter((file) => /export\s+(default|\*)/.test(readFileSync(file, 'utf8')));
     assert.deepEqual(busy, []);
   });

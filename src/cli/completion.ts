@@ -11,10 +11,21 @@ const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export async function complete(program: Command, words: readonly string[], host: Host): Promise<number> {
   const [first = ''] = words;
   if (first !== '--' && !SHELLS.some((shell) => shell === first)) {
-    host.stderr.write(`error: unknown shell "${first}"\n  what to do: use one of ${SHELLS.join(', ')}, e.g. source <(bascule completion bash)\n`);
+    host.stderr.write(
+      `error: unknown shell "${first}"\n  what to do: use one of ${SHELLS.join(', ')}, e.g. source <(bascule completion bash)\n`,
+    );
     return 2;
   }
+  describeBriefly(program);
   tab(program);
   await program.parseAsync(['complete', ...words], { from: 'user' });
   return 0;
+}
+
+/** Shells show one line a candidate. */
+function describeBriefly(parent: Command): void {
+  for (const command of parent.commands) {
+    if (command.summary() !== '') command.description(command.summary());
+    describeBriefly(command);
+  }
 }

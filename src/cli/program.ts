@@ -76,7 +76,9 @@ function createProgram(host: Host, guard: Guard): Command {
   program.version(host.version, '--version', 'print the version');
   for (const option of globalOptions()) program.addOption(option);
   program
-    .description('Immutable infrastructure with containers: build a release, start it beside the old one, tip traffic over, tip it back.')
+    .description(
+      'Immutable infrastructure with containers: build a release, start it beside the old one, tip traffic over, tip it back.',
+    )
     .configureOutput({ writeOut: (text) => host.stdout.write(text), writeErr: (text) => host.stderr.write(text) })
     .showSuggestionAfterError()
     .showHelpAfterError('(add --help for what is possible)')
@@ -101,7 +103,12 @@ function globalOptions(): readonly Option[] {
     new Option('--json', 'print data as JSON, progress as JSON lines on standard error'),
     new Option('--root <dir>', "the daemon's folder (or BASCULE_ROOT; default /var/lib/bascule)"),
     new Option('--engine <socket>', 'drive another engine, e.g. unix:///var/run/docker.sock (or BASCULE_ENGINE)'),
-    new Option('--log-level <level>', 'of a daemon that this command starts').choices(['debug', 'info', 'warn', 'error']),
+    new Option('--log-level <level>', 'of a daemon that this command starts').choices([
+      'debug',
+      'info',
+      'warn',
+      'error',
+    ]),
   ];
 }
 

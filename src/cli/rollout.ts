@@ -44,7 +44,9 @@ export async function watchWork<T>(
 }
 
 async function cancel(session: Session, client: Client, project: string | undefined): Promise<void> {
-  session.host.stderr.write('\ncancelling: what was begun is undone, what serves keeps serving (Ctrl-C again leaves)\n');
+  session.host.stderr.write(
+    '\ncancelling: what was begun is undone, what serves keeps serving (Ctrl-C again leaves)\n',
+  );
   try {
     await client.cancel(project ?? (await session.project(client)));
   } catch (error) {

@@ -51,7 +51,8 @@ export function openSession(host: Host, options: GlobalOptions): Session {
     printJson: (value) => void host.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`),
     connect: async () => {
       const started = await host.daemon.ensure({ root, engine, logLevel });
-      if (started === 'started' && !session.json) host.stderr.write(session.style.dim(`started the daemon of ${root}\n`));
+      if (started === 'started' && !session.json)
+        host.stderr.write(session.style.dim(`started the daemon of ${root}\n`));
       return createClient(`${scopeOf(root).runDirectory}/api.sock`);
     },
     source: () => sourceOf(host, options),

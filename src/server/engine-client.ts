@@ -10,7 +10,10 @@ export interface EngineClient {
   inspectImage(name: string): Promise<unknown>;
   removeImage(name: string, force: boolean): Promise<unknown>;
   /** Makes a base image. Only Bascule's own engine can. */
-  bootstrap(reference: string, o: { onLine(line: string): void; signal: AbortSignal }): Promise<{ readonly reference: string }>;
+  bootstrap(
+    reference: string,
+    o: { onLine(line: string): void; signal: AbortSignal },
+  ): Promise<{ readonly reference: string }>;
 }
 
 export interface ImageSummary {
@@ -88,7 +91,12 @@ async function call<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-const KINDS: Readonly<Record<number, ErrorKind>> = { 400: 'invalid', 404: 'not-found', 409: 'conflict', 501: 'unsupported' };
+const KINDS: Readonly<Record<number, ErrorKind>> = {
+  400: 'invalid',
+  404: 'not-found',
+  409: 'conflict',
+  501: 'unsupported',
+};
 
 function engineError(status: number, message: string): UserError {
   return new UserError({

@@ -27,7 +27,7 @@ export function errorBodyOf(error: unknown): { readonly error: ApiErrorBody } {
       code: 'bug',
       kind: 'failed',
       message: `unexpected error in the daemon: ${messageOf(error)}`,
-      fix: 'This is a bug in Bascule. Please report it with the daemon\'s log (`bascule daemon status` says where it is).',
+      fix: "This is a bug in Bascule. Please report it with the daemon's log (`bascule daemon status` says where it is).",
     },
   };
 }

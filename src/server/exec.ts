@@ -59,7 +59,8 @@ async function pumpInput(frames: AsyncIterator<Frame>, session: ExecSession): Pr
     const { kind, payload } = next.value;
     if (kind === 'stdin') session.stdin.write(payload);
     if (kind === 'stdin-end') session.stdin.end();
-    if (kind === 'resize') await session.resize(JSON.parse(payload.toString('utf8')) as { columns: number; rows: number });
+    if (kind === 'resize')
+      await session.resize(JSON.parse(payload.toString('utf8')) as { columns: number; rows: number });
   }
   session.stdin.end();
 }

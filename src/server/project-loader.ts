@@ -61,7 +61,10 @@ function composeFilesOf(source: Source): readonly string[] {
 function environmentOf(source: Source): Record<string, string> {
   const fromFiles: Record<string, string> = {};
   for (const path of source.envFiles) {
-    Object.assign(fromFiles, parseDotenv(readText(path) ?? throwMissing(path), { path, environment: source.environment }));
+    Object.assign(
+      fromFiles,
+      parseDotenv(readText(path) ?? throwMissing(path), { path, environment: source.environment }),
+    );
   }
   return { ...fromFiles, ...source.environment };
 }
@@ -74,7 +77,7 @@ function namesIn(directory: string): readonly string[] {
       code: 'file-unreadable',
       kind: 'invalid',
       message: `cannot read the folder ${directory} (${systemCodeOf(cause) ?? 'unknown error'})`,
-      fix: 'Name the project\'s folder with --project-directory.',
+      fix: "Name the project's folder with --project-directory.",
       cause,
     });
   }

@@ -35,7 +35,6 @@ export interface Server {
   close(): Promise<void>;
 }
 
-
 const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
 
 export async function createServer(options: ServerOptions): Promise<Server> {
@@ -45,7 +44,11 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   handleErrors(app, options.log);
   await app.register(swagger, {
     openapi: {
-      info: { title: 'Bascule', description: 'Immutable infrastructure with containers', version: options.info.version },
+      info: {
+        title: 'Bascule',
+        description: 'Immutable infrastructure with containers',
+        version: options.info.version,
+      },
     },
     transform: jsonSchemaTransform,
   });

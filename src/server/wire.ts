@@ -4,7 +4,9 @@ import { z } from 'zod';
 export const ProjectSourceSchema = z
   .strictObject({
     directory: z.string().startsWith('/').describe('Absolute folder of the project; relative paths start here'),
-    files: z.array(z.string().startsWith('/')).describe('Absolute Compose files in merge order; empty: found in `directory`'),
+    files: z
+      .array(z.string().startsWith('/'))
+      .describe('Absolute Compose files in merge order; empty: found in `directory`'),
     projectName: z.string().optional().describe('Overrides `name:` and the name of the folder'),
     profiles: z.array(z.string()).default([]),
     envFiles: z.array(z.string().startsWith('/')).default([]).describe('Instead of `.env` in `directory`'),

@@ -1,4 +1,3 @@
-import { stringify } from 'yaml';
 import type { AddCommand } from '../command.ts';
 
 export const addConfig: AddCommand = (program, run) => {
@@ -11,7 +10,7 @@ export const addConfig: AddCommand = (program, run) => {
         const project = await (await session.connect()).config(session.source());
         if (options.quiet === true) return 0;
         if (session.json) session.printJson(project);
-        else session.print(stringify(project));
+        else session.print((await import('yaml')).stringify(project));
         return 0;
       }),
     );

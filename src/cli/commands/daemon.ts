@@ -78,7 +78,9 @@ async function status(session: Session): Promise<number> {
   if (session.json) session.printJson(found);
   else {
     session.print(`${found.running ? `running, pid ${found.pid ?? '?'}` : 'not running'}\n`);
-    session.print(`root    ${found.root}\napi     ${found.apiSocket}\nengine  ${found.engineSocket}\nlog     ${found.logFile}\n`);
+    session.print(
+      `root    ${found.root}\napi     ${found.apiSocket}\nengine  ${found.engineSocket}\nlog     ${found.logFile}\n`,
+    );
   }
   return found.running ? 0 : 5;
 }

@@ -5,7 +5,9 @@ export const addDown: AddCommand = (program, run) => {
   program
     .command('down')
     .summary('stop this project and remove its instances and networks')
-    .description('Stops the project: routes, instances of all releases and networks are removed. Volumes stay unless --volumes.')
+    .description(
+      'Stops the project: routes, instances of all releases and networks are removed. Volumes stay unless --volumes.',
+    )
     .option('-v, --volumes', 'remove the volumes too: their data is lost')
     .action(
       run(async (session, options: { volumes?: boolean }) => {

@@ -24,7 +24,11 @@ export const addExec: AddCommand = (program, run) => {
     .option('-w, --workdir <dir>', 'folder to start in')
     .option('-T, --no-tty', 'no terminal, even when this one is one')
     .passThroughOptions()
-    .action(run((session, service: string, args: string[], options: ExecOptions) => exec(session, { service, args, options })));
+    .action(
+      run((session, service: string, args: string[], options: ExecOptions) =>
+        exec(session, { service, args, options }),
+      ),
+    );
 };
 
 async function exec(

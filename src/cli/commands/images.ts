@@ -4,9 +4,15 @@ import { formatAge, formatBytes, renderTable } from '../output/table.ts';
 import type { Session } from '../session.ts';
 
 export const addImages: AddCommand = (program, run) => {
-  program.command('images').summary('list the images of the engine').action(run((session) => list(session)));
+  program
+    .command('images')
+    .summary('list the images of the engine')
+    .action(run((session) => list(session)));
   const image = program.command('image').summary('work on images');
-  image.command('ls').summary('list images').action(run((session) => list(session)));
+  image
+    .command('ls')
+    .summary('list images')
+    .action(run((session) => list(session)));
   addBootstrap(image, run);
   image
     .command('inspect')
@@ -50,7 +56,11 @@ function addBootstrap(image: Command, run: RunAction): void {
         const client = await session.connect();
         const stop = new AbortController();
         using _interrupts = session.host.onInterrupt(() => stop.abort());
-        const result = await client.bootstrap(reference, (line) => void session.host.stderr.write(`${line}\n`), stop.signal);
+        const result = await client.bootstrap(
+          reference,
+          (line) => void session.host.stderr.write(`${line}\n`),
+          stop.signal,
+        );
         if (session.json) session.printJson(result);
         else session.print(`${result.reference}\n`);
         return 0;

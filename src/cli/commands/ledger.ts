@@ -62,7 +62,9 @@ function renderLedger(ledger: Streamed<Ledger>, style: Style): string {
     `${style.bold(head)}\n${totals}${tip}\n`,
     ledger.failure === undefined ? '' : `${style.red('reason:')} ${ledger.failure.reason}\n`,
     `\n${renderTable(['STEP', 'WHAT', 'CAUSE', 'OUTCOME', 'TIME'], steps)}`,
-    traffic.length === 0 ? '' : `\n${renderTable(['SET', 'LANE', 'REQUESTS', 'LOST', 'CONNECT', 'PROXY 5XX', 'RETRIES'], traffic)}`,
+    traffic.length === 0
+      ? ''
+      : `\n${renderTable(['SET', 'LANE', 'REQUESTS', 'LOST', 'CONNECT', 'PROXY 5XX', 'RETRIES'], traffic)}`,
   ].join('');
 }
 

@@ -15,7 +15,8 @@ export const addPs: AddCommand = (program, run) => {
         const names = options.all === true ? await client.projects() : [await session.project(client)];
         const views = await Promise.all(names.map((name) => client.ps(name)));
         if (session.json) session.printJson(options.all === true ? views : views[0]);
-        else session.print(views.length === 0 ? 'no projects\n' : views.map((view) => render(view, session)).join('\n'));
+        else
+          session.print(views.length === 0 ? 'no projects\n' : views.map((view) => render(view, session)).join('\n'));
         return 0;
       }),
     );
@@ -36,15 +37,23 @@ function render(view: Streamed<ProjectView>, session: Session): string {
 
 function headline(view: Streamed<ProjectView>): string {
   const serves = view.release === undefined ? 'serves nothing' : `serves release ${view.release}`;
-  const warm = view.warm.map(({ release, until }) => `release ${release} warm until ${new Date(until).toTimeString().slice(0, 8)}`);
-  const ports = view.ports.map(({ published, service, target, protocol }) => `${published}->${service}:${target}/${protocol}`);
-  const rollout = view.rollout === undefined ? [] : [`${view.rollout.kind} under way: ${view.rollout.step?.title ?? 'building'}`];
+  const warm = view.warm.map(
+    ({ release, until }) => `release ${release} warm until ${new Date(until).toTimeString().slice(0, 8)}`,
+  );
+  const ports = view.ports.map(
+    ({ published, service, target, protocol }) => `${published}->${service}:${target}/${protocol}`,
+  );
+  const rollout =
+    view.rollout === undefined ? [] : [`${view.rollout.kind} under way: ${view.rollout.step?.title ?? 'building'}`];
   return [`${view.project} ${serves}`, ...warm, ...rollout, ports.join(' ')].filter(Boolean).join(' · ');
 }
 
 function stateOf(instance: Streamed<ProjectView>['instances'][number], now: Date): string {
   const health = instance.health === 'none' ? '' : ` (${instance.health})`;
-  const since = instance.startedAt === undefined || instance.state !== 'running' ? '' : ` ${formatAge(new Date(instance.startedAt), now)}`;
+  const since =
+    instance.startedAt === undefined || instance.state !== 'running'
+      ? ''
+      : ` ${formatAge(new Date(instance.startedAt), now)}`;
   const exit = instance.exitCode === undefined || instance.state === 'running' ? '' : ` (${instance.exitCode})`;
   const restarts = instance.restarts > 0 ? `, ${instance.restarts} restarts` : '';
   return `${instance.state}${exit}${since}${health}${restarts}`;

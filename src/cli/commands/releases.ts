@@ -11,7 +11,13 @@ export const addReleases: AddCommand = (program, run) => {
         const client = await session.connect();
         const releases = await client.releases(await session.project(client));
         if (session.json) session.printJson(releases);
-        else session.print(renderTable(HEADINGS, releases.map((release) => rowOf(release, new Date()))));
+        else
+          session.print(
+            renderTable(
+              HEADINGS,
+              releases.map((release) => rowOf(release, new Date())),
+            ),
+          );
         return 0;
       }),
     );
@@ -21,7 +27,8 @@ const HEADINGS = ['RELEASE', 'STATE', 'CREATED', 'AUTHOR', 'REVISION', 'SERVICES
 
 function rowOf(release: Streamed<ReleaseView>, now: Date): readonly string[] {
   const services = release.services.map(
-    ({ name, replicas, imageId }) => `${name}${replicas === 1 ? '' : `×${replicas}`}@${imageId.replace('sha256:', '').slice(0, 12)}`,
+    ({ name, replicas, imageId }) =>
+      `${name}${replicas === 1 ? '' : `×${replicas}`}@${imageId.replace('sha256:', '').slice(0, 12)}`,
   );
   return [
     String(release.number),

@@ -45,7 +45,8 @@ function liveProgress(terminal: Terminal, lineFor: (event: Event) => string | un
     show: (event) => {
       const title = currentTitle(event);
       if (title !== undefined) current = { title, since: performance.now() };
-      if (event.type === 'step-done' || event.type === 'step-failed' || event.type === 'build-done') current = undefined;
+      if (event.type === 'step-done' || event.type === 'step-failed' || event.type === 'build-done')
+        current = undefined;
       const line = title === undefined ? lineFor(event) : undefined;
       if (line !== undefined) terminal.write(`${CLEAR_LINE}${line}\n`);
       paint();

@@ -4,7 +4,13 @@ import { formatAge, formatBytes, renderTable } from './table.ts';
 
 describe('tables', () => {
   it('aligns columns and leaves no trailing blanks', () => {
-    const text = renderTable(['NAME', 'STATE'], [['a-long-name', 'up'], ['b', '']]);
+    const text = renderTable(
+      ['NAME', 'STATE'],
+      [
+        ['a-long-name', 'up'],
+        ['b', ''],
+      ],
+    );
     assert.equal(text, 'NAME          STATE\na-long-name   up\nb\n');
   });
 

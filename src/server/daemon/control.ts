@@ -45,7 +45,12 @@ const UNIT_DIRECTORY = '/etc/systemd/system';
 export function controlDaemon(selfArgv: readonly string[]) {
   const runArgv = (launch: DaemonLaunch): readonly string[] => [
     ...selfArgv,
-    ...['daemon', 'run', '--root', scopeOf(launch.root).root, '--log-level', launch.logLevel],
+    'daemon',
+    'run',
+    '--root',
+    scopeOf(launch.root).root,
+    '--log-level',
+    launch.logLevel,
     ...(launch.engine === undefined ? [] : ['--engine', launch.engine]),
   ];
   return {
@@ -67,7 +72,7 @@ async function ensure(launch: DaemonLaunch, argv: readonly string[]): Promise<'s
   await mkdir(scopeOf(launch.root).root, { recursive: true, mode: 0o711 });
   const log = await open(paths.logFile, 'a', 0o640);
   const [program = '', ...rest] = argv;
-  const child = spawn(program, rest, { detached: true, stdio: ['ignore', log.fd, log.fd], cwd: '/' });
+  const child = spawn(program, [...rest, '--json'], { detached: true, stdio: ['ignore', log.fd, log.fd], cwd: '/' });
   await log.close();
   await waitUntilAnswering(child, paths);
   child.unref();
@@ -105,7 +110,8 @@ async function waitUntilAnswering(child: ChildProcess, paths: DaemonPaths): Prom
   while (!(await isAnswering(paths.apiSocket))) {
     if (spawnError !== undefined) throw spawnError;
     if (exitCode !== null) throw await startFailed(paths, `it ended with exit code ${String(exitCode)}`);
-    if (performance.now() > deadline) throw await startFailed(paths, `it does not answer after ${START_DEADLINE_MS / 1_000} s`);
+    if (performance.now() > deadline)
+      throw await startFailed(paths, `it does not answer after ${START_DEADLINE_MS / 1_000} s`);
     await delay(10);
   }
 }

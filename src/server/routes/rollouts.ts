@@ -24,14 +24,22 @@ export function rolloutRoutes(api: Api, { delivery }: { readonly delivery: Deliv
     work: (options: WatchOptions) => Promise<unknown>,
   ): Promise<void> => replyWithLines(reply, (emit) => cancellable(cancellers, project, { emit, work }));
 
-  api.post('/v1/deploy', { schema: { summary: 'Make a release and tip over to it', description, tags, body: DeployBodySchema } }, (request, reply) => {
-    const deployRequest = deployRequestOf(request.body);
-    return watch(reply, deployRequest.project.name, (options) => delivery.deploy(deployRequest, options));
-  });
-  api.post('/v1/build', { schema: { summary: 'Build images only', description, tags, body: DeployBodySchema } }, (request, reply) => {
-    const deployRequest = deployRequestOf(request.body);
-    return watch(reply, deployRequest.project.name, (options) => delivery.build(deployRequest, options));
-  });
+  api.post(
+    '/v1/deploy',
+    { schema: { summary: 'Make a release and tip over to it', description, tags, body: DeployBodySchema } },
+    (request, reply) => {
+      const deployRequest = deployRequestOf(request.body);
+      return watch(reply, deployRequest.project.name, (options) => delivery.deploy(deployRequest, options));
+    },
+  );
+  api.post(
+    '/v1/build',
+    { schema: { summary: 'Build images only', description, tags, body: DeployBodySchema } },
+    (request, reply) => {
+      const deployRequest = deployRequestOf(request.body);
+      return watch(reply, deployRequest.project.name, (options) => delivery.build(deployRequest, options));
+    },
+  );
   api.post('/v1/plan', { schema: { summary: 'What a deploy would do', tags, body: DeployBodySchema } }, (request) =>
     delivery.plan(deployRequestOf(request.body)),
   );

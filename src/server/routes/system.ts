@@ -49,7 +49,13 @@ export function systemRoutes(api: Api, options: SystemOptions): void {
   );
   api.get(
     '/v1/doctor',
-    { schema: { summary: 'Whether this machine has what Bascule needs', tags: ['system'], response: { 200: ChecksSchema } } },
+    {
+      schema: {
+        summary: 'Whether this machine has what Bascule needs',
+        tags: ['system'],
+        response: { 200: ChecksSchema },
+      },
+    },
     async () => [...(await options.check())],
   );
 }

@@ -1,0 +1,133 @@
+/** Composition root: the only reader of argv and the environment. It puts the parts together. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isSea } from 'node:sea';
+import { runCli, type DaemonOptions, type Host } from './cli/index.ts';
+import type { Engine } from './engine/docker-api/index.ts';
+import { openDatabase } from './lib/database.ts';
+import { UserError } from './lib/errors.ts';
+import { writeFileAtomic } from './lib/files.ts';
+import { acquireLock } from './lib/lock.ts';
+import type { Log } from './lib/log.ts';
+import { scopeOf, type Scope } from './lib/scope.ts';
+import { VERSION } from './lib/version.ts';
+import { controlDaemon, daemonPaths } from './server/daemon/index.ts';
+
+const selfArgv = isSea() ? [process.execPath] : [process.execPath, import.meta.filename];
+
+const host: Host = {
+  cwd: process.cwd(),
+  env: environment(),
+  version: VERSION,
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  onInterrupt,
+  daemon: { ...controlDaemon(selfArgv), run: runDaemon },
+};
+
+process.stdout.on('error', endQuietly);
+void runCli(process.argv.slice(2), host).then((code) => {
+  process.exitCode = code;
+  process.stdin.unref?.();
+});
+
+/** Serves in this process until SIGTERM or SIGINT. The wings are loaded only here, so that commands start fast. */
+async function runDaemon(launch: DaemonOptions): Promise<void> {
+  const { pino } = await import('pino');
+  const log = pino({ level: launch.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  const scope = scopeOf(launch.root);
+  await prepareFolders(scope);
+  using _lock = acquireLock(join(scope.root, 'daemon.lock'), `the root ${scope.root}`);
+  const ended = new Promise<void>((resolve) => onInterrupt(resolve));
+  await using parts = new AsyncDisposableStack();
+  await startParts({ launch, scope, log, parts });
+  await writeFileAtomic(daemonPaths(scope.root).pidFile, `${process.pid}\n`);
+  log.info({ pid: process.pid, root: scope.root, version: VERSION }, 'serving');
+  await ended;
+  log.info({}, 'ending: containers and traffic go on');
+}
+
+/** The parts in the order of their needs; `parts` ends them in the opposite one. */
+async function startParts(o: {
+  launch: DaemonOptions;
+  scope: Scope;
+  log: Log;
+  parts: AsyncDisposableStack;
+}): Promise<void> {
+  const { launch, scope, log, parts } = o;
+  const { openDockerFleet } = await import('./delivery/fleet/index.ts');
+  const { openTraffic } = await import('./delivery/traffic/index.ts');
+  const { createDelivery } = await import('./delivery/rollout/index.ts');
+  const { connectEngine, createServer } = await import('./server/index.ts');
+
+  const paths = daemonPaths(scope.root);
+  const engine = launch.engine === undefined ? await startEngine(o) : undefined;
+  const engineSocket = launch.engine === undefined ? paths.engineSocket : socketPathOf(launch.engine);
+  const deliveryDirectory = join(scope.root, 'delivery');
+  const database = openDatabase(join(deliveryDirectory, 'delivery.db'));
+  parts.defer(() => database.close());
+  const fleet = openDockerFleet({ socketPath: engineSocket, log });
+  const traffic = await openTraffic({ scope, directory: join(deliveryDirectory, 'traffic'), log });
+  const delivery = createDelivery({
+    database,
+    directory: deliveryDirectory,
+    fleet,
+    traffic,
+    log,
+    now: () => new Date(),
+  });
+  parts.defer(() => delivery.close());
+  const server = await createServer({
+    delivery,
+    engine: connectEngine(engineSocket),
+    info: { version: VERSION, pid: process.pid, root: scope.root, engine: launch.engine ?? 'embedded', engineSocket },
+    log,
+    check: async () => (engine === undefined ? [] : await engine.check()),
+  });
+  parts.defer(() => server.close());
+  await delivery.resume();
+  await server.listen(paths.apiSocket);
+}
+
+async function startEngine(o: { scope: Scope; log: Log; parts: AsyncDisposableStack }): Promise<Engine> {
+  const { createEngine } = await import('./engine/docker-api/index.ts');
+  const engine = await createEngine({ scope: o.scope, log: o.log, version: VERSION });
+  o.parts.defer(() => engine.close());
+  await engine.listen(daemonPaths(o.scope.root).engineSocket);
+  return engine;
+}
+
+async function prepareFolders(scope: Scope): Promise<void> {
+  await mkdir(join(scope.root, 'delivery'), { recursive: true, mode: 0o711 });
+  await mkdir(scope.runDirectory, { recursive: true, mode: 0o755 });
+}
+
+/** @throws UserError `invalid-engine` */
+function socketPathOf(engine: string): string {
+  const path = /^(?:unix:\/\/)?(\/.+)$/.exec(engine)?.[1];
+  if (path !== undefined) return path;
+  throw new UserError({
+    code: 'invalid-engine',
+    kind: 'invalid',
+    message: `"${engine}" is not an engine's socket`,
+    fix: 'Name a unix socket, e.g. --engine unix:///var/run/docker.sock',
+  });
+}
+
+function environment(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+}
+
+function onInterrupt(listener: () => void): Disposable {
+  process.on('SIGINT', listener).on('SIGTERM', listener);
+  return { [Symbol.dispose]: () => void process.off('SIGINT', listener).off('SIGTERM', listener) };
+}
+
+/** `bascule ps | head -1`: the reader has enough. */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+}
