@@ -1,5 +1,12 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openDatabase } from '../../lib/database.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Scope } from '../../lib/scope.ts';
+import { chooseHttpPort } from './haproxy/process.ts';
+import { createHttpProxy } from './haproxy/proxy.ts';
+import { openTrafficRecord, type TrafficRecord } from './state.ts';
+import { createTraffic } from './switchboard.ts';
 import type { Traffic } from './traffic.ts';
 
 export interface TrafficOptions {
@@ -13,7 +20,38 @@ export interface TrafficOptions {
   readonly haproxy?: string;
 }
 
-/** Opens the traffic port of one scope. Nothing runs until `ensure()`. */
-export function openTraffic(_options: TrafficOptions): Promise<Traffic> {
-  throw new Error('not built yet');
+const DEFAULT_LANE_COUNT = 256;
+
+/**
+ * Opens the traffic port of one scope. Nothing is started or changed until `ensure()`.
+ * @throws UserError `program-missing` or `haproxy-unsupported`
+ */
+export async function openTraffic({ scope, directory, log, ...rest }: TrafficOptions): Promise<Traffic> {
+  await mkdir(directory, { recursive: true });
+  const database = openDatabase(join(directory, 'traffic.db'));
+  const record = openTrafficRecord(database);
+  const laneCount = rest.laneCount ?? DEFAULT_LANE_COUNT;
+  const runDirectory = join(scope.runDirectory, 'haproxy');
+  const httpPort = await rememberedPort(record);
+  const proxy = await createHttpProxy({ program: rest.haproxy ?? 'haproxy', runDirectory, laneCount, httpPort, log });
+  const table = scope.suffix === '' ? 'bascule_traffic' : `bascule_traffic_${scope.suffix}`;
+  return createTraffic({
+    record,
+    proxy,
+    table,
+    laneCount,
+    httpPort,
+    runDirectory,
+    log,
+    onClose: () => database.close(),
+  });
+}
+
+/** Chosen once: a running proxy of ours has it, and rules of the kernel lead to it. */
+async function rememberedPort(record: TrafficRecord): Promise<number> {
+  const remembered = record.httpPort();
+  if (remembered !== undefined) return remembered;
+  const port = await chooseHttpPort();
+  record.rememberHttpPort(port);
+  return port;
 }

@@ -1,0 +1,137 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { UserError } from '../../../lib/errors.ts';
+import { readTextIfThere, writeFileAtomic } from '../../../lib/files.ts';
+import { run } from '../../../lib/process.ts';
+import type { Intent } from '../state.ts';
+import {
+  type ProxySettings,
+  portsMapOf,
+  renderConfiguration,
+  renderMap,
+  routesMapOf,
+  socketPathOf,
+} from './render-haproxy.ts';
+import { portsEntries, routesEntries } from './repair.ts';
+import { parseVersion, type ProxyVersion } from './version.ts';
+
+const configPathOf = (runDirectory: string): string => `${runDirectory}/haproxy.cfg`;
+const pidPathOf = (runDirectory: string): string => `${runDirectory}/haproxy.pid`;
+
+/** Ports that Linux does not hand out by itself (its default range ends at 60,999). */
+const PORTS = { first: 61_000, last: 64_999 };
+
+export async function versionOf(program: string): Promise<ProxyVersion> {
+  return parseVersion((await run([program, '-v'])).stdout);
+}
+
+/**
+ * Writes configuration and maps and starts the proxy as a process of its own that outlives us. With `replacing` the
+ * new one takes the listening sockets over from a running one, which ends with its last connection.
+ * @throws UserError `proxy-not-started` with HAProxy's own words
+ */
+export async function startProxy(
+  program: string,
+  settings: ProxySettings,
+  intent: Intent,
+  replacing?: number,
+): Promise<void> {
+  const { runDirectory } = settings;
+  await mkdir(runDirectory, { recursive: true, mode: 0o750 });
+  await writeFileAtomic(portsMapOf(runDirectory), renderMap(portsEntries(intent.ports)));
+  await writeFileAtomic(routesMapOf(runDirectory), renderMap(routesEntries(intent)));
+  await writeFileAtomic(configPathOf(runDirectory), renderConfiguration(settings, intent.instances));
+  const takeOver = replacing === undefined ? [] : ['-x', socketPathOf(runDirectory), '-sf', String(replacing)];
+  const argv = ['-D', '-f', configPathOf(runDirectory), '-p', pidPathOf(runDirectory), ...takeOver];
+  const result = await run([program, ...argv], { cwd: '/', timeoutMs: 30_000 });
+  if (result.exitCode !== 0) throw notStarted(result.stderr);
+}
+
+/** Ends the proxy that the pid file names, if it is ours; waits until it is gone. */
+export async function endProxy(runDirectory: string, signals: readonly NodeJS.Signals[]): Promise<void> {
+  const pid = await pidOf(runDirectory);
+  if (pid === undefined) return;
+  for (const signal of signals) {
+    if (!(await isOurs(pid, runDirectory))) return;
+    process.kill(pid, signal);
+    for (let waitedMs = 0; waitedMs < 3_000 && (await isOurs(pid, runDirectory)); waitedMs += 20) await delay(20);
+  }
+}
+
+/** Whether the process that the pid file names runs. */
+export async function isProxyAlive(runDirectory: string): Promise<boolean> {
+  const pid = await pidOf(runDirectory);
+  return pid !== undefined && isOurs(pid, runDirectory);
+}
+
+async function pidOf(runDirectory: string): Promise<number | undefined> {
+  const pid = Number(await readTextIfThere(pidPathOf(runDirectory)));
+  return Number.isInteger(pid) && pid > 1 ? pid : undefined;
+}
+
+/** Pids are used again: only a process that runs with our configuration is ours. A zombie has no command line. */
+async function isOurs(pid: number, runDirectory: string): Promise<boolean> {
+  try {
+    const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8');
+    return commandLine.split('\0').includes(configPathOf(runDirectory));
+  } catch {
+    return false;
+  }
+}
+
+/** What this machine allows: IPv6, an account to change to, and how many connections its descriptors are enough for. */
+export async function machineTraits(): Promise<Pick<ProxySettings, 'withIpv6' | 'maxConnections' | 'account'>> {
+  const [addresses, limits, accounts] = await Promise.all([
+    readTextIfThere('/proc/net/if_inet6'),
+    readFile('/proc/self/limits', 'utf8'),
+    readTextIfThere('/etc/passwd'),
+  ]);
+  const hasAccount = /^haproxy:/m.test(accounts ?? '') && process.getuid?.() === 0;
+  return {
+    withIpv6: (addresses ?? '').trim() !== '',
+    maxConnections: connectionsFor(limits),
+    ...(hasAccount ? { account: { user: 'haproxy', group: 'haproxy' } } : {}),
+  };
+}
+
+const MOST_CONNECTIONS = 50_000;
+
+/** Two descriptors a connection, and a tenth kept for checks, idle connections and sockets. Raises no limit. */
+export function connectionsFor(limits: string): number {
+  const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1] ?? '1024';
+  const descriptors = hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard);
+  return Math.min(MOST_CONNECTIONS, Math.floor((descriptors * 0.9) / 2));
+}
+
+/** A port that nobody listens on, at random so that two daemons that start together do not meet. */
+export async function chooseHttpPort(): Promise<number> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const port = randomInt(PORTS.first, PORTS.last + 1);
+    if (await isFree(port)) return port;
+  }
+  throw new UserError({
+    code: 'no-free-port',
+    kind: 'unavailable',
+    message: `no free port for the proxy between ${PORTS.first} and ${PORTS.last}`,
+    fix: 'See with `ss -ltnp` what listens there, and free a part of this range.',
+  });
+}
+
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ port, host: '0.0.0.0', exclusive: true }, () => server.close(() => resolve(true)));
+  });
+}
+
+function notStarted(words: string): UserError {
+  return new UserError({
+    code: 'proxy-not-started',
+    kind: 'unavailable',
+    message: `HAProxy did not start: ${words.trim().split('\n').slice(-5).join('\n')}`,
+    fix: 'The words are from HAProxy itself; `bascule doctor` checks whether this machine has what it needs.',
+  });
+}

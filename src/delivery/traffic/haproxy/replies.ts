@@ -1,0 +1,142 @@
+/**
+ * The runtime API answers in words. This is the only place that knows them (HAProxy 2.4 to 3.2, "Unix socket
+ * commands" in its management guide).
+ */
+export type Verdict = 'done' | 'exists' | 'absent' | 'busy' | 'refused';
+
+const DONE = [
+  /^New server registered\.?$/,
+  /^Server deleted\.?$/,
+  /^New version created: \d+$/,
+  /^health (?:was )?.*enabled/i,
+  /^\[NOTICE\]/i,
+];
+const EXISTS = [/already exists/i];
+const ABSENT = [
+  /no such server/i,
+  /no such backend/i,
+  /can't find (?:backend|server)/i,
+  /entry not found/i,
+  /key not found/i,
+  /(?:backend|server) not found/i,
+];
+const BUSY = [/still has (?:connections|streams)/i, /only servers in maintenance/i, /connections? attached/i];
+
+export interface Reply {
+  readonly verdict: Verdict;
+  /** The line that says so; empty when everything went well in silence. */
+  readonly line: string;
+}
+
+/** What a line of commands came to: the first word that is not "done". Only for commands that change something. */
+export function judge(text: string): Reply {
+  const replies = text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .map((line): Reply => ({ verdict: verdictOf(line), line }));
+  return replies.find((reply) => reply.verdict !== 'done') ?? { verdict: 'done', line: '' };
+}
+
+function verdictOf(line: string): Verdict {
+  const says = (patterns: readonly RegExp[]): boolean => patterns.some((pattern) => pattern.test(line));
+  if (says(DONE)) return 'done';
+  if (says(EXISTS)) return 'exists';
+  if (says(ABSENT)) return 'absent';
+  if (says(BUSY)) return 'busy';
+  return 'refused';
+}
+
+/** One row of `show stat`, by the names of its header. */
+export type StatRow = Readonly<Record<string, string>>;
+
+/** Reads one or several `show stat` tables that stand in one answer. Values hold no quotes or commas here. */
+export function parseStat(text: string): readonly StatRow[] {
+  const rows: StatRow[] = [];
+  let columns: readonly string[] = [];
+  for (const line of text.split('\n')) {
+    if (line.startsWith('# pxname')) columns = line.slice(2).split(',');
+    else if (line.includes(',')) rows.push(rowOf(columns, line.split(',')));
+  }
+  return rows;
+}
+
+function rowOf(columns: readonly string[], values: readonly string[]): StatRow {
+  return Object.fromEntries(
+    columns.map((column, index) => [column, values[index] ?? '']).filter(([name]) => name !== ''),
+  );
+}
+
+/** A number of a row; 0 where the field is empty or this version does not have it. */
+export function numberIn(row: StatRow | undefined, column: string): number {
+  return Number(row?.[column] ?? 0) || 0;
+}
+
+/** Reads `show info`. */
+export function parseInfo(text: string): ReadonlyMap<string, string> {
+  const pairs = text.split('\n').flatMap((line): [string, string][] => {
+    const colon = line.indexOf(':');
+    return colon < 0 ? [] : [[line.slice(0, colon).trim(), line.slice(colon + 1).trim()]];
+  });
+  return new Map(pairs);
+}
+
+export interface RuntimeServer {
+  readonly lane: string;
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  readonly isInMaintenance: boolean;
+  readonly isUp: boolean;
+}
+
+/** Reads `show servers state` (format 1): addresses of IPv6 servers stand without brackets. */
+export function parseServersState(text: string): readonly RuntimeServer[] {
+  const lines = text.split('\n').map((line) => line.trim());
+  const header = lines.find((line) => line.startsWith('# be_id'));
+  if (header === undefined) return [];
+  const columns = header.slice(2).split(' ');
+  return lines
+    .map((line) => line.split(' '))
+    .filter((values) => values.length >= columns.length && values[0] !== '#')
+    .map((values) => serverOf(rowOf(columns, values)));
+}
+
+const ADMINISTRATIVE_MAINTENANCE = 0x01 | 0x02 | 0x04; // SRV_ADMF_FMAINT, _IMAINT, _CMAINT
+const STOPPED = 0;
+
+function serverOf(row: StatRow): RuntimeServer {
+  return {
+    lane: row['be_name'] ?? '',
+    name: row['srv_name'] ?? '',
+    address: row['srv_addr'] ?? '',
+    port: numberIn(row, 'srv_port'),
+    isInMaintenance: (numberIn(row, 'srv_admin_state') & ADMINISTRATIVE_MAINTENANCE) !== 0,
+    isUp: numberIn(row, 'srv_op_state') !== STOPPED,
+  };
+}
+
+/** Reads `show map <file>`: an address, the key, the value. */
+export function parseMap(text: string): ReadonlyMap<string, string> {
+  const entries = text.split('\n').flatMap((line): [string, string][] => {
+    const [address = '', key, ...value] = line.trim().split(' ');
+    return address.startsWith('0x') && key !== undefined ? [[key, value.join(' ')]] : [];
+  });
+  return new Map(entries);
+}
+
+/** Reads one general-purpose counter of `show table`, by key. */
+export function parseTable(text: string, counter: string): ReadonlyMap<string, number> {
+  const entries = text.split('\n').flatMap((line): [string, number][] => {
+    const key = /\bkey=(\S+)/.exec(line)?.[1];
+    const value = new RegExp(`\\b${counter}=(\\d+)`).exec(line)?.[1];
+    return key === undefined || value === undefined ? [] : [[key, Number(value)]];
+  });
+  return new Map(entries);
+}
+
+/** The number in `New version created: 7`. */
+export function parseNewVersion(text: string): number | undefined {
+  const number = /New version created: (\d+)/.exec(text)?.[1];
+  return number === undefined ? undefined : Number(number);
+}

@@ -1,0 +1,88 @@
+import type { PublishedPort, RouteId, TcpTarget } from '../traffic.ts';
+
+export interface NftState {
+  /** `bascule_traffic`, or `bascule_traffic_<suffix>`. */
+  readonly table: string;
+  /** The proxy's one port. */
+  readonly httpPort: number;
+  readonly ports: readonly PublishedPort[];
+  readonly tcpRoutes: ReadonlyMap<RouteId, readonly TcpTarget[]>;
+  /** Interfaces that lead to targets of TCP routes. */
+  readonly targetInterfaces: readonly string[];
+}
+
+/** Marks connections to TCP services, for those who filter forwarded packets ("basc"). */
+export const CONNECTION_MARK = 0x62617363;
+
+/**
+ * The whole table as one transaction. Chains are emptied and filled again instead of being replaced, so that the
+ * kernel's NAT hooks stay; connections that stand keep the target that they have.
+ */
+export function renderTraffic(state: NftState): string {
+  const { table } = state;
+  const publish = state.ports.flatMap((port) => renderPort(state, port));
+  return [
+    `add table inet ${table}`,
+    ...SETS.flatMap((set) => [`add set inet ${table} ${set} { type inet_service; }`, `flush set inet ${table} ${set}`]),
+    ...state.ports.map((port) => `add element inet ${table} ${port.protocol}_ports { ${port.port} }`),
+    ...CHAINS.flatMap(([name, hook]) => [
+      `add chain inet ${table} ${name} ${hook}`,
+      `flush chain inet ${table} ${name}`,
+    ]),
+    `add rule inet ${table} prerouting jump publish`,
+    `add rule inet ${table} output jump publish`,
+    ...publish.map((rule) => `add rule inet ${table} publish ${rule}`),
+    ...renderMasquerade(state).map((rule) => `add rule inet ${table} postrouting ${rule}`),
+    ...state.targetInterfaces.map((name) => `add rule inet ${table} guard iifname "${name}" ip daddr 127.0.0.0/8 drop`),
+    '',
+  ].join('\n');
+}
+
+export function renderRemoval(table: string): string {
+  return `add table inet ${table}\ndelete table inet ${table}\n`;
+}
+
+/** The published ports by kind, for other daemons on this machine to read. */
+const SETS = ['http_ports', 'tcp_ports', 'udp_ports'] as const;
+
+/**
+ * Just before the usual place of destination NAT (-100), where Docker's rules are, and of source NAT (100). `guard`
+ * comes before connection tracking: an interface that may carry packets from 127.0.0.1 must not bring any to it.
+ */
+const CHAINS: readonly (readonly [string, string])[] = [
+  ['publish', ''],
+  ['prerouting', '{ type nat hook prerouting priority -105; policy accept; }'],
+  ['output', '{ type nat hook output priority -105; policy accept; }'],
+  ['postrouting', '{ type nat hook postrouting priority 95; policy accept; }'],
+  ['guard', '{ type filter hook prerouting priority -310; policy accept; }'],
+];
+
+function renderPort(state: NftState, port: PublishedPort): readonly string[] {
+  const where = renderWhere(port);
+  if (port.protocol === 'http') return [`${where} tcp dport ${port.port} redirect to :${state.httpPort}`];
+  const targets = state.tcpRoutes.get(port.route) ?? [];
+  if (targets.length === 0) return [];
+  const match = `meta nfproto ipv4 ${where} ${port.protocol} dport ${port.port}`;
+  return [`${match} ct mark set ${CONNECTION_MARK}`, `${match} dnat ip ${renderTargets(targets)}`];
+}
+
+function renderWhere({ hostAddress }: PublishedPort): string {
+  if (hostAddress === undefined) return 'fib daddr type local';
+  return `${hostAddress.includes(':') ? 'ip6' : 'ip'} daddr ${hostAddress}`;
+}
+
+/** New connections take turns. */
+function renderTargets(targets: readonly TcpTarget[]): string {
+  const [first] = targets;
+  if (targets.length === 1 && first !== undefined) return `to ${first.address}:${first.port}`;
+  const entries = targets.map(({ address, port }, index) => `${index} : ${address} . ${port}`);
+  return `addr . port to numgen inc mod ${targets.length} map { ${entries.join(', ')} }`;
+}
+
+/** Answers must come back through us: to this machine's loopback, and to a neighbour of the target itself. */
+function renderMasquerade({ targetInterfaces }: NftState): readonly string[] {
+  return targetInterfaces.flatMap((name) => [
+    `ip saddr 127.0.0.0/8 oifname "${name}" ct status dnat masquerade`,
+    `iifname "${name}" oifname "${name}" ct status dnat ct mark ${CONNECTION_MARK} masquerade`,
+  ]);
+}

@@ -1,0 +1,95 @@
+import { UserError } from '../../lib/errors.ts';
+import type { PortHolder, PortKey, PublishedPort } from './traffic.ts';
+
+/** The published port that stands in the way of another: same number, same transport, addresses that overlap. */
+export function conflictOf(wanted: PublishedPort, published: readonly PublishedPort[]): PublishedPort | undefined {
+  return published.find((port) => overlaps(wanted, port) && !isSame(wanted, port));
+}
+
+export function isSamePort(a: PortKey, b: PortKey): boolean {
+  return a.port === b.port && a.protocol === b.protocol && a.hostAddress === b.hostAddress;
+}
+
+function isSame(a: PublishedPort, b: PublishedPort): boolean {
+  return isSamePort(a, b) && a.route === b.route;
+}
+
+function overlaps(a: PortKey, b: PortKey): boolean {
+  if (a.port !== b.port || transportOf(a) !== transportOf(b)) return false;
+  if (a.hostAddress === b.hostAddress) return true;
+  // A port of one address beside the same port of every address: the narrower one wins for `http`.
+  const isNarrower = a.hostAddress === undefined || b.hostAddress === undefined;
+  return isNarrower && (a.protocol !== 'http' || b.protocol !== 'http');
+}
+
+export function transportOf(port: PortKey): 'tcp' | 'udp' {
+  return port.protocol === 'udp' ? 'udp' : 'tcp';
+}
+
+/** A socket that listens, as the kernel lists it. */
+export interface Listener {
+  readonly address: string;
+  readonly port: number;
+  readonly inode: number;
+}
+
+const TCP_LISTEN = '0A';
+const UDP_UNCONNECTED = '07';
+
+/** Reads /proc/net/{tcp,tcp6,udp,udp6}: the sockets that wait for anybody. */
+export function parseListeners(text: string): readonly Listener[] {
+  return text.split('\n').flatMap((line): Listener[] => {
+    const [, local = '', , state = '', , , , , , inode = ''] = line.trim().split(/\s+/);
+    const [address = '', port = ''] = local.split(':');
+    if (state !== TCP_LISTEN && state !== UDP_UNCONNECTED) return [];
+    return [{ address: parseAddress(address), port: Number.parseInt(port, 16), inode: Number(inode) }];
+  });
+}
+
+/** The kernel prints addresses as words in the order of this machine's bytes. */
+function parseAddress(hex: string): string {
+  const bytes = (hex.match(/.{8}/g) ?? []).flatMap((word) => [...Buffer.from(word, 'hex')].toReversed());
+  if (bytes.length === 4) return bytes.join('.');
+  const mapped = bytes.slice(0, 12).every((byte, index) => byte === (index < 10 ? 0 : 0xff));
+  if (mapped) return bytes.slice(12).join('.');
+  if (bytes.every((byte) => byte === 0)) return '::';
+  if (bytes.slice(0, 15).every((byte) => byte === 0) && bytes[15] === 1) return '::1';
+  return Array.from({ length: 8 }, (_, i) => (((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0)).toString(16)).join(
+    ':',
+  );
+}
+
+const ANY = new Set(['0.0.0.0', '::']);
+
+/** The listener that would no longer be reached, or would be hidden, if this port were published. */
+export function listenerFor(wanted: PortKey, listeners: readonly Listener[]): Listener | undefined {
+  return listeners.find(
+    ({ address, port }) =>
+      port === wanted.port &&
+      (wanted.hostAddress === undefined ||
+        ANY.has(address) ||
+        ANY.has(wanted.hostAddress) ||
+        address === wanted.hostAddress),
+  );
+}
+
+export function portInUse(wanted: PortKey, holder: PortHolder): UserError {
+  const who = holder.program === undefined ? 'another program' : `${holder.program} (pid ${holder.pid ?? 'unknown'})`;
+  return new UserError({
+    code: 'port-in-use',
+    kind: 'conflict',
+    message: `port ${wanted.port}/${transportOf(wanted)} of this host is held by ${who}, listening on ${holder.address}`,
+    fix: `Stop it, or publish another port in the Compose file, for example "${wanted.port + 1}:…".`,
+    details: { port: wanted.port, holder },
+  });
+}
+
+export function portPublished(wanted: PublishedPort, other: PublishedPort): UserError {
+  return new UserError({
+    code: 'port-published',
+    kind: 'conflict',
+    message: `port ${wanted.port}/${transportOf(wanted)} of this host already leads to ${other.route}`,
+    fix: `Publish another port for ${wanted.route}, or take down the project that has this one.`,
+    details: { port: wanted.port, route: other.route },
+  });
+}

@@ -1,0 +1,305 @@
+import { UserError } from '../../lib/errors.ts';
+import type { Log } from '../../lib/log.ts';
+import { parseShare } from './haproxy/commands.ts';
+import { countersOf } from './haproxy/counters.ts';
+import type { HttpProxy } from './haproxy/proxy.ts';
+import { socketPathOf } from './haproxy/render-haproxy.ts';
+import { numberIn, parseStat, parseTable, type RuntimeServer, type StatRow } from './haproxy/replies.ts';
+import { watchProxy, type Watch } from './haproxy/watch.ts';
+import { assertInstance, assertLane, assertPortKey, assertRoute, assertShare, assertTarget } from './names.ts';
+import { applyTraffic, holderOf, interfacesTo, otherTableWith, removeTraffic } from './nft/kernel.ts';
+import { conflictOf, isSamePort, portInUse, portPublished } from './ports.ts';
+import type { Intent, TrafficRecord } from './state.ts';
+import type { InstanceState, Lane, LaneId, PortHolder, PortKey, RouteShare, Traffic, TrafficState } from './traffic.ts';
+
+export interface Parts {
+  readonly record: TrafficRecord;
+  readonly proxy: HttpProxy;
+  /** Our nftables table. */
+  readonly table: string;
+  readonly laneCount: number;
+  readonly httpPort: number;
+  readonly runDirectory: string;
+  readonly log: Log;
+  onClose(): void;
+}
+
+/**
+ * The traffic port over one proxy and one nftables table. Changes happen one after the other, each written to the
+ * record first: a change whose application fails is carried out by the next `ensure()`.
+ */
+export function createTraffic(parts: Parts): Traffic {
+  const { record, proxy, table, laneCount, httpPort, log } = parts;
+  const inTurn = createTurns();
+  const keeper = createKeeper(parts, () => inTurn(ensure));
+
+  async function ensure(): Promise<void> {
+    await proxy.ensure(record.read());
+    await applyKernel();
+    keeper.watch();
+  }
+
+  async function applyKernel(): Promise<void> {
+    const { ports, tcpRoutes } = record.read();
+    const targetInterfaces = await interfacesTo([...tcpRoutes.values()].flat());
+    await applyTraffic({ table, httpPort, ports, tcpRoutes, targetInterfaces });
+  }
+
+  /** A proxy that died meanwhile is started again, with the change in it: it is in the record already. */
+  async function applyProxy(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof UserError) || error.code !== 'proxy-unreachable') throw error;
+      log.warn({}, 'the proxy does not answer: starting it again');
+      await ensure();
+    }
+  }
+
+  async function holder(port: PortKey): Promise<PortHolder | undefined> {
+    if (record.read().ports.some((published) => isSamePort(published, port))) return undefined;
+    const listener = await holderOf(port);
+    if (listener !== undefined) return listener;
+    const other = await otherTableWith(port, table);
+    return other === undefined ? undefined : { address: `nftables table ${other}`, program: 'another bascule daemon' };
+  }
+
+  return {
+    ensure: () => inTurn(ensure),
+    observe: () => observe(parts),
+    addInstance: (lane, instance) =>
+      inTurn(async () => {
+        assertLane(lane, laneCount);
+        assertInstance(instance);
+        const { name, address, port } = instance;
+        const recorded = { lane, name, address, port, isDraining: false };
+        record.putInstance(recorded);
+        await applyProxy(() => proxy.addInstance(recorded));
+      }),
+    drainInstance: (lane, name) =>
+      inTurn(async () => {
+        const recorded = findInstance(record.read(), lane, name);
+        if (recorded === undefined) return;
+        record.putInstance({ ...recorded, isDraining: true });
+        await applyProxy(() => proxy.drainInstance(lane, name));
+      }),
+    closeSessions: (lane, name) => inTurn(() => applyProxy(() => proxy.closeSessions(lane, name))),
+    removeInstance: (lane, name) =>
+      inTurn(async () => {
+        const recorded = findInstance(record.read(), lane, name);
+        if (recorded === undefined) return;
+        record.putInstance({ ...recorded, isDraining: true });
+        await applyProxy(async () => {
+          if (!(await proxy.removeInstance(lane, name))) throw instanceBusy(lane, name);
+        });
+        record.removeInstance(lane, name);
+      }),
+    setRoute: (route, share) =>
+      inTurn(async () => {
+        assertRoute(route);
+        assertShare(share, laneCount);
+        record.putRoutes(new Map([[route, share]]));
+        await applyProxy(() => proxy.setRoute(route, share));
+      }),
+    setRoutes: (shares) =>
+      inTurn(async () => {
+        for (const [route, share] of shares) {
+          assertRoute(route);
+          assertShare(share, laneCount);
+        }
+        record.putRoutes(shares);
+        await applyProxy(() => proxy.replaceRoutes(record.read()));
+      }),
+    removeRoute: (route) =>
+      inTurn(async () => {
+        const { tcpRoutes } = record.read();
+        record.removeRoute(route);
+        await applyProxy(() => proxy.removeRoute(route));
+        if (tcpRoutes.has(route)) await applyKernel();
+      }),
+    setTcpRoute: (route, targets) =>
+      inTurn(async () => {
+        assertRoute(route);
+        targets.forEach(assertTarget);
+        record.putTcpRoute(route, targets);
+        await applyKernel();
+      }),
+    publishPort: (wanted) =>
+      inTurn(async () => {
+        const port = normalised(wanted);
+        assertPortKey(port);
+        assertRoute(port.route);
+        const conflict = conflictOf(port, record.read().ports);
+        if (conflict !== undefined) throw portPublished(port, conflict);
+        const found = await holder(port);
+        if (found !== undefined) throw portInUse(port, found);
+        record.putPort(port);
+        await applyPorts();
+      }),
+    unpublishPort: (port) =>
+      inTurn(async () => {
+        record.removePort(normalised(port));
+        await applyPorts();
+      }),
+    portHolder: (port) => holder(normalised(port)),
+    async counters(lanes) {
+      const wanted = lanes ?? usedLanes(record.read());
+      // The order matters: see countersOf.
+      const rows = parseStat(await proxy.api.ask(...statCommands(wanted)));
+      const appErrors = parseTable(await proxy.api.ask('show table lane-errors'), 'gpc0');
+      return countersOf(rows, appErrors, wanted);
+    },
+    async close() {
+      keeper.stop();
+      await inTurn(async () => {});
+      parts.onClose();
+    },
+    stop: () =>
+      inTurn(async () => {
+        keeper.pause();
+        record.clear();
+        await removeTraffic(table);
+        await proxy.stop();
+      }),
+  };
+
+  async function applyPorts(): Promise<void> {
+    await applyProxy(() => proxy.replacePorts(record.read().ports));
+    await applyKernel();
+  }
+}
+
+async function observe({ record, proxy, laneCount }: Parts): Promise<TrafficState> {
+  const { ports, tcpRoutes } = record.read();
+  const [pid, runtime] = await Promise.all([proxy.pid(), proxy.runtime()]);
+  const routes = new Map([...runtime.routes].map(([route, text]) => [route, parseShare(text)]));
+  const ids = usedIn(
+    runtime.servers.map((server) => server.lane),
+    routes.values(),
+  );
+  const rows = ids.length === 0 ? [] : parseStat(await proxy.api.ask(...statCommands(ids)));
+  const lanes = ids.map((id) => laneOf(id, runtime.servers, rows));
+  return { pid, lanes, laneCount, routes, tcpRoutes, publishedPorts: ports };
+}
+
+function laneOf(id: LaneId, servers: readonly RuntimeServer[], rows: readonly StatRow[]): Lane {
+  const sessions = (name: string): number =>
+    numberIn(
+      rows.find((row) => row['pxname'] === id && row['svname'] === name),
+      'scur',
+    );
+  const instances = servers
+    .filter((server) => server.lane === id)
+    .map(({ name, address, port, ...server }) => ({
+      name,
+      address,
+      port,
+      sessions: sessions(name),
+      state: stateOf(server),
+    }));
+  return { id, instances, sessions: sessions('BACKEND') };
+}
+
+function stateOf(server: Pick<RuntimeServer, 'isInMaintenance' | 'isUp'>): InstanceState {
+  if (server.isInMaintenance) return 'draining';
+  return server.isUp ? 'up' : 'down';
+}
+
+/** Frontends 1, backends 2, servers 4; all rows of one proxy by its name. */
+function statCommands(lanes: readonly LaneId[]): readonly string[] {
+  return ['http', 'unrouted', ...lanes].map((proxy) => `show stat ${proxy} 7 -1`);
+}
+
+function usedLanes(intent: Intent): readonly LaneId[] {
+  return usedIn(
+    intent.instances.map((instance) => instance.lane),
+    intent.routes.values(),
+  );
+}
+
+function usedIn(lanes: readonly LaneId[], shares: Iterable<RouteShare>): readonly LaneId[] {
+  const named = [...shares].flatMap(({ stable, candidate }) => (candidate === null ? [stable] : [stable, candidate]));
+  return [...new Set([...lanes, ...named])].sort();
+}
+
+function findInstance(intent: Intent, lane: LaneId, name: string) {
+  return intent.instances.find((instance) => instance.lane === lane && instance.name === name);
+}
+
+const EVERY_ADDRESS = new Set(['', '0.0.0.0', '::']);
+
+function normalised<T extends PortKey>(port: T): T {
+  if (port.hostAddress === undefined || !EVERY_ADDRESS.has(port.hostAddress)) return port;
+  const { hostAddress: _, ...rest } = port;
+  return rest as T;
+}
+
+/** Runs pieces of work one after the other; one that fails does not stop the next. */
+function createTurns(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const turn = last.then(work, work);
+    last = turn.catch(() => {});
+    return turn;
+  };
+}
+
+interface Keeper {
+  watch(): void;
+  /** Until the next `watch()`. */
+  pause(): void;
+  /** For good. */
+  stop(): void;
+}
+
+const RESTART_DELAYS_MS = [0, 100, 500, 1_000, 5_000];
+
+/** Starts the proxy again when it dies while we live; more and more slowly when it keeps dying. */
+function createKeeper({ runDirectory, log }: Parts, ensure: () => Promise<void>): Keeper {
+  let watch: Watch | undefined;
+  let isStopped = false;
+  let attempt = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let watchedSince = 0;
+
+  const pause = (): void => {
+    watch?.stop();
+    watch = undefined;
+    clearTimeout(timer);
+  };
+  const onEnd = (): void => {
+    watch = undefined;
+    if (isStopped) return;
+    if (performance.now() - watchedSince > 60_000) attempt = 0;
+    const delayMs = RESTART_DELAYS_MS[Math.min(attempt++, RESTART_DELAYS_MS.length - 1)] ?? 0;
+    timer = setTimeout(() => {
+      ensure().catch((error: unknown) => {
+        log.error({ error }, 'the proxy could not be started');
+        onEnd();
+      });
+    }, delayMs);
+    log.warn({ delayMs }, 'lost the proxy: looking after it');
+  };
+  return {
+    watch() {
+      if (watch !== undefined || isStopped) return;
+      watchedSince = performance.now();
+      watch = watchProxy(socketPathOf(runDirectory), onEnd);
+    },
+    pause,
+    stop() {
+      isStopped = true;
+      pause();
+    },
+  };
+}
+
+function instanceBusy(lane: LaneId, name: string): UserError {
+  return new UserError({
+    code: 'instance-busy',
+    kind: 'conflict',
+    message: `instance ${name} in ${lane} still has running requests or open connections`,
+    fix: 'Wait until they end, or cut them when the drain deadline has passed.',
+    details: { lane, name },
+  });
+}
