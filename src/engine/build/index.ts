@@ -1,0 +1,10 @@
+export { createBuilder } from './builder.ts';
+export type {
+  BuildContext,
+  Builder,
+  BuilderOptions,
+  BuildEvent,
+  BuildRequest,
+  CacheRecord,
+  PruneCacheOptions,
+} from './face.ts';
