@@ -1,2 +1,26 @@
-export { openDockerFleet } from './docker/driver.ts';
-export type { Fleet } from './fleet.ts';
+export { type DockerFleetOptions, openDockerFleet } from './docker/driver.ts';
+export type {
+  ExecOptions,
+  ExecStreams,
+  Fleet,
+  FleetEvent,
+  FleetInfo,
+  FleetState,
+  Health,
+  ImageBuild,
+  LogEntry,
+  LogOptions,
+  NetworkSpec,
+  ObservedInstance,
+  ResolvedImage,
+  ResolveOptions,
+  VolumeSpec,
+} from './fleet.ts';
+export {
+  type InstanceMount,
+  type InstanceSpec,
+  instanceSpecOf,
+  type NetworkAttachment,
+  placementsOf,
+} from './instance-spec.ts';
+export { attachmentsOf, imageNameOf, instanceName, networksOf, primaryNetwork, volumesOf } from './names.ts';

@@ -43,21 +43,25 @@ export interface FileVersion {
   readonly kind: 'config' | 'secret';
 }
 
-export type NewRelease = Omit<Release, 'number' | 'createdAt' | 'predecessor'>;
+/** A release before it has a number. `imageName` is made from the number, thus set when it is stored. */
+export type NewRelease = Omit<Release, 'number' | 'createdAt'>;
 
 /**
- * `current` serves, `warm` still runs and can be switched back to at once, `kept` can be started again from its
- * frozen images, `failed` never served, `gone` is beyond the rollback window.
+ * `current` serves, `candidate` is being started, `warm` still runs and can be switched back to at once, `kept` can be started again from its
+ * frozen images, `failed` never served, `gone` has lost its images: it lies beyond the rollback window.
  */
 export type ReleaseState = 'current' | 'warm' | 'candidate' | 'kept' | 'failed' | 'gone';
 
 export interface Releases {
   /** Stores a release under the next number of its project. */
   create(release: NewRelease, now: Date): Release;
+  /** The number that the next release of this project gets. */
+  nextNumber(project: string): number;
   /** Newest first. */
   list(project: string): readonly Release[];
   find(project: string, number: number): Release | undefined;
   /** @throws UserError `release-not-found` */
   get(project: string, number: number): Release;
+  /** Projects that have a release, in alphabetical order. */
   projects(): readonly string[];
 }

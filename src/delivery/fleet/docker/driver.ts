@@ -1,7 +1,150 @@
+import Docker from 'dockerode';
 import type { Log } from '../../../lib/log.ts';
-import type { Fleet } from '../fleet.ts';
+import type { ExecOptions, ExecStreams, Fleet, FleetEvent, FleetInfo, LogEntry, LogOptions } from '../fleet.ts';
+import type { InstanceSpec } from '../instance-spec.ts';
+import { call, callUnless } from './call.ts';
+import { buildImage, findImage, resolveImage, tagImage, untagImage } from './images.ts';
+import { connect, createNetwork, createVolume, disconnect, removeNetwork, removeVolume } from './networks.ts';
+import { inspectInstance, observeProject } from './observe.ts';
+import { renderContainer } from './render-container.ts';
+import { chunksOf, jsonLinesOf, linesOf } from './streams.ts';
+
+export interface DockerFleetOptions {
+  /** Absolute path of the engine's socket. */
+  readonly socketPath: string;
+  readonly log: Log;
+}
 
 /** A fleet behind any Docker Engine API socket: the embedded engine's, dockerd's, Podman's. */
-export function openDockerFleet(_o: { readonly socketPath: string; readonly log: Log }): Fleet {
-  return { kind: 'docker' };
+export function openDockerFleet(o: DockerFleetOptions): Fleet {
+  const docker = new Docker({ socketPath: o.socketPath });
+  const info = once(() => readInfo(docker));
+  return {
+    kind: 'docker',
+    info,
+    observe: (project) => observeProject(docker, project),
+    inspect: (instance) => inspectInstance(docker, instance),
+    buildImage: async (build) => await buildImage(docker, build, (await info()).embedded),
+    resolveImage: (reference, options) => resolveImage(docker, reference, options),
+    findImage: (reference) => findImage(docker, reference),
+    tagImage: (imageId, reference) => tagImage(docker, imageId, reference),
+    untagImage: (reference) => untagImage(docker, reference),
+    createNetwork: (network) => createNetwork(docker, network),
+    removeNetwork: (name) => removeNetwork(docker, name),
+    connect: (instance, attachment) => connect(docker, instance, attachment),
+    disconnect: (instance, network) => disconnect(docker, instance, network),
+    createVolume: (volume) => createVolume(docker, volume),
+    removeVolume: (name) => removeVolume(docker, name),
+    createInstance: (spec) => createInstance(docker, spec),
+    startInstance: (name) => callUnless([304], `start ${name}`, () => docker.getContainer(name).start()),
+    stopInstance: (name) => callUnless([304, 404], `stop ${name}`, () => docker.getContainer(name).stop()),
+    removeInstance: (name) =>
+      callUnless([404, 409], `remove ${name}`, () => docker.getContainer(name).remove({ force: true, v: true })),
+    logs: (instance, options) => logs(docker, instance, options),
+    exec: (instance, options) => exec(docker, instance, options),
+    events: (signal) => events(docker, signal),
+  };
+}
+
+async function readInfo(docker: Docker): Promise<FleetInfo> {
+  const version = await call('ask the engine for its version', () => docker.version());
+  const engine = version.Components?.[0]?.Name ?? 'Docker';
+  return { engine, version: version.Version, embedded: engine === 'Bascule' };
+}
+
+/** Remembers the first success; a failure is tried again. */
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let known: Promise<T> | undefined;
+  return () => {
+    known ??= work().catch((error: unknown) => {
+      known = undefined;
+      throw error;
+    });
+    return known;
+  };
+}
+
+/** Creates it with its first network, and connects the others. One that is there already is completed. */
+async function createInstance(docker: Docker, spec: InstanceSpec): Promise<void> {
+  if ((await inspectInstance(docker, spec.name)) === undefined) {
+    await call(`create ${spec.name}`, () => docker.createContainer(renderContainer(spec)));
+  }
+  if (spec.network.mode !== 'networks') return;
+  for (const attachment of spec.network.attachments.slice(1)) await connect(docker, spec.name, attachment);
+}
+
+async function* logs(docker: Docker, instance: string, o: LogOptions): AsyncGenerator<LogEntry> {
+  const container = docker.getContainer(instance);
+  const { Config: config } = await call(`inspect ${instance}`, () => container.inspect());
+  const query = {
+    follow: true as const, // without it the client library collects everything in memory
+    stdout: true,
+    stderr: true,
+    timestamps: true,
+    abortSignal: o.signal,
+    ...(o.tail === undefined ? {} : { tail: o.tail }),
+    ...(o.since === undefined ? {} : { since: o.since.getTime() / 1_000 }),
+  };
+  const stream = o.follow
+    ? await call(`read the logs of ${instance}`, () => container.logs(query))
+    : await call(`read the logs of ${instance}`, () => container.logs({ ...query, follow: false }));
+  const source = Buffer.isBuffer(stream) ? [stream] : (stream as AsyncIterable<Buffer>);
+  yield* untilAborted(linesOf(chunksOf(source as AsyncIterable<Buffer>, config.Tty)), o.signal);
+}
+
+async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): AsyncGenerator<T> {
+  try {
+    yield* source;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+async function exec(docker: Docker, instance: string, o: ExecOptions): Promise<ExecStreams> {
+  const execution = await call(`run ${o.args[0] ?? ''} in ${instance}`, () =>
+    docker.getContainer(instance).exec({
+      Cmd: [...o.args],
+      Env: Object.entries(o.env).map(([name, value]) => `${name}=${value}`),
+      Tty: o.tty,
+      AttachStdin: o.attachStdin,
+      AttachStdout: true,
+      AttachStderr: true,
+      ...(o.user === undefined ? {} : { User: o.user }),
+      ...(o.workingDirectory === undefined ? {} : { WorkingDir: o.workingDirectory }),
+    }),
+  );
+  const stream = await call(`run ${o.args[0] ?? ''} in ${instance}`, () =>
+    execution.start({ hijack: true, stdin: o.attachStdin, Tty: o.tty }),
+  );
+  const ended = new Promise<void>((resolve) => {
+    stream.once('end', resolve);
+    stream.once('close', resolve);
+    stream.once('error', () => resolve());
+  });
+  return {
+    stdin: stream,
+    output: chunksOf(stream as unknown as AsyncIterable<Buffer>, o.tty),
+    exit: ended.then(async () => (await execution.inspect()).ExitCode ?? 0),
+    resize: async ({ columns, rows }) => {
+      await execution.resize({ w: columns, h: rows });
+    },
+  };
+}
+
+async function* events(docker: Docker, signal: AbortSignal): AsyncGenerator<FleetEvent> {
+  const filters = { type: ['container'], label: ['bascule.project'] };
+  const stream = await call('watch events', () =>
+    docker.getEvents({ filters, abortSignal: signal } as Docker.GetEventsOptions),
+  );
+  for await (const message of untilAborted(jsonLinesOf(stream as AsyncIterable<Buffer>), signal)) {
+    const { Action: action, Actor: actor, time } = message as EngineEvent;
+    const { name = '', 'bascule.project': project = '' } = actor?.Attributes ?? {};
+    yield { action: action ?? '', instance: name, project, at: new Date((time ?? 0) * 1_000) };
+  }
+}
+
+interface EngineEvent {
+  readonly Action?: string;
+  readonly Actor?: { readonly Attributes?: Readonly<Record<string, string>> };
+  readonly time?: number;
 }

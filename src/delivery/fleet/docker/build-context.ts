@@ -1,0 +1,87 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, opendir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import dockerignore from '@balena/dockerignore';
+import { UserError } from '../../../lib/errors.ts';
+import { readTextIfThere } from '../../../lib/files.ts';
+
+/** The package's types speak of an ES module; what Node loads is the function itself. */
+const createIgnore = dockerignore as unknown as typeof dockerignore.default;
+
+export interface BuildContext {
+  readonly directory: string;
+  /** Relative to the directory. */
+  readonly dockerfile: string;
+  /** Text that stands in the Compose file instead (`dockerfile_inline`); it is sent under the name INLINE. */
+  readonly inline: string | undefined;
+}
+
+export const INLINE = '.bascule.Dockerfile';
+
+/** The files of a build context as a tar, without those that .dockerignore names. Packed by GNU tar. */
+export async function packContext(context: BuildContext, signal: AbortSignal): Promise<Readable> {
+  if (context.inline === undefined) await requireFile(context);
+  const files = await filesToSend(context);
+  const extra = context.inline === undefined ? undefined : await folderWith(INLINE, context.inline);
+  const inline = extra === undefined ? [] : [`--directory=${extra}`, INLINE];
+  const child = spawn('tar', [...PACK, ...inline], {
+    cwd: context.directory,
+    stdio: ['pipe', 'pipe', 'ignore'],
+    signal,
+  });
+  child.on('error', (error) => child.stdout.destroy(error));
+  child.on('close', () => void (extra === undefined || rm(extra, { recursive: true, force: true })));
+  child.stdin.on('error', () => {}); // tar's own end tells
+  child.stdin.end(files.map((file) => `${file}\0`).join(''));
+  return child.stdout;
+}
+
+const PACK = [
+  '--create',
+  '--file=-',
+  '--numeric-owner',
+  '--null',
+  '--no-recursion',
+  '--verbatim-files-from',
+  '--files-from=-',
+];
+
+async function folderWith(name: string, text: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'bascule-build-'));
+  await writeFile(join(folder, name), text);
+  return folder;
+}
+
+async function requireFile({ directory, dockerfile }: BuildContext): Promise<void> {
+  const path = join(directory, dockerfile);
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isFile()) return;
+  throw new UserError({
+    code: 'dockerfile-missing',
+    kind: 'invalid',
+    message: `there is no Dockerfile at ${path}`,
+    fix: 'Create it, or name the right one with `build.dockerfile` (and `build.context`) in the Compose file.',
+  });
+}
+
+async function filesToSend({ directory, dockerfile }: BuildContext): Promise<readonly string[]> {
+  const own = await readTextIfThere(join(directory, `${dockerfile}.dockerignore`));
+  const rules = own ?? (await readTextIfThere(join(directory, '.dockerignore')));
+  const ignore = createIgnore({ ignorecase: false }).add(rules ?? '');
+  const always = new Set([dockerfile, '.dockerignore']);
+  const files: string[] = [];
+  for await (const path of walk(directory, '')) {
+    if (always.has(path) || !ignore.ignores(path)) files.push(path);
+  }
+  return files;
+}
+
+async function* walk(root: string, folder: string): AsyncGenerator<string> {
+  for await (const entry of await opendir(join(root, folder))) {
+    const path = folder === '' ? entry.name : `${folder}/${entry.name}`;
+    yield path;
+    if (entry.isDirectory()) yield* walk(root, path);
+  }
+}
