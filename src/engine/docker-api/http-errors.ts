@@ -1,0 +1,43 @@
+import { messageOf, UserError, type ErrorKind } from '../../lib/errors.ts';
+
+/** The body of an error as Docker's clients expect it (`message`); `code` and `fix` are Bascule's own. */
+export interface ErrorBody {
+  readonly message: string;
+  readonly code?: string;
+  readonly fix?: string;
+}
+
+const STATUS_OF: Readonly<Record<ErrorKind, number>> = {
+  invalid: 400,
+  denied: 403,
+  'not-found': 404,
+  conflict: 409,
+  failed: 500,
+  cancelled: 500,
+  unsupported: 501,
+  unavailable: 503,
+};
+
+/** HTTP status of anything that was thrown; what is not a UserError is a bug: 500. */
+export function statusOf(error: unknown): number {
+  return error instanceof UserError ? STATUS_OF[error.kind] : 500;
+}
+
+export function errorBodyOf(error: unknown): ErrorBody {
+  if (!(error instanceof UserError)) return { message: messageOf(error) };
+  return { message: error.message, code: error.code, fix: error.fix };
+}
+
+export function invalidParameter(message: string, fix = 'See the Docker Engine API reference.'): UserError {
+  return new UserError({ code: 'invalid-parameter', kind: 'invalid', message, fix });
+}
+
+/** Something that Docker can do and Bascule cannot yet: never ignored in silence. */
+export function unsupported(what: string, fix = 'Leave it out; it comes with a later release of Bascule.'): UserError {
+  return new UserError({
+    code: 'unsupported',
+    kind: 'unsupported',
+    message: `${what} is not supported by Bascule's engine yet`,
+    fix,
+  });
+}

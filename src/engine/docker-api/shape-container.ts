@@ -1,0 +1,189 @@
+import type { NetworkRecord } from '../network/index.ts';
+import type { Container, ContainerState, Health, MountSpec } from '../runtime/index.ts';
+import { statusText } from './human-status.ts';
+import { listedPorts, networksOf, networkSettingsOf } from './shape-endpoint.ts';
+
+/** What the answers about containers need beside the container itself. */
+export interface ContainerSurroundings {
+  /** Folders of the image's layers, top first. */
+  readonly layerDirectories: readonly string[];
+  /** The engine's folder of a volume; empty where the volume is gone. */
+  mountpointOf(volume: string): string;
+  findNetwork(nameOrId: string): NetworkRecord | undefined;
+  readonly hostname: string;
+}
+
+export interface Sizes {
+  readonly ownBytes: number;
+  readonly imageBytes: number;
+}
+
+export const ZERO_TIME = '0001-01-01T00:00:00Z';
+
+/** `GET /containers/{id}/json` (API 1.41, ContainerInspectResponse). */
+export function inspectContainer(container: Container, around: ContainerSurroundings, sizes?: Sizes): object {
+  const { spec, state } = container;
+  const [path = '', ...args] = spec.args;
+  const paths = pathsOf(container);
+  return {
+    Id: container.id,
+    Created: container.createdAt.toISOString(),
+    Path: path,
+    Args: args,
+    State: stateOf(state),
+    Image: spec.imageId,
+    ...paths,
+    Name: `/${spec.name}`,
+    RestartCount: state.restartCount,
+    Driver: 'overlay2',
+    Platform: 'linux',
+    MountLabel: '',
+    ProcessLabel: '',
+    AppArmorProfile: '',
+    ExecIDs: container.execIds.length > 0 ? container.execIds : null,
+    HostConfig: hostConfigOf(container),
+    GraphDriver: graphDriverOf(container, around),
+    ...(sizes === undefined ? {} : { SizeRw: sizes.ownBytes, SizeRootFs: sizes.ownBytes + sizes.imageBytes }),
+    Mounts: mountsOf(spec.mounts, around),
+    Config: { ...spec.docker.Config, Hostname: hostnameOf(container, around), Labels: spec.labels },
+    NetworkSettings: networkSettingsOf(container, around),
+  };
+}
+
+/** One entry of `GET /containers/json` (API 1.41, ContainerSummary). */
+export function listContainer(
+  container: Container,
+  o: { readonly around: ContainerSurroundings; readonly now: Date; readonly imageName: string; readonly sizes?: Sizes },
+): object {
+  const { spec, state } = container;
+  return {
+    Id: container.id,
+    Names: [`/${spec.name}`],
+    Image: o.imageName,
+    ImageID: spec.imageId,
+    Command: commandText(spec.args),
+    Created: Math.floor(container.createdAt.getTime() / 1_000),
+    Ports: listedPorts(container),
+    ...(o.sizes === undefined ? {} : { SizeRw: o.sizes.ownBytes, SizeRootFs: o.sizes.ownBytes + o.sizes.imageBytes }),
+    Labels: spec.labels,
+    State: state.status,
+    Status: statusText(state, o.now),
+    HostConfig: { NetworkMode: (hostConfigOf(container) as { NetworkMode: string }).NetworkMode },
+    NetworkSettings: { Networks: networksOf(container, o.around) },
+    Mounts: mountsOf(spec.mounts, o.around),
+  };
+}
+
+/** How Docker joins a command for the list: words with blanks in quotes. */
+export function commandText(args: readonly string[]): string {
+  const [path = '', ...rest] = args;
+  return [path, ...rest.map((word) => (word.includes(' ') ? `'${word}'` : word))].join(' ');
+}
+
+export function stateOf(state: ContainerState): object {
+  const { status } = state;
+  return {
+    Status: status,
+    Running: status === 'running' || status === 'paused' || status === 'restarting',
+    Paused: status === 'paused',
+    Restarting: status === 'restarting',
+    OOMKilled: state.oomKilled,
+    Dead: status === 'dead',
+    Pid: state.pid,
+    ExitCode: state.exitCode,
+    Error: state.error,
+    StartedAt: state.startedAt?.toISOString() ?? ZERO_TIME,
+    FinishedAt: state.finishedAt?.toISOString() ?? ZERO_TIME,
+    ...(state.health === undefined ? {} : { Health: healthOf(state.health) }),
+  };
+}
+
+function healthOf(health: Health): object {
+  return {
+    Status: health.status,
+    FailingStreak: health.failingStreak,
+    Log: health.log.map((entry) => ({
+      Start: entry.start.toISOString(),
+      End: entry.end.toISOString(),
+      ExitCode: entry.exitCode,
+      Output: entry.output,
+    })),
+  };
+}
+
+/** As the client sent it, with what `update` has changed since. */
+function hostConfigOf({ spec }: Container): object {
+  const { resources, restartPolicy } = spec;
+  return {
+    ...spec.docker.HostConfig,
+    RestartPolicy: { Name: restartPolicy.name, MaximumRetryCount: restartPolicy.maximumRetryCount },
+    CpuShares: resources.cpuShares ?? 0,
+    Memory: resources.memoryBytes ?? 0,
+    MemorySwap: resources.memorySwapBytes ?? 0,
+    MemoryReservation: resources.memoryReservationBytes ?? 0,
+    NanoCpus: resources.nanoCpus ?? 0,
+    CpuPeriod: resources.cpuPeriod ?? 0,
+    CpuQuota: resources.cpuQuota ?? 0,
+    CpusetCpus: resources.cpusetCpus ?? '',
+    CpusetMems: resources.cpusetMems ?? '',
+    PidsLimit: resources.pidsLimit ?? null,
+  };
+}
+
+function pathsOf(container: Container): Record<string, string> {
+  const { sandbox } = container;
+  return {
+    ResolvConfPath: sandbox?.resolvConf ?? '',
+    HostnamePath: sandbox?.hostnameFile ?? '',
+    HostsPath: sandbox?.hosts ?? '',
+    LogPath: container.logPath,
+  };
+}
+
+function hostnameOf({ id, spec }: Container, around: ContainerSurroundings): string {
+  if (spec.hostname !== '') return spec.hostname;
+  return spec.network.mode === 'host' ? around.hostname : id.slice(0, 12);
+}
+
+function graphDriverOf(container: Container, around: ContainerSurroundings): object {
+  return {
+    Data: {
+      LowerDir: around.layerDirectories.join(':'),
+      MergedDir: container.rootDirectory,
+      UpperDir: container.upperDirectory,
+      WorkDir: container.upperDirectory.replace(/[^/]+$/, 'work'),
+    },
+    Name: 'overlay2',
+  };
+}
+
+/** `Mounts`: bind mounts and volumes; tmpfs mounts of `--mount` too, as Docker has it. */
+export function mountsOf(mounts: readonly MountSpec[], around: ContainerSurroundings): readonly object[] {
+  return mounts.map((mount) => {
+    switch (mount.type) {
+      case 'bind':
+        return {
+          Type: 'bind',
+          Source: mount.source,
+          Destination: mount.target,
+          Mode: mount.readOnly ? 'ro' : '',
+          RW: !mount.readOnly,
+          Propagation: mount.propagation ?? 'rprivate',
+        };
+      case 'volume':
+        return {
+          Type: 'volume',
+          Name: mount.name,
+          Source: around.mountpointOf(mount.name),
+          Destination: mount.target,
+          Driver: 'local',
+          Mode: mount.readOnly ? 'ro' : 'z',
+          RW: !mount.readOnly,
+          Propagation: '',
+        };
+      case 'tmpfs':
+        return { Type: 'tmpfs', Source: '', Destination: mount.target, Mode: '', RW: true, Propagation: '' };
+    }
+  });
+}
+

@@ -1,0 +1,145 @@
+import type { Endpoint, EndpointRequest, NetworkRecord, PortBinding } from '../network/index.ts';
+import type { Container } from '../runtime/index.ts';
+
+interface NetworkLookup {
+  findNetwork(nameOrId: string): NetworkRecord | undefined;
+}
+
+/** `NetworkSettings` of a container (API 1.41); the flat fields are those of the default bridge. */
+export function networkSettingsOf(container: Container, lookup: NetworkLookup): object {
+  const { sandbox } = container;
+  const onBridge = sandbox?.endpoints.find((endpoint) => endpoint.networkName === 'bridge');
+  return {
+    Bridge: '',
+    SandboxID: sandbox?.id ?? '',
+    HairpinMode: false,
+    LinkLocalIPv6Address: '',
+    LinkLocalIPv6PrefixLen: 0,
+    Ports: portMapOf(container),
+    SandboxKey: sandbox?.namespacePath ?? '',
+    SecondaryIPAddresses: null,
+    SecondaryIPv6Addresses: null,
+    EndpointID: onBridge?.endpointId ?? '',
+    Gateway: onBridge?.gateway ?? '',
+    GlobalIPv6Address: '',
+    GlobalIPv6PrefixLen: 0,
+    IPAddress: onBridge?.address ?? '',
+    IPPrefixLen: onBridge?.prefixLength ?? 0,
+    IPv6Gateway: '',
+    MacAddress: onBridge?.macAddress ?? '',
+    Networks: networksOf(container, lookup),
+  };
+}
+
+/** `NetworkSettings.Networks`: live endpoints, or what the next start connects. */
+export function networksOf(container: Container, lookup: NetworkLookup): Record<string, object> {
+  const { spec, sandbox } = container;
+  const { network } = spec;
+  if (network.mode === 'none' || network.mode === 'host') {
+    return { [network.mode]: endpointShape({ networkId: lookup.findNetwork(network.mode)?.id ?? '' }) };
+  }
+  if (network.mode === 'container') return {};
+  const requests = new Map(network.endpoints.map((request) => [lookup.findNetwork(request.network)?.id, request]));
+  if (sandbox !== undefined) {
+    return Object.fromEntries(
+      sandbox.endpoints.map((endpoint) => [
+        endpoint.networkName,
+        liveEndpoint(container, endpoint, requests.get(endpoint.networkId)),
+      ]),
+    );
+  }
+  return Object.fromEntries(
+    network.endpoints.map((request) => [
+      lookup.findNetwork(request.network)?.name ?? request.network,
+      endpointShape({ networkId: lookup.findNetwork(request.network)?.id ?? '', request, aliases: aliasesOf(container, request) }),
+    ]),
+  );
+}
+
+function liveEndpoint(container: Container, endpoint: Endpoint, request: EndpointRequest | undefined): object {
+  return endpointShape({
+    networkId: endpoint.networkId,
+    endpoint,
+    ...(request === undefined ? {} : { request }),
+    aliases: endpoint.networkName === 'bridge' ? null : withShortId(container, endpoint.aliases),
+  });
+}
+
+function aliasesOf(container: Container, request: EndpointRequest): readonly string[] | null {
+  return request.network === 'bridge' ? null : withShortId(container, request.aliases ?? []);
+}
+
+/** Docker adds the container's short id to the aliases on user-defined networks. */
+function withShortId(container: Container, aliases: readonly string[]): readonly string[] {
+  const short = container.id.slice(0, 12);
+  return aliases.includes(short) ? aliases : [...aliases, short];
+}
+
+interface EndpointParts {
+  readonly networkId: string;
+  readonly endpoint?: Endpoint;
+  readonly request?: EndpointRequest;
+  readonly aliases?: readonly string[] | null;
+}
+
+/** EndpointSettings (API 1.41). */
+function endpointShape({ networkId, endpoint, request, aliases }: EndpointParts): object {
+  return {
+    IPAMConfig: request?.ipv4Address === undefined ? null : { IPv4Address: request.ipv4Address },
+    Links: null,
+    Aliases: aliases ?? null,
+    NetworkID: networkId,
+    EndpointID: endpoint?.endpointId ?? '',
+    Gateway: endpoint?.gateway ?? '',
+    IPAddress: endpoint?.address ?? '',
+    IPPrefixLen: endpoint?.prefixLength ?? 0,
+    IPv6Gateway: '',
+    GlobalIPv6Address: '',
+    GlobalIPv6PrefixLen: 0,
+    MacAddress: endpoint?.macAddress ?? '',
+    DriverOpts: null,
+  };
+}
+
+/** `Ports` of `docker inspect`: bindings by container port, null for a port that is exposed only. */
+function portMapOf(container: Container): Record<string, readonly object[] | null> {
+  const { sandbox } = container;
+  if (sandbox === undefined) return {};
+  const ports: Record<string, object[] | null> = {};
+  for (const binding of sandbox.ports) {
+    const key = `${binding.containerPort}/${binding.protocol}`;
+    (ports[key] ??= []).push({ HostIp: addressOf(binding), HostPort: String(binding.hostPort) });
+  }
+  for (const port of exposedOf(container)) ports[port] ??= null;
+  return ports;
+}
+
+/** `Ports` of `docker ps`. */
+export function listedPorts(container: Container): readonly object[] {
+  const { sandbox, state } = container;
+  const isUp = state.status === 'running' || state.status === 'paused' || state.status === 'restarting';
+  if (!isUp) return [];
+  const published = (sandbox?.ports ?? []).map((binding) => ({
+    IP: addressOf(binding),
+    PrivatePort: binding.containerPort,
+    PublicPort: binding.hostPort,
+    Type: binding.protocol,
+  }));
+  const bound = new Set((sandbox?.ports ?? []).map((binding) => `${binding.containerPort}/${binding.protocol}`));
+  const others = exposedOf(container).filter((port) => !bound.has(port));
+  return [...published, ...others.map(exposedPort)];
+}
+
+function exposedPort(port: string): object {
+  const [number = '', protocol = 'tcp'] = port.split('/');
+  return { PrivatePort: Number(number), Type: protocol };
+}
+
+function addressOf(binding: PortBinding): string {
+  return binding.hostAddress === '' ? '0.0.0.0' : binding.hostAddress;
+}
+
+function exposedOf({ spec }: Container): readonly string[] {
+  const { ExposedPorts } = spec.docker.Config as { ExposedPorts?: Record<string, unknown> };
+  return Object.keys(ExposedPorts ?? {});
+}
