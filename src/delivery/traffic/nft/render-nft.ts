@@ -59,7 +59,10 @@ const CHAINS: readonly (readonly [string, string])[] = [
 
 function renderPort(state: NftState, port: PublishedPort): readonly string[] {
   const where = renderWhere(port);
-  if (port.protocol === 'http') return [`${where} tcp dport ${port.port} redirect to :${state.httpPort}`];
+  // HAProxy 2.6 learns the original port of redirected IPv4 connections only.
+  if (port.protocol === 'http') {
+    return [`meta nfproto ipv4 ${where} tcp dport ${port.port} redirect to :${state.httpPort}`];
+  }
   const targets = state.tcpRoutes.get(port.route) ?? [];
   if (targets.length === 0) return [];
   const match = `meta nfproto ipv4 ${where} ${port.protocol} dport ${port.port}`;
