@@ -1,4 +1,14 @@
+import { checkDraft } from './check.ts';
+import { parseFile, type TreeContext } from './context.ts';
+import { parseDotenv } from './dotenv.ts';
+import { type Draft, failIn } from './draft.ts';
+import { dropDirectives } from './merge.ts';
+import { projectNameOf } from './name.ts';
 import type { Project } from './project.ts';
+import { resolveProject } from './resolve.ts';
+import { composeFile } from './schema.ts';
+import type { Lookup } from './template.ts';
+import { loadTree } from './tree.ts';
 
 export interface ProjectSource {
   /** The Compose files in merge order, paths absolute. */
@@ -19,6 +29,39 @@ export interface ProjectSource {
  * Throws UserError `compose-invalid` (what is wrong, with file:line:column and path).
  * Says nothing about what can be run: see `unsupportedIn`.
  */
-export function loadProject(_source: ProjectSource): Project {
-  throw new Error('not built yet');
+export function loadProject(source: ProjectSource): Project {
+  const { directory, readText } = source;
+  const unset = new Set<string>();
+  const variables = variablesOf(source);
+  const base: TreeContext = {
+    directory,
+    root: directory,
+    lookup: variables,
+    onUnset: (name) => unset.add(name),
+    readText: (path) => readText(path),
+    included: [],
+  };
+  const documents = source.files.flatMap((file) => parseFile(file, base));
+  const name = projectNameOf({ given: source.projectName, files: documents, directory, lookup: variables });
+  const lookup: Lookup = (key) => (key === 'COMPOSE_PROJECT_NAME' ? name : variables(key));
+  const root = dropDirectives(loadTree(source.files, { ...base, lookup }));
+  const draft = composeFile.read(root, '', { home: variables('HOME') }) as Draft;
+  const fail = failIn(root);
+  checkDraft(draft, fail);
+  const profiles = [...source.profiles, ...(variables('COMPOSE_PROFILES') ?? '').split(',')].filter((one) => one !== '');
+  const project = resolveProject(draft, { name, directory, profiles, root, lookup, fail, readText: base.readText });
+  return unset.size === 0 ? project : { ...project, warnings: [...unset].map(unsetWarning) };
+}
+
+/** The caller's environment over the `.env` of the project directory. */
+export function variablesOf(source: Pick<ProjectSource, 'environment' | 'directory' | 'readText'>): Lookup {
+  const { environment, directory } = source;
+  const own: Lookup = (name) => (Object.hasOwn(environment, name) ? environment[name] : undefined);
+  const path = `${directory}/.env`;
+  const file = parseDotenv(source.readText(path) ?? '', { path, lookup: own });
+  return (name) => own(name) ?? (Object.hasOwn(file, name) ? file[name] : undefined);
+}
+
+function unsetWarning(name: string): string {
+  return `the variable ${name} is not set; it counts as empty`;
 }

@@ -15,6 +15,8 @@ export interface Project {
   /** `x-*` keys of the top level, as written (`x-bascule` included). */
   readonly extensions: Readonly<Record<string, unknown>>;
   readonly settings: ProjectSettings;
+  /** What the user should know, such as variables that are not set. */
+  readonly warnings?: readonly string[];
 }
 
 /** Project-level `x-bascule`. */
@@ -61,7 +63,6 @@ export interface Service {
   readonly entrypoint: readonly string[] | null;
   /** Already merged from env_file and environment; null: not set (the name only, no value to pass on). */
   readonly environment?: Readonly<Record<string, string | null>>;
-  readonly env_file?: readonly EnvFile[];
   readonly ports?: readonly Port[];
   readonly expose?: readonly string[];
   readonly volumes?: readonly ServiceVolume[];

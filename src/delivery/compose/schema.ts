@@ -1,0 +1,349 @@
+import {
+  bool,
+  bytes,
+  duration,
+  emptyAllowed,
+  expected,
+  float,
+  integer,
+  type Kind,
+  list,
+  mapping,
+  matching,
+  nullable,
+  oneOf,
+  string,
+  text,
+  wordOrWords,
+  words,
+} from './kinds.ts';
+import { mapNode } from './node.ts';
+import { kept, object, required } from './object.ts';
+import { command, dependencies, envFiles, fileReferences, healthTest, hosts, labels, namesOr, options, pairs, path, sshKeys } from './short.ts';
+import { ports } from './short-ports.ts';
+import { devices, ulimits, volumes } from './short-volumes.ts';
+
+/*
+ * What a Compose file may say, key by key, and how each value is read.
+ * https://github.com/compose-spec/compose-spec/blob/main/spec.md
+ */
+
+const paths: Kind = { expects: 'a path, or a list of paths', read: (node, at, env) => (node.kind === 'list' ? list(path).read(node, at, env) : [path.read(node, at, env)]) };
+const numberOrText = list(text, { key: (word) => word });
+
+const hook = object({ command: kept(command), user: string, privileged: bool, working_dir: string, environment: pairs });
+
+const build = object({
+  context: path,
+  dockerfile: string,
+  dockerfile_inline: string,
+  entitlements: words,
+  args: pairs,
+  ssh: sshKeys,
+  labels,
+  cache_from: words,
+  cache_to: words,
+  no_cache: bool,
+  additional_contexts: {
+    expects: pairs.expects,
+    read(node, at, env) {
+      const contexts = node.kind === 'map' ? mapping(path, /.+/).read(node, at, env) : labels.read(node, at, env);
+      return contexts;
+    },
+  } satisfies Kind,
+  network: string,
+  provenance: text,
+  sbom: text,
+  pull: bool,
+  target: string,
+  shm_size: bytes,
+  extra_hosts: hosts,
+  isolation: string,
+  privileged: bool,
+  secrets: fileReferences(() => undefined),
+  tags: words,
+  ulimits,
+  platforms: words,
+});
+
+const buildOrContext: Kind = {
+  expects: 'a path, or a mapping',
+  read(node, at, env) {
+    if (node.kind === 'map') return build.read(node, at, env);
+    if (node.kind !== 'scalar' || node.type !== 'string') throw expected(node, at, 'a path, or a mapping');
+    return build.read(mapNode(node.at, [['context', { keyAt: node.at, value: node }]]), at, env);
+  },
+};
+
+const deviceCount: Kind = {
+  expects: 'a number, or "all"',
+  read: (node, at, env) => (node.kind === 'scalar' && node.value === 'all' ? -1 : integer({ min: -1 }).read(node, at, env)),
+};
+const gpuDevice = object({ capabilities: words, count: deviceCount, device_ids: words, driver: string, options: labels });
+const gpus: Kind = {
+  expects: '"all", or a list',
+  read: (node, at, env) =>
+    node.kind === 'scalar' && node.value === 'all' ? [{ count: -1 }] : list(gpuDevice).read(node, at, env),
+};
+
+const healthcheck = object({
+  disable: bool,
+  interval: kept(duration),
+  retries: kept(integer({ min: 0 })),
+  test: healthTest,
+  timeout: kept(duration),
+  start_period: kept(duration),
+  start_interval: kept(duration),
+});
+
+const updateConfig = object({
+  parallelism: kept(integer({ min: 0 })),
+  delay: duration,
+  failure_action: oneOf('continue', 'pause', 'rollback'),
+  monitor: duration,
+  max_failure_ratio: float({ min: 0, max: 1 }),
+  order: oneOf('start-first', 'stop-first'),
+});
+
+const resourceLimits = { cpus: float({ min: 0 }), memory: bytes, pids: integer({ min: -1 }) };
+const genericResource = object({ discrete_resource_spec: object({ kind: string, value: integer() }) });
+
+const deployKind = object({
+  mode: oneOf('replicated', 'global', 'replicated-job', 'global-job'),
+  endpoint_mode: oneOf('vip', 'dnsrr'),
+  replicas: kept(integer({ min: 0 })),
+  labels,
+  rollback_config: updateConfig,
+  update_config: updateConfig,
+  resources: object({
+    limits: object(resourceLimits),
+    reservations: object({
+      cpus: resourceLimits.cpus,
+      memory: bytes,
+      generic_resources: list(genericResource),
+      devices: list(gpuDevice),
+    }),
+  }),
+  restart_policy: object({
+    condition: oneOf('none', 'no', 'on-failure', 'any', 'always', 'unless-stopped'),
+    delay: kept(duration),
+    max_attempts: kept(integer({ min: 0 })),
+    window: kept(duration),
+  }),
+  placement: object({
+    constraints: list(string),
+    preferences: list(object({ spread: string })),
+    max_replicas_per_node: integer({ min: 0 }),
+  }),
+});
+
+/** Compose always prints `resources` and `placement`. */
+const deploy: Kind = {
+  expects: 'a mapping',
+  read(node, at, env) {
+    if (node.kind === 'scalar' && node.type === 'null') return undefined;
+    return { resources: {}, placement: {}, ...(deployKind.read(node, at, env) as object) };
+  },
+};
+
+const watch = object({
+  path: required(path),
+  action: required(oneOf('rebuild', 'sync', 'restart', 'sync+restart', 'sync+exec')),
+  target: string,
+  exec: hook,
+  include: wordOrWords,
+  ignore: wordOrWords,
+  initial_sync: bool,
+});
+const develop: Kind = {
+  expects: 'a mapping',
+  read(node, at, env) {
+    if (node.kind === 'scalar' && node.type === 'null') return undefined;
+    const read = object<{ watch?: readonly object[] }>({ watch: list(watch) }).read(node, at, env);
+    const triggers = read?.watch?.map((trigger) => ({ exec: { command: null }, ...trigger }));
+    return { ...read, ...(triggers !== undefined && { watch: triggers }) };
+  },
+};
+
+const network = object({
+  aliases: words,
+  interface_name: string,
+  ipv4_address: string,
+  ipv6_address: string,
+  link_local_ips: words,
+  mac_address: string,
+  driver_opts: options,
+  priority: float(),
+  gw_priority: float(),
+});
+
+const blkioRate = list(object({ path: string, rate: bytes }));
+const providerOption: Kind = {
+  expects: 'a value, or a list',
+  read: (node, at, env) => (node.kind === 'list' ? list(text).read(node, at, env) : [text.read(node, at, env)]),
+};
+
+const RESTART = /^(?:no|always|unless-stopped|on-failure(?::\d+)?)$/;
+const PULL = /^(?:always|never|build|if_not_present|missing|refresh|daily|weekly|every_(?:\d+[wdhms])+)$/;
+
+export const service = object({
+  annotations: labels,
+  attach: kept(bool),
+  blkio_config: object({
+    weight: integer({ min: 0 }),
+    weight_device: list(object({ path: string, weight: integer({ min: 0 }) })),
+    device_read_bps: blkioRate,
+    device_read_iops: blkioRate,
+    device_write_bps: blkioRate,
+    device_write_iops: blkioRate,
+  }),
+  build: buildOrContext,
+  cap_add: words,
+  cap_drop: words,
+  cgroup: oneOf('host', 'private'),
+  cgroup_parent: string,
+  command: kept(command),
+  configs: fileReferences(() => undefined),
+  container_name: matching('a name of letters, digits, "_", "." and "-", two at least', /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/),
+  cpu_count: integer({ min: 0 }),
+  cpu_percent: float({ min: 0, max: 100 }),
+  cpu_period: integer({ min: 0 }),
+  cpu_quota: integer({ min: -1 }),
+  cpu_rt_period: integer({ min: 0 }),
+  cpu_rt_runtime: integer({ min: 0 }),
+  cpu_shares: integer({ min: 0 }),
+  cpus: float({ min: 0 }),
+  cpuset: string,
+  credential_spec: object({ config: string, file: string, registry: string }),
+  depends_on: dependencies,
+  deploy,
+  develop,
+  device_cgroup_rules: words,
+  devices,
+  dns: wordOrWords,
+  dns_opt: words,
+  dns_search: wordOrWords,
+  domainname: string,
+  entrypoint: kept(command),
+  env_file: envFiles,
+  environment: pairs,
+  expose: numberOrText,
+  external_links: words,
+  extra_hosts: hosts,
+  gpus,
+  group_add: numberOrText,
+  healthcheck,
+  hostname: string,
+  image: string,
+  init: kept(bool),
+  ipc: string,
+  isolation: string,
+  label_file: paths,
+  labels,
+  links: words,
+  logging: object({ driver: string, options }),
+  mac_address: string,
+  mem_limit: nonZero(bytes),
+  mem_reservation: nonZero(bytes),
+  mem_swappiness: nonZero(bytes),
+  memswap_limit: nonZero(bytes),
+  models: namesOr(object({ endpoint_var: string, model_var: string })),
+  network_mode: string,
+  networks: namesOr(network),
+  oom_kill_disable: bool,
+  oom_score_adj: integer({ min: -1000, max: 1000 }),
+  pid: nullable(string),
+  pids_limit: integer({ min: -1 }),
+  platform: string,
+  ports,
+  post_start: list(hook),
+  pre_stop: list(hook),
+  privileged: bool,
+  profiles: words,
+  provider: object({ type: required(string), options: mapping(providerOption, /.+/) }),
+  pull_policy: matching('a pull policy: always, never, missing, build, daily, weekly or every_<duration>', PULL),
+  pull_refresh_after: string,
+  read_only: bool,
+  restart: matching('no, always, unless-stopped, on-failure or on-failure:<count>', RESTART),
+  runtime: string,
+  scale: kept(integer({ min: 0 })),
+  secrets: fileReferences((source) => `/run/secrets/${source}`),
+  security_opt: words,
+  shm_size: nonZero(bytes),
+  stdin_open: bool,
+  stop_grace_period: kept(duration),
+  stop_signal: string,
+  storage_opt: options,
+  sysctls: labels,
+  tmpfs: wordOrWords,
+  tty: bool,
+  ulimits,
+  use_api_socket: bool,
+  user: string,
+  userns_mode: string,
+  uts: string,
+  volumes,
+  volumes_from: words,
+  working_dir: string,
+});
+
+function nonZero(kind: Kind<string>): Kind<string> {
+  return {
+    expects: kind.expects,
+    read(node, at, env) {
+      const value = kind.read(node, at, env);
+      return value === '0' ? undefined : value;
+    },
+  };
+}
+
+/** `true`, or the deprecated `{name: …}`. */
+const external: Kind = {
+  expects: 'true or false',
+  read: (node, at, env) => (node.kind === 'map' ? object({ name: string }).read(node, at, env) : bool.read(node, at, env)),
+};
+
+const pool = object({ subnet: string, gateway: string, ip_range: string, aux_addresses: options });
+const ipam = object({ driver: string, config: list(pool), options });
+
+const networkObject = emptyAllowed(
+  object({
+    name: string,
+    driver: string,
+    driver_opts: options,
+    ipam,
+    external,
+    internal: bool,
+    attachable: bool,
+    enable_ipv4: kept(bool),
+    enable_ipv6: kept(bool),
+    labels,
+  }),
+);
+const volumeObject = emptyAllowed(object({ name: string, driver: string, driver_opts: options, external, labels }));
+const fileObject = {
+  name: string,
+  file: path,
+  environment: string,
+  external,
+  labels,
+  driver: string,
+  driver_opts: options,
+  template_driver: string,
+};
+
+const include = object({ path: wordOrWords, env_file: wordOrWords, project_directory: string });
+
+/** The whole file, after files are merged and `include` and `extends` are applied. */
+export const composeFile = object({
+  version: text,
+  name: string,
+  include: nullable(list({ expects: 'a path', read: (node, at, env) => (node.kind === 'map' ? include : string).read(node, at, env) })),
+  services: mapping(service),
+  networks: mapping(networkObject),
+  volumes: mapping(volumeObject),
+  configs: mapping(object({ ...fileObject, content: string })),
+  secrets: mapping(object({ ...fileObject })),
+  models: mapping(object({ name: string, model: required(string), context_size: integer({ min: 0 }), runtime_flags: words })),
+});
+

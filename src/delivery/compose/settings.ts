@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { joinPath, nearestAt, type Node, nodeError, plainOf } from './node.ts';
+import { unknownKey } from './object.ts';
+import type { ProjectSettings, ServiceSettings } from './project.ts';
+import { parseComposeDuration } from './units.ts';
+
+/** A duration as Compose writes it, read as milliseconds. */
+function duration(description: string, byDefault: string) {
+  return z
+    .string({ error: 'must be a duration such as 30s or 10m' })
+    .default(byDefault)
+    .refine((text) => parseComposeDuration(text) !== undefined, { error: 'must be a duration such as 30s or 10m' })
+    .transform((text) => parseComposeDuration(text) ?? 0)
+    .describe(description);
+}
+
+const port = z.int().min(1).max(65_535);
+
+/** `x-bascule` at the top level. One schema: it validates, fills in defaults, and the reference is made of it. */
+export const projectSettingsSchema = z.strictObject({
+  keep: duration('How long the previous release stays warm after a switch, ready for rollback.', '10m'),
+  drain: duration('Deadline for connections of the previous release that are still open after a switch.', '30s'),
+  health_timeout: duration('How long a new instance may take to become healthy.', '60s'),
+  strategy: z.enum(['blue-green']).default('blue-green').describe('How traffic passes to a new release.'),
+  rollback_window: z.int().min(0).default(3).describe('How many previous releases stay available for rollback.'),
+  read_only: z.boolean().optional().describe('Read-only root file system for services that do not say `read_only` themselves.'),
+});
+
+/** `x-bascule` of a service. */
+export const serviceSettingsSchema = z.strictObject({
+  stateful: z
+    .boolean()
+    .optional()
+    .describe('Whether instances are carried over to the next release. Default: true with a writable volume.'),
+  route: z
+    .strictObject({
+      host: z.string().min(1).optional().describe('Only requests for this host name.'),
+      path: z.string().startsWith('/').optional().describe('Only requests below this path.'),
+    })
+    .optional()
+    .describe('Which requests on the published ports reach this service.'),
+  protocol: z
+    .enum(['http', 'tcp'])
+    .optional()
+    .describe('How published ports are carried, where `app_protocol` does not say it.'),
+  smoke: z
+    .strictObject({
+      path: z.string().startsWith('/').default('/').describe('Path of the request.'),
+      port: port.optional().describe('Container port. Default: the first published or exposed one.'),
+      status: z.int().min(100).max(599).default(200).describe('Status that the answer must have.'),
+      timeout: duration('How long the answer may take.', '5s'),
+    })
+    .optional()
+    .describe('One request to each new instance that must succeed before traffic moves.'),
+});
+
+/** Validates the project's `x-bascule`; without one, all defaults. Throws `compose-invalid`. */
+export function readProjectSettings(node: Node | undefined): ProjectSettings {
+  const read = validate(projectSettingsSchema, node, 'x-bascule');
+  return {
+    keepMs: read.keep,
+    drainMs: read.drain,
+    healthTimeoutMs: read.health_timeout,
+    strategy: read.strategy,
+    rollbackWindow: read.rollback_window,
+    ...(read.read_only !== undefined && { readOnly: read.read_only }),
+  };
+}
+
+/** Validates a service's `x-bascule`. Throws `compose-invalid`. */
+export function readServiceSettings(node: Node | undefined, path: string): ServiceSettings {
+  const { smoke, ...rest } = validate(serviceSettingsSchema, node, path);
+  const settings = defined(rest) as ServiceSettings;
+  if (smoke === undefined) return settings;
+  const { timeout, ...test } = smoke;
+  return { ...settings, smoke: { ...(defined(test) as Omit<typeof test, 'port'>), timeoutMs: timeout } };
+}
+
+function validate<T extends z.ZodType>(schema: T, node: Node | undefined, path: string): z.output<T> {
+  const plain = node === undefined ? {} : (plainOf(node) ?? {});
+  const result = schema.safeParse(plain);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw settingsError(schema, { node: node as Node, path, issue: issue as z.core.$ZodIssue });
+}
+
+interface Broken {
+  readonly node: Node;
+  readonly path: string;
+  readonly issue: z.core.$ZodIssue;
+}
+
+function settingsError(schema: z.ZodType, { node, path, issue }: Broken) {
+  const keys = issue.path.map((key) => (typeof key === 'number' ? key : String(key)));
+  const at = nearestAt(node, keys);
+  const below = keys.reduce<string>(joinPath, path);
+  if (issue.code !== 'unrecognized_keys') {
+    return nodeError(at, below, issue.message, 'See x-bascule in docs/compose.md.');
+  }
+  const [key = ''] = issue.keys;
+  const keyAt = at.kind === 'map' ? at.entries.get(key)?.keyAt : undefined;
+  return unknownKey(key, keyAt ?? at.at, joinPath(below, key), keysAt(schema, keys));
+}
+
+/** The keys that the schema knows at a path. */
+function keysAt(schema: z.ZodType, path: readonly (string | number)[]): readonly string[] {
+  let current: unknown = unwrap(schema);
+  for (const key of path) current = current instanceof z.ZodObject ? unwrap(current.shape[key]) : undefined;
+  return current instanceof z.ZodObject ? Object.keys(current.shape) : [];
+}
+
+function unwrap(schema: unknown): unknown {
+  return schema instanceof z.ZodOptional || schema instanceof z.ZodDefault ? unwrap(schema.unwrap()) : schema;
+}
+
+function defined(value: object): object {
+  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined));
+}
