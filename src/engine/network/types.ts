@@ -121,10 +121,10 @@ export type NetworkEvent =
 /** One line of `bascule doctor`. */
 export interface NetworkCheck {
   readonly name: string;
-  readonly ok: boolean;
+  readonly state: 'ok' | 'warning' | 'failed';
   readonly detail: string;
-  /** What to do; empty when all is well. */
-  readonly fix: string;
+  /** What to do, where something is wrong. */
+  readonly fix?: string;
 }
 
 /** Networks of one daemon: records, addresses, bridges, rules, names. All mutations are done one after another. */

@@ -1,0 +1,233 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { inTransaction, migrate } from '../../lib/database.ts';
+import type { PortBinding, PortProtocol } from './types.ts';
+
+/** A row of `networks`. */
+export interface NetworkRow {
+  readonly id: string;
+  readonly name: string;
+  readonly driver: string;
+  readonly subnet: string;
+  readonly gateway: string;
+  readonly ipRange: string;
+  readonly internal: boolean;
+  readonly attachable: boolean;
+  readonly predefined: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly options: Readonly<Record<string, string>>;
+  readonly bridge: string;
+  readonly mtu: number;
+  readonly createdAt: Date;
+}
+
+/** What a sandbox was opened with, and what it is attached to now, in order. */
+export interface SandboxRow {
+  readonly id: string;
+  readonly name: string;
+  readonly settings: SandboxSettings;
+  readonly endpoints: readonly EndpointRow[];
+  readonly ports: readonly PortBinding[];
+}
+
+export interface SandboxSettings {
+  readonly hostname: string;
+  readonly domainname: string;
+  readonly dns: readonly string[];
+  readonly dnsSearch: readonly string[];
+  readonly dnsOptions: readonly string[];
+  readonly extraHosts: readonly string[];
+}
+
+export interface EndpointRow {
+  readonly endpointId: string;
+  readonly sandboxId: string;
+  readonly networkId: string;
+  readonly position: number;
+  readonly address: string;
+  readonly macAddress: string;
+  readonly interfaceName: string;
+  readonly aliases: readonly string[];
+}
+
+/** A resolver for a set of networks, with the address that it has on its home network. */
+export interface ViewRow {
+  readonly key: string;
+  readonly homeNetworkId: string;
+  readonly address: string;
+}
+
+const SCHEMA = {
+  room: 'network',
+  statements: [
+    `CREATE TABLE networks (
+       id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, driver TEXT NOT NULL, subnet TEXT NOT NULL, gateway TEXT NOT NULL,
+       ip_range TEXT NOT NULL, internal INTEGER NOT NULL, attachable INTEGER NOT NULL, predefined INTEGER NOT NULL,
+       labels TEXT NOT NULL, options TEXT NOT NULL, bridge TEXT NOT NULL, mtu INTEGER NOT NULL, cursor TEXT,
+       created_at INTEGER NOT NULL
+     ) STRICT;
+     CREATE TABLE sandboxes (id TEXT PRIMARY KEY, name TEXT NOT NULL, settings TEXT NOT NULL) STRICT;
+     CREATE TABLE endpoints (
+       endpoint_id TEXT PRIMARY KEY, sandbox_id TEXT NOT NULL REFERENCES sandboxes (id) ON DELETE CASCADE,
+       network_id TEXT NOT NULL REFERENCES networks (id), position INTEGER NOT NULL, address TEXT NOT NULL,
+       mac_address TEXT NOT NULL, interface_name TEXT NOT NULL, aliases TEXT NOT NULL,
+       UNIQUE (network_id, address), UNIQUE (network_id, sandbox_id)
+     ) STRICT;
+     CREATE INDEX endpoints_of_sandbox ON endpoints (sandbox_id, position);
+     CREATE TABLE ports (
+       sandbox_id TEXT NOT NULL REFERENCES sandboxes (id) ON DELETE CASCADE, container_port INTEGER NOT NULL,
+       protocol TEXT NOT NULL, host_address TEXT NOT NULL, host_port INTEGER NOT NULL,
+       UNIQUE (protocol, host_address, host_port)
+     ) STRICT;
+     CREATE TABLE views (
+       key TEXT PRIMARY KEY, home_network_id TEXT NOT NULL REFERENCES networks (id), address TEXT NOT NULL,
+       UNIQUE (home_network_id, address)
+     ) STRICT;`,
+  ],
+};
+
+export type Records = ReturnType<typeof openRecords>;
+
+/** The tables of this room. All calls are synchronous; `together` makes several of them one transaction. */
+export function openRecords(database: DatabaseSync) {
+  migrate(database, SCHEMA);
+  return {
+    together: <T>(work: () => T): T => inTransaction(database, work),
+    ...networkTable(database),
+    ...sandboxTables(database),
+    ...viewTable(database),
+  };
+}
+
+function networkTable(database: DatabaseSync) {
+  const insert = database.prepare('INSERT INTO networks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?)');
+  const all = database.prepare('SELECT * FROM networks ORDER BY created_at, rowid');
+  const remove = database.prepare('DELETE FROM networks WHERE id = ?');
+  const place = database.prepare('UPDATE networks SET subnet = ?, gateway = ?, mtu = ? WHERE id = ?');
+  const setCursor = database.prepare('UPDATE networks SET cursor = ? WHERE id = ?');
+  const cursor = database.prepare('SELECT cursor FROM networks WHERE id = ?');
+  return {
+    networks: (): readonly NetworkRow[] => all.all().map(toNetwork),
+    addNetwork(row: NetworkRow): void {
+      insert.run(
+        ...[row.id, row.name, row.driver, row.subnet, row.gateway, row.ipRange],
+        ...[Number(row.internal), Number(row.attachable), Number(row.predefined)],
+        ...[JSON.stringify(row.labels), JSON.stringify(row.options), row.bridge, row.mtu, row.createdAt.getTime()],
+      );
+    },
+    removeNetwork: (id: string): void => void remove.run(id),
+    placeNetwork: (o: { id: string; subnet: string; gateway: string; mtu: number }): void =>
+      void place.run(o.subnet, o.gateway, o.mtu, o.id),
+    /** The address given last on a network. */
+    cursorOf: (id: string): string | undefined => optionalText(cursor.get(id)?.['cursor']),
+    setCursor: (id: string, address: string): void => void setCursor.run(address, id),
+  };
+}
+
+function sandboxTables(database: DatabaseSync) {
+  const insertSandbox = database.prepare('INSERT INTO sandboxes VALUES (?, ?, ?)');
+  const insertPort = database.prepare('INSERT INTO ports VALUES (?, ?, ?, ?, ?)');
+  const insertEndpoint = database.prepare('INSERT INTO endpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+  const rename = database.prepare('UPDATE sandboxes SET name = ? WHERE id = ?');
+  const removeSandbox = database.prepare('DELETE FROM sandboxes WHERE id = ?');
+  const removeEndpoint = database.prepare('DELETE FROM endpoints WHERE endpoint_id = ?');
+  const sandboxes = database.prepare('SELECT * FROM sandboxes ORDER BY rowid');
+  const endpoints = database.prepare('SELECT * FROM endpoints ORDER BY position');
+  const ports = database.prepare('SELECT * FROM ports ORDER BY rowid');
+  const addEndpoint = (row: EndpointRow): void => {
+    insertEndpoint.run(
+      ...[row.endpointId, row.sandboxId, row.networkId, row.position, row.address],
+      ...[row.macAddress, row.interfaceName, JSON.stringify(row.aliases)],
+    );
+  };
+  return {
+    sandboxes(): readonly SandboxRow[] {
+      const endpointsBySandbox = Map.groupBy(endpoints.all().map(toEndpoint), (row) => row.sandboxId);
+      const portsBySandbox = Map.groupBy(ports.all(), (row) => text(row['sandbox_id']));
+      return sandboxes.all().map((row) => ({
+        id: text(row['id']),
+        name: text(row['name']),
+        settings: JSON.parse(text(row['settings'])) as SandboxSettings,
+        endpoints: endpointsBySandbox.get(text(row['id'])) ?? [],
+        ports: (portsBySandbox.get(text(row['id'])) ?? []).map(toPort),
+      }));
+    },
+    addSandbox(row: SandboxRow): void {
+      insertSandbox.run(row.id, row.name, JSON.stringify(row.settings));
+      for (const endpoint of row.endpoints) addEndpoint(endpoint);
+      for (const port of row.ports)
+        insertPort.run(row.id, port.containerPort, port.protocol, port.hostAddress, port.hostPort);
+    },
+    renameSandbox: (id: string, name: string): void => void rename.run(name, id),
+    removeSandbox: (id: string): void => void removeSandbox.run(id),
+    addEndpoint,
+    removeEndpoint: (id: string): void => void removeEndpoint.run(id),
+  };
+}
+
+function viewTable(database: DatabaseSync) {
+  const all = database.prepare('SELECT * FROM views');
+  const insert = database.prepare('INSERT INTO views VALUES (?, ?, ?)');
+  const remove = database.prepare('DELETE FROM views WHERE key = ?');
+  return {
+    views: (): readonly ViewRow[] =>
+      all.all().map((row) => ({
+        key: text(row['key']),
+        homeNetworkId: text(row['home_network_id']),
+        address: text(row['address']),
+      })),
+    addView: (row: ViewRow): void => void insert.run(row.key, row.homeNetworkId, row.address),
+    removeView: (key: string): void => void remove.run(key),
+  };
+}
+
+type Row = Record<string, unknown>;
+
+function toNetwork(row: Row): NetworkRow {
+  return {
+    id: text(row['id']),
+    name: text(row['name']),
+    driver: text(row['driver']),
+    subnet: text(row['subnet']),
+    gateway: text(row['gateway']),
+    ipRange: text(row['ip_range']),
+    internal: row['internal'] === 1,
+    attachable: row['attachable'] === 1,
+    predefined: row['predefined'] === 1,
+    labels: JSON.parse(text(row['labels'])) as Record<string, string>,
+    options: JSON.parse(text(row['options'])) as Record<string, string>,
+    bridge: text(row['bridge']),
+    mtu: Number(row['mtu']),
+    createdAt: new Date(Number(row['created_at'])),
+  };
+}
+
+function toEndpoint(row: Row): EndpointRow {
+  return {
+    endpointId: text(row['endpoint_id']),
+    sandboxId: text(row['sandbox_id']),
+    networkId: text(row['network_id']),
+    position: Number(row['position']),
+    address: text(row['address']),
+    macAddress: text(row['mac_address']),
+    interfaceName: text(row['interface_name']),
+    aliases: JSON.parse(text(row['aliases'])) as string[],
+  };
+}
+
+function toPort(row: Row): PortBinding {
+  return {
+    containerPort: Number(row['container_port']),
+    protocol: text(row['protocol']) as PortProtocol,
+    hostAddress: text(row['host_address']),
+    hostPort: Number(row['host_port']),
+  };
+}
+
+function text(value: unknown): string {
+  if (typeof value !== 'string') throw new Error(`not a text column: ${String(value)}`);
+  return value;
+}
+
+function optionalText(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
