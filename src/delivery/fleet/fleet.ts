@@ -52,8 +52,8 @@ export interface FleetInfo {
 
 export interface FleetState {
   readonly instances: readonly ObservedInstance[];
-  /** Names of the networks of the project's releases. */
-  readonly networks: readonly string[];
+  /** The networks of the project's releases. */
+  readonly networks: readonly { readonly name: string; readonly release: number }[];
   /** Names of the project's volumes. */
   readonly volumes: readonly string[];
 }

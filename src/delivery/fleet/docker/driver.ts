@@ -64,9 +64,13 @@ function once<T>(work: () => Promise<T>): () => Promise<T> {
   };
 }
 
-/** Creates it with its first network, and connects the others. One that is there already is completed. */
+/**
+ * Creates it with its first network, and connects the others. One that is there already is completed; a container of
+ * somebody else with this name is the engine's conflict.
+ */
 async function createInstance(docker: Docker, spec: InstanceSpec): Promise<void> {
-  if ((await inspectInstance(docker, spec.name)) === undefined) {
+  const there = await inspectInstance(docker, spec.name);
+  if (there?.identity !== spec.labels['bascule.identity'] || there.project !== spec.labels['bascule.project']) {
     await call(`create ${spec.name}`, () => docker.createContainer(renderContainer(spec)));
   }
   if (spec.network.mode !== 'networks') return;

@@ -13,7 +13,9 @@ export async function observeProject(docker: Docker, project: string): Promise<F
   const instances = await Promise.all(containers.map((container) => inspectInstance(docker, container.Id)));
   return {
     instances: instances.filter((instance) => instance !== undefined).toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-    networks: networks.map((network) => network.Name).toSorted(),
+    networks: networks
+      .map((network) => ({ name: network.Name, release: Number(network.Labels?.['bascule.release'] ?? 0) }))
+      .toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     volumes: (volumes.Volumes ?? []).map((volume) => volume.Name).toSorted(),
   };
 }

@@ -1,0 +1,212 @@
+import { unreachable } from '../../lib/errors.ts';
+import type { NetworkSpec, VolumeSpec } from '../fleet/index.ts';
+import type { FilePlacement } from '../release/index.ts';
+import type { LaneId, PublishedPort, RouteId } from '../traffic/index.ts';
+import type { Standing } from './standing.ts';
+
+/** One act of a rollout: one call to the outside, or one wait. Plain JSON, it stands in the journal. */
+export type Step = StepBody & { readonly cause: string };
+
+export type StepBody =
+  | { readonly kind: 'keep-image'; readonly imageId: string; readonly imageName: string }
+  | { readonly kind: 'forget-image'; readonly imageName: string }
+  | { readonly kind: 'create-network'; readonly network: NetworkSpec }
+  | { readonly kind: 'remove-network'; readonly network: string }
+  | { readonly kind: 'create-volume'; readonly volume: VolumeSpec }
+  | { readonly kind: 'remove-volume'; readonly volume: string }
+  | { readonly kind: 'place-file'; readonly placement: FilePlacement }
+  | {
+      readonly kind: 'create-instance';
+      readonly instance: string;
+      readonly release: number;
+      readonly service: string;
+      readonly index: number;
+    }
+  | {
+      readonly kind: 'connect-network';
+      readonly instance: string;
+      readonly network: string;
+      readonly aliases: readonly string[];
+    }
+  | { readonly kind: 'disconnect-network'; readonly instance: string; readonly network: string }
+  | {
+      readonly kind: 'start-instance';
+      readonly instance: string;
+      /** It writes to what outlives it: it must be stopped gently, before another one may start. */
+      readonly stateful: boolean;
+    }
+  | {
+      readonly kind: 'wait-healthy';
+      readonly instance: string;
+      readonly timeoutMs: number;
+      /** It may end with success instead of running on. */
+      readonly mayExit: boolean;
+      /** Ports on which it must take connections. */
+      readonly ports: readonly number[];
+      readonly network?: string;
+    }
+  | { readonly kind: 'wait-completed'; readonly instance: string; readonly timeoutMs: number }
+  | {
+      readonly kind: 'smoke-test';
+      readonly instance: string;
+      readonly network?: string;
+      readonly port: number;
+      readonly path: string;
+      readonly status: number;
+      readonly timeoutMs: number;
+    }
+  | {
+      readonly kind: 'add-to-lane';
+      readonly lane: LaneId;
+      readonly instance: string;
+      readonly network?: string;
+      readonly port: number;
+    }
+  | { readonly kind: 'remove-from-lane'; readonly lane: LaneId; readonly instance: string }
+  | { readonly kind: 'switch-routes'; readonly changes: readonly RouteChange[] }
+  | {
+      readonly kind: 'switch-tcp';
+      readonly route: RouteId;
+      readonly port: number;
+      readonly to: TcpSide | undefined;
+      readonly from: TcpSide | undefined;
+    }
+  | { readonly kind: 'remove-route'; readonly route: RouteId }
+  | { readonly kind: 'publish-port'; readonly port: PublishedPort }
+  | { readonly kind: 'unpublish-port'; readonly port: PublishedPort }
+  | { readonly kind: 'set-standing'; readonly standing: Standing }
+  | { readonly kind: 'stop-instance'; readonly instance: string }
+  | { readonly kind: 'remove-instance'; readonly instance: string }
+  | { readonly kind: 'refresh-traffic' };
+
+export interface RouteChange {
+  readonly route: RouteId;
+  /** undefined: the route goes away. */
+  readonly to: LaneId | undefined;
+  readonly from: LaneId | undefined;
+}
+
+export interface TcpSide {
+  readonly instances: readonly string[];
+  readonly network?: string;
+}
+
+export type StepKind = StepBody['kind'];
+export type StepOf<K extends StepKind> = Extract<StepBody, { kind: K }> & { readonly cause: string };
+
+/** What takes a step back. undefined: nothing has to be taken back, or nothing can be. */
+export function inverseOf(step: Step): Step | undefined {
+  const cause = `undo: ${titleOf(step)}`;
+  switch (step.kind) {
+    case 'keep-image':
+      return { kind: 'forget-image', imageName: step.imageName, cause };
+    case 'create-network':
+      return { kind: 'remove-network', network: step.network.name, cause };
+    case 'create-instance':
+      return { kind: 'remove-instance', instance: step.instance, cause };
+    case 'connect-network':
+      return { kind: 'disconnect-network', instance: step.instance, network: step.network, cause };
+    case 'start-instance':
+      return step.stateful ? { kind: 'stop-instance', instance: step.instance, cause } : undefined;
+    case 'stop-instance':
+      return { kind: 'start-instance', instance: step.instance, stateful: true, cause };
+    case 'add-to-lane':
+      return { kind: 'remove-from-lane', lane: step.lane, instance: step.instance, cause };
+    case 'switch-routes':
+      return { ...step, changes: step.changes.map(({ route, to, from }) => ({ route, to: from, from: to })), cause };
+    case 'switch-tcp':
+      return { ...step, to: step.from, from: step.to, cause };
+    case 'publish-port':
+      return { kind: 'unpublish-port', port: step.port, cause };
+    default:
+      return undefined;
+  }
+}
+
+/** What a step does, in one line. */
+export function titleOf(step: StepBody): string {
+  switch (step.kind) {
+    case 'keep-image':
+      return `keep image ${step.imageName}`;
+    case 'forget-image':
+      return `forget image ${step.imageName}`;
+    case 'create-network':
+      return `create network ${step.network.name}`;
+    case 'remove-network':
+      return `remove network ${step.network}`;
+    case 'create-volume':
+      return `create volume ${step.volume.name}`;
+    case 'remove-volume':
+      return `remove volume ${step.volume}`;
+    case 'place-file':
+      return `place file ${step.placement.version.slice(0, 12)}`;
+    case 'connect-network':
+      return `connect ${step.instance} to ${step.network}`;
+    case 'disconnect-network':
+      return `disconnect ${step.instance} from ${step.network}`;
+    case 'add-to-lane':
+      return `put ${step.instance} into ${step.lane}`;
+    case 'remove-from-lane':
+      return `take ${step.instance} out of ${step.lane}`;
+    case 'switch-routes':
+      return `switch ${step.changes.map((change) => change.route).join(', ')}`;
+    case 'switch-tcp':
+      return `switch ${step.route} (TCP)`;
+    case 'remove-route':
+      return `remove route ${step.route}`;
+    case 'publish-port':
+      return `publish port ${sayPort(step.port)}`;
+    case 'unpublish-port':
+      return `unpublish port ${sayPort(step.port)}`;
+    case 'set-standing':
+      return sayStanding(step.standing);
+    case 'refresh-traffic':
+      return 'check addresses';
+    default:
+      return titleOfInstanceStep(step);
+  }
+}
+
+type InstanceStep = Extract<
+  StepBody,
+  {
+    kind:
+      | 'create-instance'
+      | 'start-instance'
+      | 'wait-healthy'
+      | 'wait-completed'
+      | 'smoke-test'
+      | 'stop-instance'
+      | 'remove-instance';
+  }
+>;
+
+function titleOfInstanceStep(step: InstanceStep): string {
+  switch (step.kind) {
+    case 'create-instance':
+      return `create ${step.instance}`;
+    case 'start-instance':
+      return `start ${step.instance}`;
+    case 'wait-healthy':
+      return `wait until ${step.instance} is healthy`;
+    case 'wait-completed':
+      return `wait until ${step.instance} has completed`;
+    case 'smoke-test':
+      return `smoke test ${step.instance}${step.path}`;
+    case 'stop-instance':
+      return `stop ${step.instance}`;
+    case 'remove-instance':
+      return `remove ${step.instance}`;
+    default:
+      return unreachable(step);
+  }
+}
+
+function sayPort({ hostAddress, port, protocol, route }: PublishedPort): string {
+  return `${hostAddress === undefined ? '' : `${hostAddress}:`}${port}/${protocol} for ${route}`;
+}
+
+function sayStanding({ current, warm }: Standing): string {
+  const kept = warm.length === 0 ? '' : `, warm: ${warm.map(({ release }) => release).join(', ')}`;
+  return current === undefined ? 'nothing serves any more' : `release ${current.release} is current${kept}`;
+}
