@@ -1,2 +1,10 @@
 export { openVolumes } from './volumes.ts';
-export type { VolumeEvent, VolumeRecord, VolumeRequest, VolumeUsage, Volumes, VolumesOptions } from './volumes.ts';
+export type {
+  UsersOf,
+  VolumeEvent,
+  VolumeRecord,
+  VolumeRequest,
+  VolumeUsage,
+  Volumes,
+  VolumesOptions,
+} from './types.ts';

@@ -1,66 +1,139 @@
-import type { DatabaseSync } from 'node:sqlite';
+import { EventEmitter } from 'node:events';
+import { mkdir, readdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { systemCodeOf } from '../../lib/errors.ts';
+import { syncDirectory } from '../../lib/files.ts';
+import { newId } from '../../lib/id.ts';
 import type { Log } from '../../lib/log.ts';
+import { run } from '../../lib/process.ts';
+import { volumeInUse, volumeNotFound } from './errors.ts';
+import { checkSame, planVolume } from './plan.ts';
+import { openVolumeRecords } from './records.ts';
+import type { VolumeRecords } from './records.ts';
+import type {
+  UsersOf,
+  VolumeEvent,
+  VolumeRecord,
+  VolumeRequest,
+  Volumes,
+  VolumesOptions,
+  VolumeUsage,
+} from './types.ts';
 
-export interface VolumeRecord {
-  readonly name: string;
-  readonly driver: 'local';
-  /** `<directory>/<name>/_data`. */
-  readonly mountpoint: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly options: Readonly<Record<string, string>>;
-  /** Its name was made up by the engine. */
-  readonly anonymous: boolean;
-  readonly createdAt: Date;
+/** Opens the records of volumes; folders without a record (a crash in between) are left alone. */
+export function openVolumes(options: VolumesOptions): Volumes {
+  return new LocalVolumes(options);
 }
 
-export interface VolumeRequest {
-  /** A fresh one of 64 hexadecimal digits when absent or empty. */
-  readonly name?: string;
-  readonly driver?: string;
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly options?: Readonly<Record<string, string>>;
-}
+class LocalVolumes implements Volumes {
+  readonly #directory: string;
+  readonly #log: Log;
+  readonly #records: VolumeRecords;
+  readonly #events = new EventEmitter<{ event: [VolumeEvent] }>();
 
-export interface VolumeUsage {
-  readonly name: string;
-  readonly sizeBytes: number;
-}
+  constructor(options: VolumesOptions) {
+    this.#directory = options.directory;
+    this.#log = options.log;
+    this.#records = openVolumeRecords(options.database);
+  }
 
-export type VolumeEvent = { readonly kind: 'create' | 'destroy'; readonly volume: VolumeRecord };
+  /** The folder comes before the record: a record always has its folder, whenever the daemon is killed. */
+  async create(request: VolumeRequest): Promise<VolumeRecord> {
+    const row = planVolume(request, { newName: newId(), now: new Date() });
+    const known = this.find(row.name);
+    if (known !== undefined) return checkSame(known, request);
+    const mountpoint = this.#mountpointOf(row.name);
+    await mkdir(join(mountpoint, '..'), { recursive: true, mode: 0o701 });
+    await mkdir(mountpoint, { recursive: true, mode: 0o755 });
+    await syncDirectory(this.#directory);
+    const others = this.find(row.name); // made by somebody else while the folders were
+    if (others !== undefined) return checkSame(others, request);
+    this.#records.add(row);
+    const volume = { ...row, mountpoint };
+    this.#events.emit('event', { kind: 'create', volume });
+    return volume;
+  }
 
-export interface VolumesOptions {
-  /** `<root>/engine/volumes`. */
-  readonly directory: string;
-  readonly database: DatabaseSync;
-  readonly log: Log;
-}
+  list(): readonly VolumeRecord[] {
+    return this.#records.all().map((row) => ({ ...row, mountpoint: this.#mountpointOf(row.name) }));
+  }
 
-/** Names of the containers that use a volume; empty when none does. */
-export type UsersOf = (name: string) => readonly string[];
+  find(name: string): VolumeRecord | undefined {
+    const row = this.#records.find(name);
+    return row === undefined ? undefined : { ...row, mountpoint: this.#mountpointOf(name) };
+  }
 
-/** Docker's `local` volume driver: a folder a volume. */
-export interface Volumes {
-  /** The volume of that name, made if there is none. @throws UserError `volume-invalid`, `volume-conflict` */
-  create(request: VolumeRequest): Promise<VolumeRecord>;
-  list(): readonly VolumeRecord[];
-  find(name: string): VolumeRecord | undefined;
-  /** @throws UserError `volume-not-found` */
-  get(name: string): VolumeRecord;
-  /** The folder to mount. @throws UserError `volume-not-found` */
-  mountpoint(name: string): string;
-  /** @throws UserError `volume-in-use`, `volume-not-found` */
-  remove(name: string, o: { readonly force: boolean; usersOf: UsersOf }): Promise<void>;
-  /** Removes unused volumes: anonymous ones, or all, that pass `filter`. */
-  prune(o: {
+  get(name: string): VolumeRecord {
+    const volume = this.find(name);
+    if (volume === undefined) throw volumeNotFound(name);
+    return volume;
+  }
+
+  mountpoint(name: string): string {
+    return this.get(name).mountpoint;
+  }
+
+  async remove(name: string, o: { readonly force: boolean; usersOf: UsersOf }): Promise<void> {
+    const volume = this.find(name);
+    if (volume === undefined && o.force) return;
+    if (volume === undefined) throw volumeNotFound(name);
+    const users = o.usersOf(name);
+    if (users.length > 0) throw volumeInUse(name, users);
+    await this.#delete(volume);
+  }
+
+  async prune(o: {
     readonly all: boolean;
     usersOf: UsersOf;
     filter?: (volume: VolumeRecord) => boolean;
-  }): Promise<{ readonly removed: readonly string[]; readonly freedBytes: number }>;
-  /** Bytes on disk of each volume. */
-  usage(signal?: AbortSignal): Promise<readonly VolumeUsage[]>;
-  onEvent(listener: (event: VolumeEvent) => void): void;
+  }): Promise<{ readonly removed: readonly string[]; readonly freedBytes: number }> {
+    const filter = o.filter ?? (() => true);
+    const unused = this.list().filter((v) => (o.all || v.anonymous) && filter(v) && o.usersOf(v.name).length === 0);
+    const sizes = await sizesOf(unused);
+    for (const volume of unused) await this.#delete(volume);
+    return {
+      removed: unused.map((volume) => volume.name),
+      freedBytes: sizes.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    };
+  }
+
+  usage(signal?: AbortSignal): Promise<readonly VolumeUsage[]> {
+    return sizesOf(this.list(), signal);
+  }
+
+  onEvent(listener: (event: VolumeEvent) => void): void {
+    this.#events.on('event', listener);
+  }
+
+  /** Record first: a crash leaves a folder that a later volume of this name would find, so it is emptied by renaming. */
+  async #delete(volume: VolumeRecord): Promise<void> {
+    const folder = join(volume.mountpoint, '..');
+    const doomed = join(this.#directory, `.removed-${newId().slice(0, 12)}`);
+    await rename(folder, doomed).catch((error: unknown) => {
+      if (systemCodeOf(error) !== 'ENOENT') throw error;
+    });
+    this.#records.remove(volume.name);
+    this.#events.emit('event', { kind: 'destroy', volume });
+    await this.#sweep();
+  }
+
+  /** Big volumes take a while: `rm` does it in a process of its own. Leftovers of a crash go as well. */
+  async #sweep(): Promise<void> {
+    const doomed = (await readdir(this.#directory)).filter((name) => name.startsWith('.removed-'));
+    const { exitCode, stderr } = await run(['rm', '-rf', '--', ...doomed.map((name) => join(this.#directory, name))]);
+    if (exitCode !== 0) this.#log.warn({ stderr }, 'files of a removed volume are still there');
+  }
+
+  #mountpointOf(name: string): string {
+    return join(this.#directory, name, '_data');
+  }
 }
 
-export function openVolumes(options: VolumesOptions): Volumes {
-  throw new Error(`not built yet: ${options.directory}`);
+/** Bytes on disk, by `du`: off the event loop. */
+async function sizesOf(volumes: readonly VolumeRecord[], signal?: AbortSignal): Promise<readonly VolumeUsage[]> {
+  if (volumes.length === 0) return [];
+  const argv: [string, ...string[]] = ['du', '-s', '--block-size=1', '-0', '--', ...volumes.map((v) => v.mountpoint)];
+  const { stdout } = await run(argv, signal === undefined ? {} : { signal });
+  const sizes = new Map(stdout.split('\0').map((line) => [line.split('\t')[1], Number(line.split('\t')[0])]));
+  return volumes.map((volume) => ({ name: volume.name, sizeBytes: sizes.get(volume.mountpoint) ?? 0 }));
 }

@@ -1,0 +1,42 @@
+import { UserError } from '../../lib/errors.ts';
+
+/** What users can be told by this room, in Docker's words. */
+export function volumeNotFound(name: string): UserError {
+  return new UserError({
+    code: 'volume-not-found',
+    kind: 'not-found',
+    message: `get ${name}: no such volume`,
+    fix: 'List the volumes with `docker volume ls`, or create it with `docker volume create`.',
+  });
+}
+
+export function volumeInUse(name: string, users: readonly string[]): UserError {
+  return new UserError({
+    code: 'volume-in-use',
+    kind: 'conflict',
+    message: `remove ${name}: volume is in use - [${users.join(', ')}]`,
+    fix: 'Remove these containers first (a stopped container still holds its volumes).',
+  });
+}
+
+export function volumeInvalid(message: string, fix: string): UserError {
+  return new UserError({ code: 'volume-invalid', kind: 'invalid', message, fix });
+}
+
+export function volumeOptionsUnsupported(options: readonly string[]): UserError {
+  return new UserError({
+    code: 'volume-options-unsupported',
+    kind: 'unsupported',
+    message: `the local volume driver does not support these options yet: ${options.join(', ')}`,
+    fix: 'Mount the folder or tmpfs directly in the service (type: bind, type: tmpfs) in place of a volume with driver options.',
+  });
+}
+
+export function volumeConflict(name: string): UserError {
+  return new UserError({
+    code: 'volume-conflict',
+    kind: 'conflict',
+    message: `volume ${name} exists with other options or labels`,
+    fix: 'Use it as it is by naming no options, remove it first, or choose another name.',
+  });
+}

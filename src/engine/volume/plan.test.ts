@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { checkSame, planVolume } from './plan.ts';
+
+const world = { newName: 'f'.repeat(64), now: new Date(0) };
+
+describe('the plan of a volume', () => {
+  it('makes up a name for an anonymous one', () => {
+    const volume = planVolume({}, world);
+    assert.equal(volume.name, world.newName);
+    assert.equal(volume.anonymous, true);
+    assert.equal(planVolume({ name: 'data' }, world).anonymous, false);
+  });
+
+  it('refuses names that could leave the folder, in the words of Docker', () => {
+    for (const name of ['../x', '/abs', 'a b', '.hidden', 'x', 'a/b'])
+      assert.throws(() => planVolume({ name }, world), { code: 'volume-invalid' }, name);
+  });
+
+  it('refuses other drivers and driver options', () => {
+    assert.throws(() => planVolume({ name: 'data', driver: 'nfs' }, world), { code: 'volume-invalid' });
+    const options = { type: 'tmpfs', device: 'tmpfs' };
+    assert.throws(() => planVolume({ name: 'data', options }, world), { code: 'volume-options-unsupported' });
+  });
+
+  it('gives back what is there, but not with other options', () => {
+    const known = { ...planVolume({ name: 'data', labels: { a: '1' } }, world), mountpoint: '/x' };
+    assert.equal(checkSame(known, { name: 'data' }), known);
+    assert.throws(() => checkSame(known, { name: 'data', options: { o: 'size=1' } }), { code: 'volume-conflict' });
+  });
+});

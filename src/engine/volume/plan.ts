@@ -1,0 +1,37 @@
+import { volumeConflict, volumeInvalid, volumeOptionsUnsupported } from './errors.ts';
+import type { VolumeRecord, VolumeRequest } from './types.ts';
+
+const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
+
+/** What a volume's record is to be. @throws UserError `volume-invalid`, `volume-options-unsupported` */
+export function planVolume(
+  request: VolumeRequest,
+  o: { readonly newName: string; readonly now: Date },
+): Omit<VolumeRecord, 'mountpoint'> {
+  const name = request.name || o.newName;
+  checkName(name);
+  const driver = request.driver || 'local';
+  if (driver !== 'local')
+    throw volumeInvalid(
+      `error looking up volume plugin ${driver}: plugin "${driver}" not found`,
+      'Use the driver "local".',
+    );
+  const options = Object.keys(request.options ?? {});
+  if (options.length > 0) throw volumeOptionsUnsupported(options);
+  return { name, driver, labels: request.labels ?? {}, options: {}, anonymous: !request.name, createdAt: o.now };
+}
+
+/** Creating a volume that is there gives it back, unless it was asked to be another. */
+export function checkSame(known: VolumeRecord, request: VolumeRequest): VolumeRecord {
+  if (Object.entries(request.options ?? {}).some(([key, value]) => known.options[key] !== value))
+    throw volumeConflict(known.name);
+  return known;
+}
+
+function checkName(name: string): void {
+  if (NAME.test(name) && name.length >= 2 && name.length <= 255) return;
+  throw volumeInvalid(
+    `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed`,
+    'Give a name of 2 to 255 of these characters. For a folder of the host, pass an absolute path.',
+  );
+}
