@@ -23,20 +23,29 @@ const repository = resolve(import.meta.dirname, '../../..');
 const data = join(process.env['BASCULE_SHARED'] ?? join(repository, '../shared'), 'data/compose');
 const FLOOR = { equal: 0, refused: 0 };
 
-test('real Compose files give the model that docker compose gives', { skip: !existsSync(data) && `no test data at ${data}` }, (context) => {
-  const cases = readFileSync(join(data, 'cases.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as Case);
-  const counts: Record<Outcome, number> = { equal: 0, refused: 0, unsupported: 0, differing: 0 };
-  const runnable = { yes: 0, no: 0 };
-  for (const one of cases) {
-    const { outcome, reason } = compare(one);
-    counts[outcome] += 1;
-    if (outcome === 'differing') context.diagnostic(`${one.src}: ${reason}`);
-    if (outcome === 'equal') runnable[canRun(one) ? 'yes' : 'no'] += 1;
-  }
-  context.diagnostic(`${cases.length} cases: ${JSON.stringify(counts)}; of the equal ones runnable: ${JSON.stringify(runnable)}`);
-  assert.ok(counts.equal >= FLOOR.equal, `equal: ${counts.equal}, floor ${FLOOR.equal}`);
-  assert.ok(counts.refused >= FLOOR.refused, `refused as expected: ${counts.refused}, floor ${FLOOR.refused}`);
-});
+test(
+  'real Compose files give the model that docker compose gives',
+  { skip: !existsSync(data) && `no test data at ${data}` },
+  (context) => {
+    const cases = readFileSync(join(data, 'cases.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Case);
+    const counts: Record<Outcome, number> = { equal: 0, refused: 0, unsupported: 0, differing: 0 };
+    const runnable = { yes: 0, no: 0 };
+    for (const one of cases) {
+      const { outcome, reason } = compare(one);
+      counts[outcome] += 1;
+      if (outcome === 'differing') context.diagnostic(`${one.src}: ${reason}`);
+      if (outcome === 'equal') runnable[canRun(one) ? 'yes' : 'no'] += 1;
+    }
+    context.diagnostic(
+      `${cases.length} cases: ${JSON.stringify(counts)}; of the equal ones runnable: ${JSON.stringify(runnable)}`,
+    );
+    assert.ok(counts.equal >= FLOOR.equal, `equal: ${counts.equal}, floor ${FLOOR.equal}`);
+    assert.ok(counts.refused >= FLOOR.refused, `refused as expected: ${counts.refused}, floor ${FLOOR.refused}`);
+  },
+);
 
 function compare(one: Case): { readonly outcome: Outcome; readonly reason?: string } {
   try {
@@ -54,7 +63,10 @@ function compare(one: Case): { readonly outcome: Outcome; readonly reason?: stri
 
 function load(one: Case) {
   const directory = join(data, one.dir);
-  const files = one.files.map((name) => ({ path: join(directory, name), text: readFileSync(join(directory, name), 'utf8') }));
+  const files = one.files.map((name) => ({
+    path: join(directory, name),
+    text: readFileSync(join(directory, name), 'utf8'),
+  }));
   return loadProject({ files, directory, projectName: 'p', environment: { HOME: '/root' }, profiles: [], readText });
 }
 

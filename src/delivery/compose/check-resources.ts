@@ -13,6 +13,10 @@ export function checkResources([name, service]: readonly [string, DraftService],
   ] as const;
   for (const [key, value, other, otherValue] of pairs) {
     if (value === undefined || otherValue === undefined || value === otherValue) continue;
-    throw fail(['services', name, key], `${key} (${value}) and ${other} (${otherValue}) contradict each other`, 'Keep one of the two.');
+    throw fail(
+      ['services', name, key],
+      `${key} (${value}) and ${other} (${otherValue}) contradict each other`,
+      'Keep one of the two.',
+    );
   }
 }

@@ -22,8 +22,12 @@ export function checkDraft(draft: Draft, fail: Fail): void {
 }
 
 function checkImage([name, service]: Named, fail: Fail): void {
-  if (service.image !== undefined || service.build !== undefined || service['provider'] !== undefined) return;
-  throw fail(['services', name], 'the service has neither an image nor a build', 'Add "image: name" or "build: ./folder".');
+  if (service.image !== undefined || service.build !== undefined || service.provider !== undefined) return;
+  throw fail(
+    ['services', name],
+    'the service has neither an image nor a build',
+    'Add "image: name" or "build: ./folder".',
+  );
 }
 
 function checkBuild([name, service]: Named, draft: Draft, fail: Fail): void {
@@ -33,16 +37,23 @@ function checkBuild([name, service]: Named, draft: Draft, fail: Fail): void {
   if (build.dockerfile !== undefined && build.dockerfile_inline !== undefined) {
     throw fail(at, 'dockerfile and dockerfile_inline exclude each other', 'Keep one of the two.');
   }
-  const platforms = build['platforms'] as readonly string[] | undefined;
+  const { platforms } = build;
   if (service.platform !== undefined && platforms !== undefined && !platforms.includes(service.platform)) {
-    throw fail([...at, 'platforms'], `does not have the service's own platform ${service.platform}`, `Add "${service.platform}".`);
+    throw fail(
+      [...at, 'platforms'],
+      `does not have the service's own platform ${service.platform}`,
+      `Add "${service.platform}".`,
+    );
   }
-  for (const secret of (build['secrets'] ?? []) as readonly { readonly source: string }[]) {
+  for (const secret of build.secrets ?? []) {
     requireName({ kind: 'secret', name: secret.source, known: draft.secrets, at: [...at, 'secrets'] }, fail);
   }
-  for (const context of Object.values((build['additional_contexts'] ?? {}) as Readonly<Record<string, string>>)) {
+  for (const context of Object.values(build.additional_contexts ?? {})) {
     if (!context.startsWith('service:')) continue;
-    requireName({ kind: 'service', name: context.slice(8), known: draft.services, at: [...at, 'additional_contexts'] }, fail);
+    requireName(
+      { kind: 'service', name: context.slice(8), known: draft.services, at: [...at, 'additional_contexts'] },
+      fail,
+    );
   }
 }
 
@@ -76,7 +87,8 @@ function checkMounts([name, service]: Named, draft: Draft, fail: Fail): void {
   const targets = new Set((service.tmpfs ?? []).map((mount) => mount.split(':')[0]));
   for (const [index, mount] of (service.volumes ?? []).entries()) {
     const at = ['services', name, 'volumes', index];
-    if (targets.has(mount.target)) throw fail(at, `${mount.target} is mounted twice, by tmpfs too`, 'Remove one of the two.');
+    if (targets.has(mount.target))
+      throw fail(at, `${mount.target} is mounted twice, by tmpfs too`, 'Remove one of the two.');
     if (mount.type !== 'volume' || mount.source === undefined || mount.source === '') continue;
     requireName({ kind: 'volume', name: mount.source, known: draft.volumes, at }, fail);
   }
@@ -93,7 +105,10 @@ function checkFiles([name, service]: Named, draft: Draft, fail: Fail): void {
 function checkDependencies([name, service]: Named, draft: Draft, fail: Fail): void {
   for (const [other, dependency] of Object.entries(dependenciesOf(service))) {
     if (!dependency.required) continue;
-    requireName({ kind: 'service', name: other, known: draft.services, at: ['services', name, 'depends_on', other] }, fail);
+    requireName(
+      { kind: 'service', name: other, known: draft.services, at: ['services', name, 'depends_on', other] },
+      fail,
+    );
   }
 }
 
@@ -103,7 +118,8 @@ function checkContainerNames(draft: Draft, fail: Fail): void {
     if (service.container_name === undefined) continue;
     const at = ['services', name, 'container_name'];
     const owner = owners.get(service.container_name);
-    if (owner !== undefined) throw fail(at, `"${service.container_name}" is the name of service "${owner}" already`, 'Choose another.');
+    if (owner !== undefined)
+      throw fail(at, `"${service.container_name}" is the name of service "${owner}" already`, 'Choose another.');
     owners.set(service.container_name, name);
     const replicas = service.deploy?.replicas ?? service.scale ?? 1;
     if (replicas > 1) throw fail(at, `${replicas} containers cannot share one name`, 'Remove container_name.');
@@ -115,10 +131,12 @@ function checkFileObjects(draft: Draft, fail: Fail): void {
     for (const [name, object] of Object.entries(draft[kind] ?? {})) {
       if (object.external !== undefined && object.external !== false) continue;
       if (object.driver !== undefined) continue;
-      const ways = kind === 'configs' ? (['file', 'environment', 'content'] as const) : (['file', 'environment'] as const);
+      const ways =
+        kind === 'configs' ? (['file', 'environment', 'content'] as const) : (['file', 'environment'] as const);
       const given = ways.filter((way) => object[way] !== undefined);
       if (given.length === 1) continue;
-      const message = given.length === 0 ? `needs one of ${ways.join(', ')}` : `${given.join(' and ')} exclude each other`;
+      const message =
+        given.length === 0 ? `needs one of ${ways.join(', ')}` : `${given.join(' and ')} exclude each other`;
       throw fail([kind, name], message, 'Say once where its content comes from.');
     }
   }
@@ -131,7 +149,11 @@ function checkCircles(draft: Draft, fail: Fail): void {
     const start = chain.indexOf(name);
     if (start >= 0) {
       const circle = [...chain.slice(start), name];
-      throw fail(['services', chain.at(-1) ?? name, 'depends_on'], `services depend on each other in a circle: ${circle.join(' → ')}`, 'Break the circle.');
+      throw fail(
+        ['services', chain.at(-1) ?? name, 'depends_on'],
+        `services depend on each other in a circle: ${circle.join(' → ')}`,
+        'Break the circle.',
+      );
     }
     if (done.has(name) || !Object.hasOwn(services, name)) return;
     const dependencies = Object.keys(dependenciesOf(services[name] as DraftService));

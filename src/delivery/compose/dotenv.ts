@@ -67,7 +67,11 @@ class DotenvParser {
   #name(start: number): { readonly name: string; readonly bare: boolean } {
     const from = this.#index;
     let end = from;
-    while (end < this.#text.length && (NAME_CHARACTER.test(this.#text[end] as string) || BLANK.test(this.#text[end] as string))) end++;
+    while (
+      end < this.#text.length &&
+      (NAME_CHARACTER.test(this.#text[end] as string) || BLANK.test(this.#text[end] as string))
+    )
+      end++;
     const stop = this.#text[end];
     const name = this.#text.slice(from, end).trim();
     if (/\s/.test(name)) throw this.#error(start, `the name "${name}" holds a blank`);
@@ -89,7 +93,10 @@ class DotenvParser {
     if (quote === "'" || quote === '"') return this.#quoted(quote);
     const start = this.#index;
     this.#index = end;
-    const plain = this.#text.slice(start, end).replace(/\s#.*$/, '').trimEnd();
+    const plain = this.#text
+      .slice(start, end)
+      .replace(/\s#.*$/, '')
+      .trimEnd();
     return this.#fill(plain, start);
   }
 
@@ -108,7 +115,8 @@ class DotenvParser {
   #rejectTrailing(): void {
     const end = this.#endOfLine();
     const rest = this.#text.slice(this.#index, end).trim();
-    if (rest !== '' && !rest.startsWith('#')) throw this.#error(this.#index, `unexpected text after a closing quote: ${rest}`);
+    if (rest !== '' && !rest.startsWith('#'))
+      throw this.#error(this.#index, `unexpected text after a closing quote: ${rest}`);
     this.#index = end;
   }
 
@@ -124,7 +132,11 @@ class DotenvParser {
     return end < 0 ? this.#text.length : end;
   }
 
-  #error(offset: number, message: string, fix = 'Write NAME=value, one a line; put quotes around values with blanks or "#".') {
+  #error(
+    offset: number,
+    message: string,
+    fix = 'Write NAME=value, one a line; put quotes around values with blanks or "#".',
+  ) {
     return composeError({ at: this.#position(offset), message, fix });
   }
 

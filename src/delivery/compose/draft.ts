@@ -1,16 +1,6 @@
 import { composeError } from './errors.ts';
 import { type MapNode, nearestAt } from './node.ts';
-import type {
-  Build,
-  EnvFile,
-  FileObject,
-  FileReference,
-  Model,
-  Network,
-  Service,
-  ServiceNetwork,
-  Volume,
-} from './project.ts';
+import type { Build, EnvFile, FileObject, Model, Network, Service, ServiceNetwork, Volume } from './project.ts';
 
 /** `true`, or the deprecated `{name}`. */
 type External = { readonly external?: boolean | { readonly name?: string } };
@@ -19,13 +9,10 @@ type External = { readonly external?: boolean | { readonly name?: string } };
 export type DraftService = Omit<Service, 'settings' | 'command' | 'entrypoint' | 'build' | 'networks'> & {
   readonly command?: readonly string[] | null;
   readonly entrypoint?: readonly string[] | null;
-  readonly build?: Partial<Build>;
+  readonly build?: Build;
   readonly networks?: Readonly<Record<string, ServiceNetwork | null>>;
   readonly env_file?: readonly EnvFile[];
   readonly label_file?: readonly string[];
-  readonly links?: readonly string[];
-  readonly volumes_from?: readonly string[];
-  readonly secrets?: readonly FileReference[];
 };
 
 /** What the merged files say, each value checked by itself. */
@@ -46,7 +33,10 @@ export function failIn(root: MapNode): Fail {
   return (keys, message, fix) =>
     composeError({
       at: nearestAt(root, keys).at,
-      path: keys.reduce<string>((path, key) => (typeof key === 'number' ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`), ''),
+      path: keys.reduce<string>(
+        (path, key) => (typeof key === 'number' ? `${path}[${key}]` : path === '' ? key : `${path}.${key}`),
+        '',
+      ),
       message,
       fix,
     });

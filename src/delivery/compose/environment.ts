@@ -19,13 +19,22 @@ export function environmentOf(name: string, service: DraftService, source: Envir
   const own = resolveNames(service.environment ?? {}, source.lookup);
   const files: Record<string, string> = {};
   for (const [index, file] of (service.env_file ?? []).entries()) {
-    const lookup: Lookup = (key) => source.lookup(key) ?? own[key] ?? (Object.hasOwn(files, key) ? files[key] : undefined);
+    const lookup: Lookup = (key) =>
+      source.lookup(key) ?? own[key] ?? (Object.hasOwn(files, key) ? files[key] : undefined);
     const text = source.readText(file.path);
     if (text === undefined && file.required !== false) {
-      throw source.fail(['services', name, 'env_file', index], `there is no file ${file.path}`, 'Create it, or write "required: false".');
+      throw source.fail(
+        ['services', name, 'env_file', index],
+        `there is no file ${file.path}`,
+        'Create it, or write "required: false".',
+      );
     }
     if (file.format !== undefined && file.format !== 'raw') {
-      throw source.fail(['services', name, 'env_file', index, 'format'], `unknown format "${file.format}"`, 'Write "format: raw", or leave it out.');
+      throw source.fail(
+        ['services', name, 'env_file', index, 'format'],
+        `unknown format "${file.format}"`,
+        'Write "format: raw", or leave it out.',
+      );
     }
     Object.assign(files, parseDotenv(text ?? '', { path: file.path, lookup, format: file.format }));
   }
@@ -38,10 +47,19 @@ function resolveNames(environment: Environment, lookup: Lookup): Environment {
 }
 
 /** Labels: those of label_file beneath those of `labels`. */
-export function labelsOf(name: string, service: DraftService, source: EnvironmentSource): Readonly<Record<string, string>> | undefined {
+export function labelsOf(
+  name: string,
+  service: DraftService,
+  source: EnvironmentSource,
+): Readonly<Record<string, string>> | undefined {
   const files = (service.label_file ?? []).map((path) => {
     const text = source.readText(path);
-    if (text === undefined) throw source.fail(['services', name, 'label_file'], `there is no file ${path}`, 'Create it, or correct the path.');
+    if (text === undefined)
+      throw source.fail(
+        ['services', name, 'label_file'],
+        `there is no file ${path}`,
+        'Create it, or correct the path.',
+      );
     return Object.entries(parseDotenv(text, { path, lookup: source.lookup }));
   });
   const all = recordOf([...files.flat(), ...Object.entries(service.labels ?? {})]);

@@ -5,7 +5,6 @@ import { childOf, isNull, type MapNode, type Node, nodeError, textOf, withEntry,
 import { unknownKey } from './object.ts';
 import { absolutePath, isRemote, parentOf } from './paths.ts';
 
-
 /** The services of one file, with where it is and what its relative paths are resolved against. */
 interface Scope {
   readonly services: MapNode;
@@ -33,7 +32,12 @@ function extended(name: string, scope: Scope, chain: readonly string[]): Node {
   const link = `${scope.path}: ${name}`;
   const at = `services.${name}.extends`;
   if (chain.includes(link)) {
-    throw nodeError(reference, at, `services extend each other in a circle: ${[...chain, link].join(' → ')}`, 'Break the circle.');
+    throw nodeError(
+      reference,
+      at,
+      `services extend each other in a circle: ${[...chain, link].join(' → ')}`,
+      'Break the circle.',
+    );
   }
   const { target, base } = resolve(reference, at, scope);
   const parent = extended(target, base, [...chain, link]);
@@ -48,7 +52,12 @@ function resolve(reference: Node, at: string, scope: Scope): { readonly target: 
   const base = file === undefined ? scope : openBase(file, at, scope);
   if (base.services.entries.has(target)) return { target, base };
   const where = file === undefined ? '' : ` in ${textOfScalar(file, at)}`;
-  throw nodeError(reference, at, `there is no service "${target}"${where}`, `Services there: ${[...base.services.entries.keys()].join(', ')}.`);
+  throw nodeError(
+    reference,
+    at,
+    `there is no service "${target}"${where}`,
+    `Services there: ${[...base.services.entries.keys()].join(', ')}.`,
+  );
 }
 
 function partsOf(reference: Node, at: string): { readonly service: Node; readonly file: Node | undefined } {
@@ -73,7 +82,9 @@ function openBase(file: Node, at: string, scope: Scope): Scope {
   const path = absolutePath(name, scope.context.directory);
   const text = scope.context.readText(path);
   if (text === undefined) {
-    const fix = isRemote(name) ? 'Copy the file here: remote files are not fetched.' : `Create ${path}, or correct the path.`;
+    const fix = isRemote(name)
+      ? 'Copy the file here: remote files are not fetched.'
+      : `Create ${path}, or correct the path.`;
     throw nodeError(file, at, `there is no file ${name}`, fix);
   }
   const context: TreeContext = { ...scope.context, directory: parentOf(path) };

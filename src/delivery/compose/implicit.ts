@@ -7,7 +7,7 @@ export function dependenciesOf(service: DraftService): Readonly<Record<string, D
   const add = (name: string, restart: boolean) =>
     implied.push([name, { condition: 'service_started', ...(restart && { restart }), required: true }]);
   for (const link of service.links ?? []) add(link.split(':')[0] ?? link, true);
-  for (const key of ['network_mode', 'ipc', 'pid', 'uts', 'cgroup']) {
+  for (const key of ['network_mode', 'ipc', 'pid', 'uts', 'cgroup'] as const) {
     const value = service[key];
     if (typeof value === 'string' && value.startsWith('service:')) add(value.slice('service:'.length), true);
   }

@@ -2,7 +2,18 @@ import type { ComposeText, TreeContext } from './context.ts';
 import { parseDotenv } from './dotenv.ts';
 import { expected } from './kinds.ts';
 import { dropDirectives } from './merge.ts';
-import { childOf, isNull, joinPath, type MapNode, mapNode, type Node, nodeError, plainOf, withEntry, withoutEntry } from './node.ts';
+import {
+  childOf,
+  isNull,
+  joinPath,
+  type MapNode,
+  mapNode,
+  type Node,
+  nodeError,
+  plainOf,
+  withEntry,
+  withoutEntry,
+} from './node.ts';
 import { unknownKey } from './object.ts';
 import { absolutePath, isRemote, parentOf } from './paths.ts';
 
@@ -68,14 +79,20 @@ function openIncluded(item: Node, at: string, context: TreeContext): Opened {
   });
   const [first] = files;
   if (first === undefined) throw nodeError(item, at, 'needs a "path"', 'Write the path of a Compose file.');
-  const directory = request.directory === undefined ? parentOf(first.path) : absolutePath(request.directory, context.directory);
+  const directory =
+    request.directory === undefined ? parentOf(first.path) : absolutePath(request.directory, context.directory);
   const environment = includedEnvironment(request, directory, { at, context });
   return { files, context: { ...context, directory, lookup: (name) => context.lookup(name) ?? environment[name] } };
 }
 
 function assertNoCircle(path: string, node: Node, at: string, { included }: TreeContext): void {
   if (!included.includes(path)) return;
-  throw nodeError(node, at, `files include each other in a circle: ${[...included, path].join(' → ')}`, 'Break the circle.');
+  throw nodeError(
+    node,
+    at,
+    `files include each other in a circle: ${[...included, path].join(' → ')}`,
+    'Break the circle.',
+  );
 }
 
 function readOrFail(node: Node, at: string, context: TreeContext): string {
@@ -83,7 +100,9 @@ function readOrFail(node: Node, at: string, context: TreeContext): string {
   const path = absolutePath(name, context.directory);
   const text = context.readText(path);
   if (text !== undefined) return text;
-  const fix = isRemote(name) ? 'Copy the file here: remote files are not fetched.' : `Create ${path}, or correct the path.`;
+  const fix = isRemote(name)
+    ? 'Copy the file here: remote files are not fetched.'
+    : `Create ${path}, or correct the path.`;
   throw nodeError(node, at, `there is no file ${name}`, fix);
 }
 
@@ -111,13 +130,22 @@ function importAll(target: MapNode, imported: MapNode, item: Node): MapNode {
   }, target);
 }
 
-function importSection(target: MapNode, section: string, { from, item }: { readonly from: MapNode; readonly item: Node }): MapNode {
+function importSection(
+  target: MapNode,
+  section: string,
+  { from, item }: { readonly from: MapNode; readonly item: Node },
+): MapNode {
   const own = childOf(target, section);
   const to = own?.kind === 'map' ? own : mapNode(from.at, []);
   for (const [name, entry] of from.entries) {
     const present = to.entries.get(name);
     if (present === undefined || sameValue(present.value, entry.value)) continue;
-    throw nodeError(item, `${section}.${name}`, `"${name}" is defined here and in an included file, differently`, 'Rename one of the two.');
+    throw nodeError(
+      item,
+      `${section}.${name}`,
+      `"${name}" is defined here and in an included file, differently`,
+      'Rename one of the two.',
+    );
   }
   return withEntry(target, section, { ...to, entries: new Map([...from.entries, ...to.entries]) });
 }

@@ -1,4 +1,5 @@
 export { parseDotenv } from './dotenv.ts';
+export { fileContents, type FileContents } from './file-contents.ts';
 export { findComposeFile } from './find.ts';
 export { loadProject, type ProjectSource } from './load.ts';
 export { servicesInOrder } from './order.ts';
@@ -36,4 +37,7 @@ export type {
   Volume,
   VolumeMount,
 } from './project.ts';
+export { renderProject } from './render.ts';
+export { replicasOf, type ResolvedResources, resourcesOf } from './resources.ts';
+export { projectSettingsSchema, serviceSettingsSchema } from './settings.ts';
 export { assertSupported, type Unsupported, unsupportedIn } from './unsupported.ts';

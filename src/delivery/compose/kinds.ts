@@ -61,7 +61,12 @@ export interface Range {
 }
 
 export function integer({ min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER }: Range = {}): Kind<number> {
-  const bounds = min > Number.MIN_SAFE_INTEGER ? (max < Number.MAX_SAFE_INTEGER ? ` from ${min} to ${max}` : ` of at least ${min}`) : '';
+  const bounds =
+    min > Number.MIN_SAFE_INTEGER
+      ? max < Number.MAX_SAFE_INTEGER
+        ? ` from ${min} to ${max}`
+        : ` of at least ${min}`
+      : '';
   return scalarKind(`a whole number${bounds}`, (node) => {
     const value = numberOf(node, /^[-+]?\d+$/);
     return value !== undefined && Number.isInteger(value) && value >= min && value <= max ? value : undefined;
@@ -138,7 +143,8 @@ export const words = list(string, { key: (word) => word });
 /** One string, or a list of them. */
 export const wordOrWords: Kind<readonly string[]> = {
   expects: 'a string or a list',
-  read: (node, path, env) => (node.kind === 'scalar' ? [string.read(node, path, env) ?? ''] : words.read(node, path, env)),
+  read: (node, path, env) =>
+    node.kind === 'scalar' ? [string.read(node, path, env) ?? ''] : words.read(node, path, env),
 };
 
 /** A mapping with keys of the user's choice. */
@@ -151,7 +157,12 @@ export function mapping<T>(value: Kind<T>, keys = /^[a-zA-Z0-9._-]+$/): Kind<Rea
       for (const [key, entry] of node.entries) {
         const below = joinPath(path, key);
         if (!keys.test(key)) {
-          throw nodeError({ at: entry.keyAt }, below, `invalid name "${key}"`, 'Use letters, digits, ".", "_" and "-".');
+          throw nodeError(
+            { at: entry.keyAt },
+            below,
+            `invalid name "${key}"`,
+            'Use letters, digits, ".", "_" and "-".',
+          );
         }
         const read = value.read(entry.value, below, env);
         if (read !== undefined) result.push([key, read]);

@@ -48,7 +48,9 @@ export function loadProject(source: ProjectSource): Project {
   const draft = composeFile.read(root, '', { home: variables('HOME') }) as Draft;
   const fail = failIn(root);
   checkDraft(draft, fail);
-  const profiles = [...source.profiles, ...(variables('COMPOSE_PROFILES') ?? '').split(',')].filter((one) => one !== '');
+  const profiles = [...source.profiles, ...(variables('COMPOSE_PROFILES') ?? '').split(',')].filter(
+    (one) => one !== '',
+  );
   const project = resolveProject(draft, { name, directory, profiles, root, lookup, fail, readText: base.readText });
   return unset.size === 0 ? project : { ...project, warnings: [...unset].map(unsetWarning) };
 }

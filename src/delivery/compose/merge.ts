@@ -45,7 +45,10 @@ function settled(node: Node): Node | undefined {
     const { directive: _, ...rest } = node;
     return rest;
   }
-  return listNode(node.at, node.items.map(settled).filter((item) => item !== undefined));
+  return listNode(
+    node.at,
+    node.items.map(settled).filter((item) => item !== undefined),
+  );
 }
 
 function mergeEntry(base: Entry | undefined, over: Entry, path: readonly string[]): Entry | undefined {
@@ -104,10 +107,7 @@ const asKeysOf =
     if (node.kind !== 'list') return node;
     return mapNode(
       node.at,
-      node.items.map((item) => [
-        item.kind === 'scalar' ? textOf(item) : '',
-        { keyAt: item.at, value: value(item) },
-      ]),
+      node.items.map((item) => [item.kind === 'scalar' ? textOf(item) : '', { keyAt: item.at, value: value(item) }]),
     );
   };
 const asKeys = asKeysOf((item) => ({ kind: 'scalar', type: 'null', value: null, at: item.at }));

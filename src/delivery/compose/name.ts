@@ -30,7 +30,8 @@ function nameInFiles(files: readonly MapNode[], lookup: Lookup): string | undefi
   if (node.kind !== 'scalar' || node.type !== 'string') throw nodeError(node, 'name', 'must be a string', FIX);
   const name = fillTemplate(node.value, lookup);
   if (typeof name === 'object') throw nodeError(node, 'name', name.problem, name.fix);
-  if (!VALID.test(name)) throw nodeError(node, 'name', `invalid project name "${textOf({ ...node, value: name })}"`, FIX);
+  if (!VALID.test(name))
+    throw nodeError(node, 'name', `invalid project name "${textOf({ ...node, value: name })}"`, FIX);
   return name;
 }
 

@@ -32,7 +32,8 @@ export function object<T = Readonly<Record<string, unknown>>>(fields: Fields): K
         const below = joinPath(path, key);
         if (key.startsWith('x-')) result[key] = plainOf(entry.value);
         else if (!Object.hasOwn(fields, key)) throw unknownKey(key, entry.keyAt, below, names);
-        else readField(result, { key, node: entry.value, path: below, env, field: fieldOf(fields[key] as Kind | Field) });
+        else
+          readField(result, { key, node: entry.value, path: below, env, field: fieldOf(fields[key] as Kind | Field) });
       }
       return result as T;
     },
@@ -76,6 +77,7 @@ function assertRequired(node: MapNode, path: string, fields: Fields): void {
 export function unknownKey(key: string, at: MapNode['at'], path: string, names: readonly string[]) {
   const near = nearestWord(key, names);
   const known = names.length <= 12 ? ` Known here: ${names.join(', ')}.` : '';
-  const fix = near === undefined ? `Remove it, or call it "x-${key}" to keep it as a note.${known}` : `Did you mean "${near}"?`;
+  const fix =
+    near === undefined ? `Remove it, or call it "x-${key}" to keep it as a note.${known}` : `Did you mean "${near}"?`;
   return nodeError({ at }, path, `unknown key "${key}"`, fix);
 }

@@ -2,7 +2,6 @@ import {
   type Document,
   isAlias,
   isCollection,
-  isMap,
   isScalar,
   isSeq,
   LineCounter,
@@ -34,7 +33,12 @@ const MAXIMUM_DEPTH = 200;
 /** The mappings of a Compose file, one a YAML document. Throws `compose-invalid` with the place. */
 export function parseCompose(text: string, source: Source): readonly MapNode[] {
   const lines = new LineCounter();
-  const documents = parseAllDocuments(text, { schema: 'failsafe', lineCounter: lines, prettyErrors: false, version: '1.2' });
+  const documents = parseAllDocuments(text, {
+    schema: 'failsafe',
+    lineCounter: lines,
+    prettyErrors: false,
+    version: '1.2',
+  });
   if (!Array.isArray(documents)) throw emptyFile(source);
   const reader = new TreeReader(source, lines);
   const maps = documents.flatMap((document) => {
@@ -107,10 +111,18 @@ class TreeReader {
   #guard(node: ParsedNode, at: Position): void {
     this.#count += 1;
     if (this.#open.has(node)) {
-      throw composeError({ at, message: 'this value contains itself', fix: 'Remove the alias that points to its own parent.' });
+      throw composeError({
+        at,
+        message: 'this value contains itself',
+        fix: 'Remove the alias that points to its own parent.',
+      });
     }
     if (this.#count > MAXIMUM_NODES || this.#open.size > MAXIMUM_DEPTH) {
-      throw composeError({ at, message: 'the file is too large after its aliases are followed', fix: 'Use fewer nested aliases.' });
+      throw composeError({
+        at,
+        message: 'the file is too large after its aliases are followed',
+        fix: 'Use fewer nested aliases.',
+      });
     }
   }
 
@@ -118,7 +130,11 @@ class TreeReader {
     if (isAlias(node)) {
       const target = this.#document === undefined ? undefined : node.resolve(this.#document);
       if (target === undefined) {
-        throw composeError({ at, message: `unknown alias *${node.source}`, fix: `Define &${node.source} before it is used.` });
+        throw composeError({
+          at,
+          message: `unknown alias *${node.source}`,
+          fix: `Define &${node.source} before it is used.`,
+        });
       }
       return this.#node(target as ParsedNode);
     }
@@ -129,7 +145,10 @@ class TreeReader {
   }
 
   #list(items: readonly ParsedNode[], at: Position): ListNode {
-    return listNode(at, items.map((item) => this.#node(item)));
+    return listNode(
+      at,
+      items.map((item) => this.#node(item)),
+    );
   }
 
   #map(map: YAMLMap, at: Position): MapNode {
@@ -138,7 +157,8 @@ class TreeReader {
     for (const pair of map.items as Pair<ParsedNode, ParsedNode | null>[]) {
       const keyAt = this.#position(pair.key?.range?.[0] ?? 0);
       const value = pair.value === null ? nullNode(keyAt) : this.#node(pair.value);
-      if (isScalar(pair.key) && pair.key.type === 'PLAIN' && pair.key.value === '<<') merged.push(...this.#mergeSources(value));
+      if (isScalar(pair.key) && pair.key.type === 'PLAIN' && pair.key.value === '<<')
+        merged.push(...this.#mergeSources(value));
       else own.push([this.#key(pair.key, keyAt), { keyAt, value }]);
     }
     return mapNode(at, [...merged.toReversed().flatMap((one) => [...one.entries]), ...own]);
@@ -149,14 +169,22 @@ class TreeReader {
     const sources = value.kind === 'list' ? value.items : [value];
     return sources.map((one) => {
       if (one.kind === 'map') return one;
-      throw composeError({ at: one.at, message: `"<<" merges mappings, not ${kindOf(one)}`, fix: 'Write <<: *name of a mapping.' });
+      throw composeError({
+        at: one.at,
+        message: `"<<" merges mappings, not ${kindOf(one)}`,
+        fix: 'Write <<: *name of a mapping.',
+      });
     });
   }
 
   #key(key: ParsedNode | null, at: Position): string {
     const target = isAlias(key) && this.#document !== undefined ? key.resolve(this.#document) : key;
     if (!isScalar(target) || isCollection(target)) {
-      throw composeError({ at, message: 'a key must be a string', fix: 'Write a plain or quoted word before the colon.' });
+      throw composeError({
+        at,
+        message: 'a key must be a string',
+        fix: 'Write a plain or quoted word before the colon.',
+      });
     }
     const text = String(target.value ?? '');
     const type = target.type === 'PLAIN' ? resolvePlain(text).type : 'string';

@@ -123,8 +123,39 @@ export interface Service {
   readonly attach?: boolean;
   /** Validated `x-bascule`; `{}` where there is none. */
   readonly settings: ServiceSettings;
-  /** `x-*` keys, and Compose keys that are modelled but not run yet (see `unsupportedIn`). */
-  readonly [other: string]: unknown;
+  /** `x-*` keys, as written. */
+  readonly [extension: `x-${string}`]: unknown;
+
+  // Modelled, and refused by `assertSupported` (links: only those with an alias).
+  readonly links?: readonly string[];
+  readonly external_links?: readonly string[];
+  readonly volumes_from?: readonly string[];
+  readonly ipc?: string;
+  readonly pid?: string | null;
+  readonly uts?: string;
+  readonly cgroup?: string;
+  readonly cgroup_parent?: string;
+  readonly userns_mode?: string;
+  readonly runtime?: string;
+  readonly isolation?: string;
+  readonly mac_address?: string;
+  readonly cpu_count?: number;
+  readonly cpu_percent?: number;
+  readonly cpu_rt_period?: number;
+  readonly cpu_rt_runtime?: number;
+  readonly blkio_config?: unknown;
+  readonly credential_spec?: unknown;
+  readonly device_cgroup_rules?: readonly string[];
+  readonly gpus?: unknown;
+  readonly models?: unknown;
+  readonly provider?: unknown;
+  readonly post_start?: unknown;
+  readonly pre_stop?: unknown;
+  readonly pull_refresh_after?: string;
+  readonly storage_opt?: Readonly<Record<string, string>>;
+  readonly use_api_socket?: boolean;
+  /** For `docker compose watch`; no part of a release. */
+  readonly develop?: unknown;
 }
 
 export interface Build {
@@ -142,7 +173,21 @@ export interface Build {
   readonly tags?: readonly string[];
   readonly extra_hosts?: readonly string[];
   readonly shm_size?: string;
-  readonly [other: string]: unknown;
+  readonly [extension: `x-${string}`]: unknown;
+
+  // Modelled, and refused by `assertSupported`.
+  readonly additional_contexts?: Readonly<Record<string, string>>;
+  readonly secrets?: readonly FileReference[];
+  readonly platforms?: readonly string[];
+  readonly ssh?: readonly string[];
+  readonly cache_from?: readonly string[];
+  readonly cache_to?: readonly string[];
+  readonly entitlements?: readonly string[];
+  readonly isolation?: string;
+  readonly privileged?: boolean;
+  readonly provenance?: string;
+  readonly sbom?: string;
+  readonly ulimits?: Readonly<Record<string, Ulimit>>;
 }
 
 export interface EnvFile {

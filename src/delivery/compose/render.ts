@@ -1,4 +1,4 @@
-import type { Project } from './project.ts';
+import type { Project, Service } from './project.ts';
 
 /**
  * The project as `docker compose config --format json` prints it: a Compose file that says the same with nothing
@@ -6,11 +6,21 @@ import type { Project } from './project.ts';
  */
 export function renderProject(project: Project): Record<string, unknown> {
   const { name, services, networks, volumes, configs, secrets, models, extensions } = project;
-  const sections = Object.entries({ networks, volumes, configs, secrets, models }).filter(([, section]) => Object.keys(section).length > 0);
-  const plainServices = Object.fromEntries(
-    Object.entries(services).map(([key, { settings: _, ...service }]) => [key, service]),
+  const sections = Object.entries({ networks, volumes, configs, secrets, models }).filter(
+    ([, section]) => Object.keys(section).length > 0,
   );
-  return escapeDollars({ name, services: plainServices, ...Object.fromEntries(sections), ...extensions }) as Record<string, unknown>;
+  const plainServices = Object.fromEntries(
+    Object.entries(services).map(([key, service]) => [key, withoutSettings(service)]),
+  );
+  return escapeDollars({ name, services: plainServices, ...Object.fromEntries(sections), ...extensions }) as Record<
+    string,
+    unknown
+  >;
+}
+
+function withoutSettings(service: Service): Record<string, unknown> {
+  const { settings: _, ...rest } = service;
+  return rest;
 }
 
 function escapeDollars(value: unknown): unknown {

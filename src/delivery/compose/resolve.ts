@@ -18,12 +18,16 @@ export interface ResolveSource extends EnvironmentSource {
 /** The project of a checked draft: services of active profiles, defaults and names filled in, unused parts left out. */
 export function resolveProject(draft: Draft, source: ResolveSource): Project {
   const active = activeServices(draft, source);
-  const services = recordOf(Object.entries(active).map(([name, service]) => [name, resolveService(name, service, source)] as const));
+  const services = recordOf(
+    Object.entries(active).map(([name, service]) => [name, resolveService(name, service, source)] as const),
+  );
   const used = usesOf(Object.values(services));
   return {
     name: source.name,
     services,
-    networks: pick({ default: {}, ...draft.networks }, used.networks, (key, network) => resolveNetwork(key, network, source.name)),
+    networks: pick({ default: {}, ...draft.networks }, used.networks, (key, network) =>
+      resolveNetwork(key, network, source.name),
+    ),
     volumes: pick(draft.volumes, used.volumes, (key, volume) => resolveVolume(key, volume, source)),
     configs: pick(draft.configs, used.configs, (key, file) => resolveFile(key, file, source.name)),
     secrets: pick(draft.secrets, used.secrets, (key, file) => resolveFile(key, file, source.name)),
@@ -42,7 +46,11 @@ function activeServices(draft: Draft, { profiles, fail }: ResolveSource): Readon
     for (const [other, { required }] of Object.entries(dependenciesOf(service))) {
       if (!required || names.has(other)) continue;
       const profile = draft.services?.[other]?.profiles?.join(' or ') ?? '';
-      throw fail(['services', name, 'depends_on', other], `"${other}" is not active`, `Activate its profile (${profile}), or write "required: false".`);
+      throw fail(
+        ['services', name, 'depends_on', other],
+        `"${other}" is not active`,
+        `Activate its profile (${profile}), or write "required: false".`,
+      );
     }
   }
   return recordOf(active);
@@ -53,7 +61,12 @@ function resolveService(name: string, draft: DraftService, source: ResolveSource
   const dependencies = dependenciesOf(draft);
   const environment = environmentOf(name, draft, source);
   const labels = labelsOf(name, draft, source);
-  const joined = Object.keys(networks ?? {}).length > 0 ? networks : draft.network_mode === undefined ? { default: null } : undefined;
+  const joined =
+    Object.keys(networks ?? {}).length > 0
+      ? networks
+      : draft.network_mode === undefined
+        ? { default: null }
+        : undefined;
   const settingsNode = childOf(childOf(childOf(source.root, 'services'), name), 'x-bascule');
   return {
     ...rest,
@@ -62,19 +75,18 @@ function resolveService(name: string, draft: DraftService, source: ResolveSource
     ...(build !== undefined && { build: resolveBuild(build, source) }),
     ...(environment !== undefined && { environment }),
     ...(labels !== undefined && { labels }),
-    ...(joined !== undefined && draft['provider'] === undefined && { networks: joined }),
+    ...(joined !== undefined && draft.provider === undefined && { networks: joined }),
     ...(Object.keys(dependencies).length > 0 && { depends_on: dependencies }),
     ...(pull_policy !== undefined && { pull_policy: pull_policy === 'if_not_present' ? 'missing' : pull_policy }),
     settings: readServiceSettings(settingsNode, `services.${name}.x-bascule`),
   };
 }
 
-function resolveBuild({ dockerfile, args, ...rest }: Partial<Build>, { directory, lookup }: ResolveSource): Build {
+function resolveBuild({ dockerfile = 'Dockerfile', args, ...rest }: Build, { lookup }: ResolveSource): Build {
   const resolved = buildArguments(args ?? {}, lookup);
   return {
-    context: directory,
     ...rest,
-    ...(rest.dockerfile_inline === undefined && { dockerfile: dockerfile ?? 'Dockerfile' }),
+    ...(rest.dockerfile_inline === undefined && dockerfile !== '' && { dockerfile }),
     ...(Object.keys(resolved).length > 0 && { args: resolved }),
   };
 }
@@ -85,7 +97,11 @@ type DraftVolume = Values<NonNullable<Draft['volumes']>>;
 type DraftFile = Values<NonNullable<Draft['configs']>>;
 
 /** `external: true`, the deprecated `external: {name}`, and the name that follows. */
-function nameAndExternal(key: string, object: { readonly name?: string } & Pick<DraftFile, 'external'>, project: string) {
+function nameAndExternal(
+  key: string,
+  object: { readonly name?: string } & Pick<DraftFile, 'external'>,
+  project: string,
+) {
   const { external } = object;
   const isExternal = external !== undefined && external !== false;
   const deprecated = typeof external === 'object' ? external.name : undefined;
@@ -102,7 +118,8 @@ function resolveVolume(key: string, volume: DraftVolume, { name, directory }: Re
   const { external: _, driver_opts, ...rest } = volume;
   const bind = volume.driver === 'local' && driver_opts?.['o'] === 'bind';
   const device = driver_opts?.['device'];
-  const options = bind && device !== undefined ? { ...driver_opts, device: absolutePath(device, directory) } : driver_opts;
+  const options =
+    bind && device !== undefined ? { ...driver_opts, device: absolutePath(device, directory) } : driver_opts;
   return { ...rest, ...(options !== undefined && { driver_opts: options }), ...nameAndExternal(key, volume, name) };
 }
 
@@ -119,16 +136,22 @@ interface Uses {
 }
 
 function usesOf(services: readonly Service[]): Uses {
-  const buildSecrets = services.flatMap((one) => (one.build?.['secrets'] ?? []) as readonly { readonly source: string }[]);
+  const buildSecrets = services.flatMap((one) => one.build?.secrets ?? []);
   return {
     networks: new Set(services.flatMap((one) => Object.keys(one.networks ?? {}))),
-    volumes: new Set(services.flatMap((one) => one.volumes ?? []).flatMap((mount) => (mount.type === 'volume' && mount.source) || [])),
+    volumes: new Set(
+      services.flatMap((one) => one.volumes ?? []).flatMap((mount) => (mount.type === 'volume' && mount.source) || []),
+    ),
     configs: new Set(services.flatMap((one) => one.configs ?? []).map((file) => file.source)),
     secrets: new Set([...services.flatMap((one) => one.secrets ?? []), ...buildSecrets].map((file) => file.source)),
   };
 }
 
-function pick<T, R>(all: Readonly<Record<string, T>> | undefined, used: ReadonlySet<string>, resolve: (key: string, one: T) => R) {
+function pick<T, R>(
+  all: Readonly<Record<string, T>> | undefined,
+  used: ReadonlySet<string>,
+  resolve: (key: string, one: T) => R,
+) {
   const kept = Object.entries(all ?? {}).filter(([key]) => used.has(key));
   return recordOf(kept.map(([key, one]) => [key, resolve(key, one)] as const));
 }

@@ -17,9 +17,21 @@ import {
   wordOrWords,
   words,
 } from './kinds.ts';
-import { mapNode } from './node.ts';
 import { kept, object, required } from './object.ts';
-import { command, dependencies, envFiles, fileReferences, healthTest, hosts, labels, namesOr, options, pairs, path, sshKeys } from './short.ts';
+import {
+  command,
+  dependencies,
+  envFiles,
+  fileReferences,
+  healthTest,
+  hosts,
+  labels,
+  namesOr,
+  options,
+  pairs,
+  path,
+  sshKeys,
+} from './short.ts';
 import { ports } from './short-ports.ts';
 import { devices, ulimits, volumes } from './short-volumes.ts';
 
@@ -28,14 +40,23 @@ import { devices, ulimits, volumes } from './short-volumes.ts';
  * https://github.com/compose-spec/compose-spec/blob/main/spec.md
  */
 
-const paths: Kind = { expects: 'a path, or a list of paths', read: (node, at, env) => (node.kind === 'list' ? list(path).read(node, at, env) : [path.read(node, at, env)]) };
+const paths: Kind = {
+  expects: 'a path, or a list of paths',
+  read: (node, at, env) => (node.kind === 'list' ? list(path).read(node, at, env) : [path.read(node, at, env)]),
+};
 const numberOrText = list(text, { key: (word) => word });
 
-const hook = object({ command: kept(command), user: string, privileged: bool, working_dir: string, environment: pairs });
+const hook = object({
+  command: kept(command),
+  user: string,
+  privileged: bool,
+  working_dir: string,
+  environment: pairs,
+});
 
 const build = object({
   context: path,
-  dockerfile: string,
+  dockerfile: kept(string),
   dockerfile_inline: string,
   entitlements: words,
   args: pairs,
@@ -66,20 +87,29 @@ const build = object({
   platforms: words,
 });
 
+/** Without a context it is the folder that paths of this file are resolved against. */
 const buildOrContext: Kind = {
   expects: 'a path, or a mapping',
   read(node, at, env) {
-    if (node.kind === 'map') return build.read(node, at, env);
-    if (node.kind !== 'scalar' || node.type !== 'string') throw expected(node, at, 'a path, or a mapping');
-    return build.read(mapNode(node.at, [['context', { keyAt: node.at, value: node }]]), at, env);
+    const context = node.at.source.directory;
+    if (node.kind === 'map') return { context, ...(build.read(node, at, env) as object) };
+    if (node.kind === 'scalar' && node.type === 'string') return { context: path.read(node, at, env) };
+    throw expected(node, at, 'a path, or a mapping');
   },
 };
 
 const deviceCount: Kind = {
   expects: 'a number, or "all"',
-  read: (node, at, env) => (node.kind === 'scalar' && node.value === 'all' ? -1 : integer({ min: -1 }).read(node, at, env)),
+  read: (node, at, env) =>
+    node.kind === 'scalar' && node.value === 'all' ? -1 : integer({ min: -1 }).read(node, at, env),
 };
-const gpuDevice = object({ capabilities: words, count: deviceCount, device_ids: words, driver: string, options: labels });
+const gpuDevice = object({
+  capabilities: words,
+  count: deviceCount,
+  device_ids: words,
+  driver: string,
+  options: labels,
+});
 const gpus: Kind = {
   expects: '"all", or a list',
   read: (node, at, env) =>
@@ -300,7 +330,8 @@ function nonZero(kind: Kind<string>): Kind<string> {
 /** `true`, or the deprecated `{name: …}`. */
 const external: Kind = {
   expects: 'true or false',
-  read: (node, at, env) => (node.kind === 'map' ? object({ name: string }).read(node, at, env) : bool.read(node, at, env)),
+  read: (node, at, env) =>
+    node.kind === 'map' ? object({ name: string }).read(node, at, env) : bool.read(node, at, env),
 };
 
 const pool = object({ subnet: string, gateway: string, ip_range: string, aux_addresses: options });
@@ -338,12 +369,15 @@ const include = object({ path: wordOrWords, env_file: wordOrWords, project_direc
 export const composeFile = object({
   version: text,
   name: string,
-  include: nullable(list({ expects: 'a path', read: (node, at, env) => (node.kind === 'map' ? include : string).read(node, at, env) })),
+  include: nullable(
+    list({ expects: 'a path', read: (node, at, env) => (node.kind === 'map' ? include : string).read(node, at, env) }),
+  ),
   services: mapping(service),
   networks: mapping(networkObject),
   volumes: mapping(volumeObject),
   configs: mapping(object({ ...fileObject, content: string })),
   secrets: mapping(object({ ...fileObject })),
-  models: mapping(object({ name: string, model: required(string), context_size: integer({ min: 0 }), runtime_flags: words })),
+  models: mapping(
+    object({ name: string, model: required(string), context_size: integer({ min: 0 }), runtime_flags: words }),
+  ),
 });
-

@@ -23,7 +23,10 @@ export const projectSettingsSchema = z.strictObject({
   health_timeout: duration('How long a new instance may take to become healthy.', '60s'),
   strategy: z.enum(['blue-green']).default('blue-green').describe('How traffic passes to a new release.'),
   rollback_window: z.int().min(0).default(3).describe('How many previous releases stay available for rollback.'),
-  read_only: z.boolean().optional().describe('Read-only root file system for services that do not say `read_only` themselves.'),
+  read_only: z
+    .boolean()
+    .optional()
+    .describe('Read-only root file system for services that do not say `read_only` themselves.'),
 });
 
 /** `x-bascule` of a service. */

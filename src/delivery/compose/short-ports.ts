@@ -55,8 +55,8 @@ function pairs(target: Range, host: Range | undefined, rest: Partial<Port>): rea
   }));
 }
 
-function parseRange(text: string): Range | undefined {
-  const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);
+function parseRange(spec: string): Range | undefined {
+  const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(spec);
   if (match === null) return undefined;
   const first = Number(match[1]);
   const last = match[2] === undefined ? first : Number(match[2]);
@@ -67,9 +67,9 @@ function rangeText({ first, last }: Range): string {
   return first === last ? String(first) : `${first}-${last}`;
 }
 
-export function isAddress(text: string): boolean {
-  const v4 = /^(?:\d{1,3}\.){3}\d{1,3}$/.test(text) && text.split('.').every((part) => Number(part) <= 255);
-  return v4 || (text.includes(':') && /^[\da-fA-F:.]+(?:%[\w.]+)?$/.test(text));
+function isAddress(host: string): boolean {
+  const v4 = /^(?:\d{1,3}\.){3}\d{1,3}$/.test(host) && host.split('.').every((part) => Number(part) <= 255);
+  return v4 || (host.includes(':') && /^[\da-fA-F:.]+(?:%[\w.]+)?$/.test(host));
 }
 
 const published: Kind<string> = {

@@ -1,4 +1,17 @@
-import { bool, bytes, expected, integer, invalid, type Kind, list, mapping, oneOf, string, text, uniqueBy } from './kinds.ts';
+import {
+  bool,
+  bytes,
+  expected,
+  integer,
+  invalid,
+  type Kind,
+  list,
+  mapping,
+  oneOf,
+  string,
+  text,
+  uniqueBy,
+} from './kinds.ts';
 import { type Node } from './node.ts';
 import { kept, object, required } from './object.ts';
 import { absolutePath, cleanPath, expandHome } from './paths.ts';
@@ -92,7 +105,8 @@ function readEither(node: Node, path: string, env: Parameters<Kind['read']>[2]):
     }
     return { ...volume, target: cleanPath(volume.target) } as Parsed;
   }
-  if (node.kind !== 'scalar' || node.type !== 'string') throw expected(node, path, 'a volume such as "data:/data", or a mapping');
+  if (node.kind !== 'scalar' || node.type !== 'string')
+    throw expected(node, path, 'a volume such as "data:/data", or a mapping');
   const parsed = parseVolume(node.value);
   if (typeof parsed === 'string') throw invalid(node, path, parsed, FIX);
   return parsed;
@@ -110,7 +124,12 @@ const deviceEntry: Kind<Device> = {
     const spec = text.read(node, path, env) ?? '';
     const [source = '', target = source, permissions = 'rwm', extra] = spec.split(':');
     if (source === '' || extra !== undefined || !/^[rwm]{1,3}$/.test(permissions)) {
-      throw invalid(node, path, `invalid device "${spec}"`, 'Write HOST[:CONTAINER[:rwm]], for example "/dev/ttyUSB0:/dev/ttyUSB0".');
+      throw invalid(
+        node,
+        path,
+        `invalid device "${spec}"`,
+        'Write HOST[:CONTAINER[:rwm]], for example "/dev/ttyUSB0:/dev/ttyUSB0".',
+      );
     }
     return { source, target, permissions };
   },
@@ -118,14 +137,22 @@ const deviceEntry: Kind<Device> = {
 
 export const devices: Kind<readonly Device[]> = {
   expects: 'a list of devices',
-  read: (node, path, env) => uniqueBy(list(deviceEntry).read(node, path, env) ?? [], (device) => device.target ?? device.source),
+  read: (node, path, env) =>
+    uniqueBy(list(deviceEntry).read(node, path, env) ?? [], (device) => device.target ?? device.source),
 };
 
 /** A mapping of names to numbers or `{soft, hard}`. */
-export const ulimits = mapping<unknown>({
-  expects: 'a number, or soft and hard',
-  read(node, path, env) {
-    if (node.kind !== 'map') return integer({ min: -1 }).read(node, path, env);
-    return object({ soft: required(integer({ min: -1 })), hard: required(integer({ min: -1 })) }).read(node, path, env);
+export const ulimits = mapping<unknown>(
+  {
+    expects: 'a number, or soft and hard',
+    read(node, path, env) {
+      if (node.kind !== 'map') return integer({ min: -1 }).read(node, path, env);
+      return object({ soft: required(integer({ min: -1 })), hard: required(integer({ min: -1 })) }).read(
+        node,
+        path,
+        env,
+      );
+    },
   },
-}, /^[A-Za-z]+$/);
+  /^[A-Za-z]+$/,
+);

@@ -1,4 +1,18 @@
-import { bool, expected, invalid, type Kind, list, mapping, nullable, oneOf, recordOf, string, text, uniqueBy, wordOrWords } from './kinds.ts';
+import {
+  bool,
+  expected,
+  invalid,
+  type Kind,
+  list,
+  mapping,
+  nullable,
+  oneOf,
+  recordOf,
+  string,
+  text,
+  uniqueBy,
+  wordOrWords,
+} from './kinds.ts';
 import { joinPath, type Node } from './node.ts';
 import { object, required } from './object.ts';
 import { absolutePath, expandHome, isRemote } from './paths.ts';
@@ -45,10 +59,16 @@ export const command: Kind<readonly string[] | null> = nullable({
   expects: 'a list of words, or a command line',
   read(node, path, env) {
     if (node.kind === 'list') return list(string).read(node, path, env);
-    if (node.kind !== 'scalar' || node.type !== 'string') throw expected(node, path, 'a list of words, or a command line');
+    if (node.kind !== 'scalar' || node.type !== 'string')
+      throw expected(node, path, 'a list of words, or a command line');
     const words = splitWords(node.value);
     if (typeof words !== 'string') return words;
-    throw invalid(node, path, `cannot split the command: ${words}`, 'Close the quote, or write ["sh", "-c", "…"] when you want a shell.');
+    throw invalid(
+      node,
+      path,
+      `cannot split the command: ${words}`,
+      'Close the quote, or write ["sh", "-c", "…"] when you want a shell.',
+    );
   },
 });
 
@@ -59,7 +79,12 @@ export const healthTest: Kind<readonly string[]> = {
     if (node.kind === 'scalar' && node.type === 'string') return ['CMD-SHELL', node.value];
     const words = list(string).read(node, path, env) ?? [];
     if (words.length === 0 || ['CMD', 'CMD-SHELL', 'NONE'].includes(words[0] ?? '')) return words;
-    throw invalid(node, path, 'must start with CMD, CMD-SHELL or NONE', `Write ["CMD", ${words.map((word) => JSON.stringify(word)).join(', ')}].`);
+    throw invalid(
+      node,
+      path,
+      'must start with CMD, CMD-SHELL or NONE',
+      `Write ["CMD", ${words.map((word) => JSON.stringify(word)).join(', ')}].`,
+    );
   },
 };
 
@@ -69,16 +94,22 @@ export const hosts: Kind<readonly string[]> = {
   read(node, path, env) {
     if (node.kind === 'map') {
       const read = mapping(wordOrWords, /.+/).read(node, path, env) ?? {};
-      return Object.entries(read).flatMap(([name, addresses]) => addresses.map((address) => `${name}=${bare(address)}`));
+      return Object.entries(read).flatMap(([name, addresses]) =>
+        addresses.map((address) => `${name}=${bare(address)}`),
+      );
     }
     const words = list(string).read(node, path, env) ?? [];
-    return uniqueBy(words.map((word, index) => hostOf(word, node, joinPath(path, index))), (host) => host);
+    return uniqueBy(
+      words.map((word, index) => hostOf(word, node, joinPath(path, index))),
+      (host) => host,
+    );
   },
 };
 
 function hostOf(word: string, node: Node, path: string): string {
   const match = /^([^=:]+)[=:](.+)$/.exec(word);
-  if (match === null) throw invalid(node, path, `"${word}" has no address`, 'Write NAME=ADDRESS, for example "db=10.0.0.5".');
+  if (match === null)
+    throw invalid(node, path, `"${word}" has no address`, 'Write NAME=ADDRESS, for example "db=10.0.0.5".');
   return `${match[1]}=${bare(match[2] ?? '')}`;
 }
 
@@ -91,7 +122,9 @@ export const path: Kind<string> = {
   expects: 'a path',
   read(node, at, env) {
     const value = string.read(node, at, env) ?? '';
-    return value === '' || isRemote(value) ? value : absolutePath(expandHome(value, env.home), node.at.source.directory);
+    return value === '' || isRemote(value)
+      ? value
+      : absolutePath(expandHome(value, env.home), node.at.source.directory);
   },
 };
 
@@ -158,7 +191,13 @@ const permissions: Kind<string> = {
 
 /** `configs`, `secrets` of a service or a build; `targetOf` gives the default target. */
 export function fileReferences(targetOf: (source: string) => string | undefined): Kind<readonly FileReference[]> {
-  const long = object<FileReference>({ source: required(string), target: string, uid: text, gid: text, mode: permissions });
+  const long = object<FileReference>({
+    source: required(string),
+    target: string,
+    uid: text,
+    gid: text,
+    mode: permissions,
+  });
   const one: Kind<FileReference> = {
     expects: 'a name, or a mapping with "source"',
     read(node, at, env) {
@@ -175,6 +214,7 @@ export function fileReferences(targetOf: (source: string) => string | undefined)
 export const sshKeys: Kind<readonly string[]> = {
   expects: pairs.expects,
   read: (node, at, env) =>
-    Object.entries(pairs.read(node, at, env) ?? {}).map(([id, value]) => (value === null || value === '' ? id : `${id}=${value}`)),
+    Object.entries(pairs.read(node, at, env) ?? {}).map(([id, value]) =>
+      value === null || value === '' ? id : `${id}=${value}`,
+    ),
 };
-

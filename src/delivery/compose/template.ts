@@ -112,7 +112,11 @@ function shorten(text: string): string {
   return text.length <= 60 ? text : `${text.slice(0, 57)}...`;
 }
 
-function evaluate(segments: readonly Segment[], lookup: Lookup, onUnset: (name: string) => void): string | TemplateProblem {
+function evaluate(
+  segments: readonly Segment[],
+  lookup: Lookup,
+  onUnset: (name: string) => void,
+): string | TemplateProblem {
   let result = '';
   for (const segment of segments) {
     const value = typeof segment === 'string' ? segment : valueOf(segment, lookup, onUnset);
