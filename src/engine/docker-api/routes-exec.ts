@@ -1,0 +1,125 @@
+import { z } from 'zod';
+import type { Exec, ExecRequest, ExecStreams } from '../runtime/index.ts';
+import type { Exchange } from './exchange.ts';
+import { invalidParameter } from './http-errors.ts';
+import type { Rooms } from './rooms.ts';
+import type { Route } from './router.ts';
+import { feedInput, RAW_STREAM, sendOutput, terminalSizeOf } from './routes-streams.ts';
+
+type ExecRooms = Pick<Rooms, 'runtime'>;
+
+export function execRoutes(rooms: ExecRooms): readonly Route[] {
+  const { runtime } = rooms;
+  const idOf = (exchange: Exchange): string => exchange.params['id'] ?? '';
+  return [
+    { method: 'POST', pattern: '/containers/{id}/exec', handle: (exchange) => create(rooms, exchange) },
+    { method: 'POST', pattern: '/exec/{id}/start', handle: (exchange) => start(rooms, exchange) },
+    {
+      method: 'POST',
+      pattern: '/exec/{id}/resize',
+      handle: async (exchange) => {
+        await runtime.resizeExec(idOf(exchange), terminalSizeOf(exchange));
+        exchange.reply(201);
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/exec/{id}/json',
+      handle: (exchange) => exchange.reply(200, inspectExec(runtime.inspectExec(idOf(exchange)))),
+    },
+  ];
+}
+
+const createBody = z.looseObject({
+  AttachStdin: z.boolean().nullish(),
+  Tty: z.boolean().nullish(),
+  Cmd: z.union([z.array(z.string()), z.string().transform((word) => [word])]).nullish(),
+  Env: z.array(z.string()).nullish(),
+  Privileged: z.boolean().nullish(),
+  User: z.string().nullish(),
+  WorkingDir: z.string().nullish(),
+  DetachKeys: z.string().nullish(),
+});
+
+async function create({ runtime }: ExecRooms, exchange: Exchange): Promise<void> {
+  const result = createBody.safeParse(await exchange.json());
+  if (!result.success) throw invalidParameter(`${result.error.issues[0]?.path.join('.')}: ${result.error.issues[0]?.message}`);
+  if ((result.data.Cmd ?? []).length === 0) throw invalidParameter('No exec command specified', 'Give the field Cmd.');
+  const { id } = runtime.get(exchange.params['id'] ?? '');
+  exchange.reply(201, { Id: runtime.createExec(id, execRequestOf(result.data)).id });
+}
+
+function execRequestOf(body: z.infer<typeof createBody>): ExecRequest {
+  return {
+    args: body.Cmd ?? [],
+    ...(body.Env ? { env: body.Env } : {}),
+    ...(body.WorkingDir ? { workingDirectory: body.WorkingDir } : {}),
+    ...(body.User ? { user: body.User } : {}),
+    tty: body.Tty ?? false,
+    attachStdin: body.AttachStdin ?? false,
+    privileged: body.Privileged ?? false,
+    ...(body.DetachKeys ? { detachKeys: body.DetachKeys } : {}),
+  };
+}
+
+async function start({ runtime }: ExecRooms, exchange: Exchange): Promise<void> {
+  const body = await exchange.json();
+  const exec = runtime.inspectExec(exchange.params['id'] ?? '');
+  const size = consoleSizeOf(body['ConsoleSize']);
+  const streams = await runtime.startExec(exec.id, size === undefined ? {} : { size });
+  if (body['Detach'] === true) {
+    void drain(streams);
+    exchange.reply(200);
+    return;
+  }
+  const connection = exchange.hijack(RAW_STREAM);
+  feedInput(connection, exec.request.attachStdin === true ? streams : {});
+  const tty = exec.request.tty === true;
+  if (!(await sendOutput(connection, streams.output, { tty, signal: exchange.signal }))) {
+    void drain(streams);
+    return;
+  }
+  await streams.exit; // the client asks for the exit code as soon as its stream ends
+  connection.output.end();
+}
+
+/** A process whose client went away or never listened runs on, as Docker has it. */
+async function drain(streams: ExecStreams): Promise<void> {
+  streams.stdin.on('error', () => {});
+  streams.stdin.end();
+  try {
+    for await (const _piece of streams.output);
+  } catch {
+    // nobody listens: the exec's record tells how it ended
+  }
+}
+
+function consoleSizeOf(value: unknown): { columns: number; rows: number } | undefined {
+  if (!Array.isArray(value) || value.length !== 2) return undefined;
+  const [rows, columns] = value.map(Number);
+  return rows && columns ? { rows, columns } : undefined;
+}
+
+/** `GET /exec/{id}/json` (API 1.41). */
+function inspectExec(exec: Exec): object {
+  const [entrypoint = '', ...args] = exec.request.args;
+  return {
+    ID: exec.id,
+    Running: exec.running,
+    ExitCode: exec.exitCode ?? null,
+    ProcessConfig: {
+      tty: exec.request.tty ?? false,
+      entrypoint,
+      arguments: args,
+      privileged: exec.request.privileged ?? false,
+      ...(exec.request.user === undefined ? {} : { user: exec.request.user }),
+    },
+    OpenStdin: exec.request.attachStdin ?? false,
+    OpenStderr: true,
+    OpenStdout: true,
+    CanRemove: false,
+    ContainerID: exec.containerId,
+    DetachKeys: exec.request.detachKeys ?? '',
+    Pid: exec.pid,
+  };
+}

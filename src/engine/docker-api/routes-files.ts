@@ -1,0 +1,71 @@
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Change, Container } from '../runtime/index.ts';
+import type { Exchange } from './exchange.ts';
+import { pathStatHeader } from './file-mode.ts';
+import { invalidParameter, unsupported } from './http-errors.ts';
+import { flagOf, textOf } from './query.ts';
+import type { Rooms } from './rooms.ts';
+import type { Route } from './router.ts';
+
+type FileRooms = Pick<Rooms, 'runtime'>;
+
+const STAT_HEADER = 'x-docker-container-path-stat';
+const CHANGE_KINDS: Readonly<Record<Change['kind'], number>> = { modified: 0, added: 1, deleted: 2 };
+
+/** The files of a container: `docker cp`, `diff`, `export`. */
+export function fileRoutes({ runtime }: FileRooms): readonly Route[] {
+  const containerOf = (exchange: Exchange): Container => runtime.get(exchange.params['id'] ?? '');
+  return [
+    {
+      method: 'HEAD',
+      pattern: '/containers/{id}/archive',
+      handle: async (exchange) => {
+        const stat = await runtime.statPath(containerOf(exchange).id, pathOf(exchange));
+        exchange.header(STAT_HEADER, pathStatHeader(stat));
+        exchange.reply(200);
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/containers/{id}/archive',
+      handle: async (exchange) => {
+        const { stat, tar } = await runtime.copyOut(containerOf(exchange).id, pathOf(exchange));
+        await sendTar(exchange, tar, { [STAT_HEADER]: pathStatHeader(stat) });
+      },
+    },
+    {
+      method: 'PUT',
+      pattern: '/containers/{id}/archive',
+      handle: async (exchange) => {
+        if (flagOf(exchange.query, 'copyUIDGID')) throw unsupported('copying with owners (copyUIDGID, docker cp -a)');
+        await runtime.copyIn(containerOf(exchange).id, pathOf(exchange), exchange.body);
+        exchange.reply(200);
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/containers/{id}/export',
+      handle: async (exchange) => sendTar(exchange, await runtime.exportRoot(containerOf(exchange).id)),
+    },
+    {
+      method: 'GET',
+      pattern: '/containers/{id}/changes',
+      handle: async (exchange) => {
+        const changes = await runtime.changes(containerOf(exchange).id);
+        const rows = changes.map(({ kind, path }) => ({ Path: path, Kind: CHANGE_KINDS[kind] }));
+        exchange.reply(200, rows.length > 0 ? rows : null);
+      },
+    },
+  ];
+}
+
+function pathOf({ query }: Exchange): string {
+  const path = textOf(query, 'path');
+  if (path === undefined) throw invalidParameter('bad parameter: path cannot be empty', 'Give the parameter path.');
+  return path;
+}
+
+async function sendTar(exchange: Exchange, tar: Readable, headers: Record<string, string> = {}): Promise<void> {
+  await pipeline(tar, exchange.stream('application/x-tar', headers), { signal: exchange.signal });
+}

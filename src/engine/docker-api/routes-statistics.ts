@@ -1,0 +1,97 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Container, Statistics } from '../runtime/index.ts';
+import type { Exchange } from './exchange.ts';
+import { flagOf } from './query.ts';
+import type { Rooms } from './rooms.ts';
+import type { Route } from './router.ts';
+import { listContainer } from './shape-container.ts';
+import { listImage } from './shape-image.ts';
+import { inspectVolume } from './shape-network.ts';
+import { statisticsShape } from './shape-statistics.ts';
+import { imageNameOf, sizesOf, surroundingsOf } from './surroundings.ts';
+import { writeTo } from './writing.ts';
+
+const INTERVAL_MS = 1_000;
+
+/** What containers use, and what the disk holds. */
+export function statisticsRoutes(rooms: Rooms): readonly Route[] {
+  return [
+    {
+      method: 'GET',
+      pattern: '/containers/{id}/stats',
+      handle: (exchange) => statistics(rooms, rooms.runtime.get(exchange.params['id'] ?? ''), exchange),
+    },
+    { method: 'GET', pattern: '/system/df', handle: (exchange) => diskUsage(rooms, exchange) },
+  ];
+}
+
+async function statistics({ runtime }: Rooms, container: Container, exchange: Exchange): Promise<void> {
+  const { query, signal } = exchange;
+  const isStream = flagOf(query, 'stream', true);
+  const read = (): Promise<Statistics | undefined> => runtime.statistics(container.id);
+  let before: Statistics | undefined;
+  if (!isStream) {
+    if (!flagOf(query, 'one-shot')) {
+      before = await read();
+      if (before !== undefined) await delay(INTERVAL_MS, undefined, { signal });
+    }
+    exchange.reply(200, statisticsShape(container, await read(), before));
+    return;
+  }
+  const sink = exchange.stream('application/json');
+  while (runtime.find(container.id) !== undefined) {
+    const now = await read();
+    if (!(await writeTo(sink, `${JSON.stringify(statisticsShape(container, now, before))}\n`, signal))) return;
+    before = now;
+    await delay(INTERVAL_MS, undefined, { signal });
+  }
+  sink.end();
+}
+
+/** `GET /system/df` (API 1.41). */
+async function diskUsage(rooms: Rooms, exchange: Exchange): Promise<void> {
+  const { images, runtime, volumes, builder } = rooms;
+  const now = new Date();
+  const containers = runtime.list();
+  const rows = containers.map(async (container) =>
+    listContainer(container, {
+      around: surroundingsOf(rooms, container),
+      now,
+      imageName: imageNameOf(rooms, container),
+      sizes: await sizesOf(rooms, container),
+    }),
+  );
+  const usage = new Map((await volumes.usage(exchange.signal)).map(({ name, sizeBytes }) => [name, sizeBytes]));
+  const usersOf = (id: string): number => containers.filter(({ spec }) => spec.imageId === id).length;
+  const cache = builder.cacheUsage();
+  exchange.reply(200, {
+    LayersSize: layersBytes(rooms),
+    Images: images.list().map((image) => listImage(image, usersOf(image.id))),
+    Containers: await Promise.all(rows),
+    Volumes: volumes.list().map((volume) =>
+      inspectVolume(volume, { users: runtime.usersOfVolume(volume.name).length, bytes: usage.get(volume.name) ?? -1 }),
+    ),
+    BuildCache: cache.map((record) => ({
+      ID: record.key.slice(0, 25),
+      Parent: '',
+      Type: 'regular',
+      Description: record.description,
+      InUse: false,
+      Shared: false,
+      Size: record.sizeBytes,
+      CreatedAt: record.createdAt.toISOString(),
+      LastUsedAt: record.lastUsedAt.toISOString(),
+      UsageCount: record.usageCount,
+    })),
+    BuilderSize: cache.reduce((sum, record) => sum + record.sizeBytes, 0),
+  });
+}
+
+/** Each layer once, however many images share it. */
+function layersBytes({ images }: Pick<Rooms, 'images'>): number {
+  const sizes = new Map<string, number>();
+  for (const image of images.list()) {
+    for (const layer of images.layersOf(image.id)) sizes.set(layer.diffId, layer.sizeBytes);
+  }
+  return [...sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
+}

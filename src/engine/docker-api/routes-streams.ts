@@ -1,0 +1,122 @@
+import type { Attachment, Container, LogsOptions, OutputPiece } from '../runtime/index.ts';
+import type { Exchange, RawConnection } from './exchange.ts';
+import { frameOf } from './frames.ts';
+import { invalidParameter } from './http-errors.ts';
+import { logText } from './log-text.ts';
+import { flagOf, integerOf, momentOf, textOf } from './query.ts';
+import type { Rooms } from './rooms.ts';
+import type { Route } from './router.ts';
+import { writeTo } from './writing.ts';
+
+type StreamRooms = Pick<Rooms, 'runtime'>;
+
+export const RAW_STREAM = 'application/vnd.docker.raw-stream';
+
+/** Output and input of containers: logs, attach, the terminal's size. */
+export function streamRoutes(rooms: StreamRooms): readonly Route[] {
+  const { runtime } = rooms;
+  const containerOf = (exchange: Exchange): Container => runtime.get(exchange.params['id'] ?? '');
+  return [
+    { method: 'GET', pattern: '/containers/{id}/logs', handle: (exchange) => logs(rooms, containerOf(exchange), exchange) },
+    {
+      method: 'POST',
+      pattern: '/containers/{id}/attach',
+      handle: (exchange) => attach(rooms, containerOf(exchange), exchange),
+    },
+    {
+      method: 'POST',
+      pattern: '/containers/{id}/resize',
+      handle: async (exchange) => {
+        await runtime.resize(containerOf(exchange).id, terminalSizeOf(exchange));
+        exchange.reply(200);
+      },
+    },
+  ];
+}
+
+/** @throws UserError `invalid-parameter` */
+export function terminalSizeOf({ query }: Exchange): { columns: number; rows: number } {
+  const [columns, rows] = [integerOf(query, 'w'), integerOf(query, 'h')];
+  if (columns === undefined || rows === undefined) throw invalidParameter('the size of a terminal needs w and h');
+  return { columns, rows };
+}
+
+async function logs({ runtime }: StreamRooms, container: Container, exchange: Exchange): Promise<void> {
+  const options = logsOptionsOf(exchange);
+  if (!options.stdout && !options.stderr) {
+    throw invalidParameter('Bad parameters: you must choose at least one stream', 'Give stdout=1 or stderr=1.');
+  }
+  const pieces = runtime.logs(container.id, options);
+  const prefix = flagOf(exchange.query, 'timestamps') ? logText() : undefined;
+  const sink = exchange.stream(RAW_STREAM);
+  for await (const piece of pieces) {
+    const data = prefix === undefined ? piece.data : prefix(piece);
+    if (!(await writeTo(sink, wire(container.spec.tty, piece.stream, data), exchange.signal))) return;
+  }
+  sink.end();
+}
+
+function logsOptionsOf({ query, signal }: Exchange): LogsOptions {
+  const tailText = textOf(query, 'tail');
+  const tail = tailText === undefined || tailText === 'all' ? undefined : Number(tailText);
+  const since = momentOf(query, 'since');
+  const until = momentOf(query, 'until');
+  return {
+    follow: flagOf(query, 'follow'),
+    stdout: flagOf(query, 'stdout'),
+    stderr: flagOf(query, 'stderr'),
+    ...(since === undefined ? {} : { since }),
+    ...(until === undefined ? {} : { until }),
+    ...(tail === undefined || !(tail >= 0) ? {} : { tail }),
+    signal,
+  };
+}
+
+/** Raw bytes of a terminal, or frames that tell the streams apart. */
+function wire(tty: boolean, stream: 'stdout' | 'stderr', data: Buffer): Buffer {
+  return tty ? data : frameOf(stream, data);
+}
+
+async function attach({ runtime }: StreamRooms, container: Container, exchange: Exchange): Promise<void> {
+  const { query, signal } = exchange;
+  const attachment = await runtime.attach(container.id, {
+    stdin: flagOf(query, 'stdin'),
+    stdout: flagOf(query, 'stdout'),
+    stderr: flagOf(query, 'stderr'),
+    logs: flagOf(query, 'logs'),
+    stream: flagOf(query, 'stream'),
+    signal,
+  });
+  const connection = exchange.hijack(RAW_STREAM);
+  try {
+    feedInput(connection, attachment);
+    await sendOutput(connection, attachment.output, { tty: container.spec.tty, signal });
+    connection.output.end();
+  } finally {
+    attachment.close();
+  }
+}
+
+/** The client's half: its end closes standard input, not the connection. */
+export function feedInput(connection: RawConnection, target: Pick<Attachment, 'stdin'>): void {
+  const { stdin } = target;
+  connection.input.on('error', () => {}); // a client that goes away: the signal tells
+  if (stdin === undefined) {
+    connection.input.resume();
+    return;
+  }
+  stdin.on('error', () => {}); // the process may close its input, or end, at any time
+  connection.input.pipe(stdin);
+}
+
+/** Gives false when the client is gone before the end. */
+export async function sendOutput(
+  connection: RawConnection,
+  output: AsyncIterable<OutputPiece>,
+  o: { readonly tty: boolean; readonly signal: AbortSignal },
+): Promise<boolean> {
+  for await (const { stream, data } of output) {
+    if (!(await writeTo(connection.output, wire(o.tty, stream, data), o.signal))) return false;
+  }
+  return true;
+}

@@ -1,0 +1,93 @@
+import { UserError } from '../../lib/errors.ts';
+import type { Exchange } from './exchange.ts';
+import { EVENT_FILTERS, eventMatches, eventText, type EngineEvent } from './engine-events.ts';
+import { parseFilters } from './filters.ts';
+import { unsupported } from './http-errors.ts';
+import { momentOf } from './query.ts';
+import type { Rooms } from './rooms.ts';
+import type { Handler, Route } from './router.ts';
+import { infoOf, versionOf } from './shape-system.ts';
+import { writeTo } from './writing.ts';
+
+export function systemRoutes(rooms: Rooms): readonly Route[] {
+  return [
+    { method: 'GET', pattern: '/_ping', handle: ping },
+    { method: 'HEAD', pattern: '/_ping', handle: ping },
+    { method: 'GET', pattern: '/version', handle: (exchange) => exchange.reply(200, versionOf(rooms)) },
+    { method: 'GET', pattern: '/info', handle: (exchange) => exchange.reply(200, infoOf(rooms, new Date())) },
+    { method: 'GET', pattern: '/events', handle: (exchange) => streamEvents(rooms, exchange) },
+    { method: 'POST', pattern: '/auth', handle: refuse('logging in to a registry') },
+    { method: 'GET', pattern: '/distribution/{name*}/json', handle: refuse('asking a registry') },
+    { method: 'GET', pattern: '/plugins', handle: (exchange) => exchange.reply(200, []) },
+    ...swarmRoutes(),
+  ];
+}
+
+function ping(exchange: Exchange): void {
+  exchange.header('Builder-Version', '1');
+  exchange.header('Cache-Control', 'no-cache, no-store, must-revalidate');
+  exchange.header('Pragma', 'no-cache');
+  exchange.stream('text/plain; charset=utf-8', { 'content-length': '2' }).end(exchange.method === 'HEAD' ? '' : 'OK');
+}
+
+function refuse(what: string): Handler {
+  return () => {
+    throw unsupported(what, 'Registries come with a later release; `bascule image bootstrap` makes base images.');
+  };
+}
+
+/** `GET /events`: what is kept since `since`, then what comes until `until`, without a gap between them. */
+async function streamEvents({ events }: Rooms, exchange: Exchange): Promise<void> {
+  const filters = parseFilters(exchange.query.get('filters'), EVENT_FILTERS);
+  const since = momentOf(exchange.query, 'since');
+  const until = exchange.query.has('until') ? momentOf(exchange.query, 'until') : undefined;
+  const isWanted = (event: EngineEvent): boolean => eventMatches(event, filters) && isBefore(event, until);
+  const queue = since === undefined ? [] : events.past().filter((event) => isWanted(event) && !isBefore(event, since));
+  let wake = (): void => {};
+  const stop = events.listen((event) => {
+    if (isWanted(event)) queue.push(event);
+    wake();
+  });
+  const timer = until === undefined ? undefined : setTimeout(() => wake(), Math.max(0, until.getTime() - Date.now()));
+  const isOver = (): boolean => exchange.signal.aborted || (until !== undefined && Date.now() >= until.getTime());
+  exchange.signal.addEventListener('abort', () => wake());
+  const sink = exchange.stream('application/json');
+  try {
+    for (;;) {
+      for (let event = queue.shift(); event !== undefined; event = queue.shift()) {
+        if (!(await writeTo(sink, eventText(event), exchange.signal))) return;
+      }
+      if (isOver()) break;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    sink.end();
+  } finally {
+    stop();
+    clearTimeout(timer);
+  }
+}
+
+function isBefore(event: EngineEvent, moment: Date | undefined): boolean {
+  return moment === undefined || event.atNs < BigInt(Math.floor(moment.getTime())) * 1_000_000n;
+}
+
+const SWARM_PATHS = ['/swarm', '/nodes', '/services', '/tasks', '/configs', '/secrets'];
+
+function swarmRoutes(): readonly Route[] {
+  const paths = SWARM_PATHS.flatMap((path) => [path, `${path}/{rest*}`]);
+  return ['GET', 'POST', 'DELETE'].flatMap((method) =>
+    paths.map((pattern) => ({ method, pattern, handle: refuseSwarm })),
+  );
+}
+
+function refuseSwarm(): void {
+  throw new UserError({
+    code: 'not-a-swarm-manager',
+    kind: 'unavailable',
+    message:
+      'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
+    fix: "Bascule's engine is one machine; point --engine at a Swarm to deploy there.",
+  });
+}

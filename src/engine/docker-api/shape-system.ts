@@ -1,0 +1,117 @@
+import type { Rooms } from './rooms.ts';
+import { API_VERSION, OLDEST_API_VERSION } from './versions.ts';
+
+/** `GET /version`. Clients that are Bascule's own know the engine by the first component's name. */
+export function versionOf({ host, runtime }: Pick<Rooms, 'host' | 'runtime'>): object {
+  const common = {
+    ApiVersion: API_VERSION,
+    MinAPIVersion: OLDEST_API_VERSION,
+    Os: 'linux',
+    Arch: host.architecture,
+    KernelVersion: host.kernelVersion,
+  };
+  return {
+    Platform: { Name: 'Bascule' },
+    Components: [
+      { Name: 'Bascule', Version: host.version, Details: common },
+      { Name: runtime.info().defaultRuntime, Version: '', Details: {} },
+    ],
+    Version: host.version,
+    ...common,
+    GitCommit: '',
+    GoVersion: '',
+    BuildTime: '',
+  };
+}
+
+/** `GET /info` (API 1.41, SystemInfo). */
+export function infoOf(rooms: Pick<Rooms, 'host' | 'runtime' | 'images'>, now: Date): object {
+  return { ...countsOf(rooms), ...machineOf(rooms, now), ...engineOf(rooms) };
+}
+
+function countsOf({ runtime, images }: Pick<Rooms, 'runtime' | 'images'>): object {
+  const containers = runtime.list();
+  const count = (...statuses: readonly string[]): number =>
+    containers.filter(({ state }) => statuses.includes(state.status)).length;
+  const running = count('running', 'restarting');
+  const paused = count('paused');
+  return {
+    Containers: containers.length,
+    ContainersRunning: running,
+    ContainersPaused: paused,
+    ContainersStopped: containers.length - running - paused,
+    Images: images.list().length,
+  };
+}
+
+function machineOf({ host, runtime }: Pick<Rooms, 'host' | 'runtime'>, now: Date): object {
+  return {
+    Name: host.hostname,
+    NCPU: host.onlineCpus,
+    MemTotal: host.memoryBytes,
+    KernelVersion: host.kernelVersion,
+    OperatingSystem: host.operatingSystem,
+    OSVersion: host.operatingSystemVersion,
+    OSType: 'linux',
+    Architecture: unameOf(host.architecture),
+    CgroupDriver: 'cgroupfs',
+    CgroupVersion: String(runtime.info().cgroupVersion),
+    SystemTime: now.toISOString(),
+    MemoryLimit: true,
+    SwapLimit: true,
+    KernelMemory: false,
+    CpuCfsPeriod: true,
+    CpuCfsQuota: true,
+    CPUShares: true,
+    CPUSet: true,
+    PidsLimit: true,
+    OomKillDisable: runtime.info().cgroupVersion === 1,
+    IPv4Forwarding: true,
+    BridgeNfIptables: true,
+    BridgeNfIp6tables: true,
+  };
+}
+
+function unameOf(architecture: string): string {
+  return { amd64: 'x86_64', arm64: 'aarch64' }[architecture] ?? architecture;
+}
+
+function engineOf({ host, runtime }: Pick<Rooms, 'host' | 'runtime'>): object {
+  const { runtimes, defaultRuntime, initBinary } = runtime.info();
+  return {
+    ID: host.id,
+    ServerVersion: host.version,
+    DockerRootDir: host.directory,
+    Driver: 'overlay2',
+    DriverStatus: [['Supports d_type', 'true']],
+    Plugins: { Volume: ['local'], Network: ['bridge', 'host', 'null'], Authorization: null, Log: ['json-file', 'local'] },
+    LoggingDriver: 'json-file',
+    Debug: false,
+    ExperimentalBuild: false,
+    IndexServerAddress: 'https://index.docker.io/v1/',
+    RegistryConfig: { InsecureRegistryCIDRs: [], IndexConfigs: {}, Mirrors: [] },
+    GenericResources: null,
+    HttpProxy: '',
+    HttpsProxy: '',
+    NoProxy: '',
+    Labels: [],
+    Runtimes: Object.fromEntries(runtimes.map((name) => [name, { path: name }])),
+    DefaultRuntime: defaultRuntime,
+    InitBinary: initBinary,
+    Swarm: {
+      NodeID: '',
+      NodeAddr: '',
+      LocalNodeState: 'inactive',
+      ControlAvailable: false,
+      Error: '',
+      RemoteManagers: null,
+    },
+    LiveRestoreEnabled: true,
+    Isolation: '',
+    ContainerdCommit: { ID: '', Expected: '' },
+    RuncCommit: { ID: '', Expected: '' },
+    InitCommit: { ID: '', Expected: '' },
+    SecurityOptions: ['name=seccomp,profile=default'],
+    Warnings: null,
+  };
+}
