@@ -1,0 +1,217 @@
+import type { ContainerSpec } from './container.ts';
+import { capabilitiesOf } from './capabilities.ts';
+import type { OciDevice, OciDeviceRule, OciNamespace, OciProcess, OciSpec } from './oci.ts';
+import { renderMounts, type ResolvedMount } from './render-mounts.ts';
+import { DEFAULT_DEVICE_RULES, renderResources, renderRlimits, type ResourceSupport } from './render-resources.ts';
+import { renderCustomSeccomp, renderDefaultSeccomp } from './render-seccomp.ts';
+import type { ResolvedUser } from './users.ts';
+
+/** The part of a container's description that its OCI specification is made of; build steps have one too. */
+export type ProcessSpec = Pick<
+  ContainerSpec,
+  | 'args'
+  | 'env'
+  | 'workingDirectory'
+  | 'tty'
+  | 'hostname'
+  | 'domainname'
+  | 'readOnlyRoot'
+  | 'resources'
+  | 'shmSizeBytes'
+  | 'security'
+  | 'sysctls'
+  | 'oomScoreAdj'
+>;
+
+export interface Machine {
+  readonly architecture: string;
+  readonly cgroupVersion: 1 | 2;
+  /** What the daemon itself has. */
+  readonly capabilities: readonly string[];
+  readonly resources: ResourceSupport;
+  /** The kernel filters system calls. */
+  readonly seccomp: boolean;
+}
+
+export interface SpecInput {
+  readonly spec: ProcessSpec;
+  readonly user: ResolvedUser;
+  readonly rootDirectory: string;
+  readonly cgroupsPath: string;
+  readonly namespaces: Namespaces;
+  readonly mounts: readonly ResolvedMount[];
+  readonly files: readonly { readonly source: string; readonly target: string }[];
+  readonly devices: readonly DeviceNode[];
+  /** Absolute path in the container of the init that runs `args`; absent: none. */
+  readonly initPath?: string;
+  readonly machine: Machine;
+}
+
+/** `host`, a path of one that exists, or `private`. */
+export interface Namespaces {
+  readonly network: 'host' | 'private' | { readonly path: string };
+  readonly pid: 'host' | 'private' | { readonly path: string };
+  readonly ipc: 'host' | 'private' | { readonly path: string };
+  readonly uts: 'host' | 'private';
+}
+
+export interface DeviceNode extends OciDevice {
+  readonly access: string;
+}
+
+export interface RenderedSpec {
+  readonly spec: OciSpec;
+  /** What was asked for and cannot be given here. */
+  readonly warnings: readonly string[];
+}
+
+export const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** Docker's lists of what a container may not see, or not change. */
+export const MASKED_PATHS: readonly string[] = [
+  '/proc/asound',
+  '/proc/acpi',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/sys/firmware',
+  '/sys/devices/virtual/powercap',
+];
+export const READONLY_PATHS: readonly string[] = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+
+/** The `config.json` of a bundle (OCI Runtime Specification, Configuration). */
+export function renderSpec(input: SpecInput): RenderedSpec {
+  const { spec, machine } = input;
+  const { process, warnings } = renderProcess(input);
+  const { privileged } = spec.security;
+  const ownUts = input.namespaces.uts === 'private';
+  const propagation = rootPropagation(input.mounts);
+  return {
+    warnings,
+    spec: {
+      ociVersion: '1.0.2',
+      process,
+      root: { path: input.rootDirectory, readonly: spec.readOnlyRoot },
+      ...(ownUts ? { hostname: spec.hostname } : {}),
+      ...(ownUts && spec.domainname ? { domainname: spec.domainname } : {}),
+      mounts: renderMounts({
+        shmSizeBytes: spec.shmSizeBytes,
+        privileged,
+        hostIpc: input.namespaces.ipc === 'host',
+        mounts: input.mounts,
+        files: input.files,
+      }),
+      linux: {
+        namespaces: renderNamespaces(input.namespaces, machine, privileged),
+        cgroupsPath: input.cgroupsPath,
+        resources: { devices: deviceRules(input), ...renderResources(spec.resources, machine.resources) },
+        devices: input.devices.map(({ access: _, ...device }) => device),
+        sysctl: renderSysctls(input),
+        ...renderSeccomp(input),
+        maskedPaths: spec.security.maskedPaths ?? (privileged ? [] : MASKED_PATHS),
+        readonlyPaths: spec.security.readonlyPaths ?? (privileged ? [] : READONLY_PATHS),
+        ...(propagation === undefined ? {} : { rootfsPropagation: propagation }),
+      },
+    },
+  };
+}
+
+function renderProcess(input: SpecInput): { process: OciProcess; warnings: readonly string[] } {
+  const { spec, user, machine } = input;
+  const { rlimits, lowered } = renderRlimits(spec.resources.ulimits ?? [], machine.resources);
+  const oom = renderOomScore(spec.oomScoreAdj, machine.resources);
+  const warnings = lowered.map((name) => `the limit ${name} cannot be raised without CAP_SYS_RESOURCE: ours is used`);
+  if (oom === 'refused') warnings.push('oom_score_adj cannot be lowered without CAP_SYS_RESOURCE: it is left alone');
+  if (spec.resources.memoryBytes && !machine.resources.swapLimit) {
+    warnings.push('this kernel does not limit swap: memory is limited without it');
+  }
+  return {
+    warnings,
+    process: {
+      terminal: spec.tty,
+      user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
+      args: input.initPath === undefined ? spec.args : [input.initPath, '--', ...spec.args],
+      env: renderEnvironment(spec, user.home),
+      cwd: spec.workingDirectory === '' ? '/' : spec.workingDirectory,
+      capabilities: renderCapabilities(capabilitiesOf(spec.security, machine.capabilities), user.uid),
+      rlimits,
+      noNewPrivileges: spec.security.noNewPrivileges,
+      ...(typeof oom === 'number' ? { oomScoreAdj: oom } : {}),
+    },
+  };
+}
+
+/** A user who is not root starts without effective capabilities, and can only get them by setuid programs. */
+export function renderCapabilities(held: readonly string[], uid: number): OciProcess['capabilities'] {
+  const own = uid === 0 ? held : [];
+  return { bounding: held, effective: own, permitted: own };
+}
+
+export function renderEnvironment(
+  spec: Pick<ProcessSpec, 'env' | 'tty' | 'hostname'>,
+  home: string,
+): readonly string[] {
+  const names = new Set(spec.env.map((entry) => entry.split('=', 1)[0]));
+  const defaults = [DEFAULT_PATH, `HOSTNAME=${spec.hostname}`, ...(spec.tty ? ['TERM=xterm'] : [])];
+  const missing = defaults.filter((entry) => !names.has(entry.split('=', 1)[0]));
+  return [...missing, ...spec.env.filter((entry) => entry.includes('=')), ...(names.has('HOME') ? [] : [`HOME=${home}`])];
+}
+
+function renderOomScore(wanted: number | undefined, support: ResourceSupport): number | 'refused' | undefined {
+  if (wanted === undefined || wanted === 0) return undefined;
+  return wanted < support.oomScoreAdj && !support.raisesLimits ? 'refused' : wanted;
+}
+
+function renderNamespaces(namespaces: Namespaces, machine: Machine, privileged: boolean): readonly OciNamespace[] {
+  const list: OciNamespace[] = [{ type: 'mount' }];
+  for (const type of ['network', 'pid', 'ipc', 'uts'] as const) {
+    const wanted = namespaces[type];
+    if (wanted === 'host') continue;
+    list.push(wanted === 'private' ? { type } : { type, path: wanted.path });
+  }
+  // As Docker: on version 2 a container sees its own group as the root of the tree.
+  if (machine.cgroupVersion === 2 && !privileged) list.push({ type: 'cgroup' });
+  return list;
+}
+
+/** Ports below 1024 and ping are open to every user in a network namespace of its own, as with Docker. */
+function renderSysctls(input: SpecInput): Readonly<Record<string, string>> {
+  const own = input.namespaces.network === 'private';
+  return {
+    ...(own
+      ? { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' }
+      : typeof input.namespaces.network === 'object'
+        ? { 'net.ipv4.ip_unprivileged_port_start': '0' }
+        : {}),
+    ...input.spec.sysctls,
+  };
+}
+
+function deviceRules(input: SpecInput): readonly OciDeviceRule[] {
+  if (input.spec.security.privileged) return [{ allow: true, access: 'rwm' }];
+  const added = input.devices.map(({ type, major, minor, access }) => ({ allow: true, type, major, minor, access }));
+  return [...DEFAULT_DEVICE_RULES, ...added];
+}
+
+function renderSeccomp(input: SpecInput): { readonly seccomp?: object } {
+  const { security } = input.spec;
+  if (security.privileged || security.seccomp === 'unconfined' || !input.machine.seccomp) return {};
+  const target = {
+    capabilities: capabilitiesOf(security, input.machine.capabilities),
+    architecture: input.machine.architecture,
+  };
+  return {
+    seccomp: security.seccomp === 'default' ? renderDefaultSeccomp(target) : renderCustomSeccomp(security.seccomp, target),
+  };
+}
+
+function rootPropagation(mounts: readonly ResolvedMount[]): string | undefined {
+  const wanted = new Set(mounts.map((mount) => (mount.type === 'bind' ? mount.propagation : undefined)));
+  if (wanted.has('shared') || wanted.has('rshared')) return 'shared';
+  return wanted.has('slave') || wanted.has('rslave') ? 'rslave' : undefined;
+}
