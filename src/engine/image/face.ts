@@ -99,16 +99,23 @@ export interface BootstrapOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A container that was made from an image. */
+export interface ImageUser {
+  readonly containerId: string;
+  readonly isRunning: boolean;
+}
+
 export interface RemoveOptions {
   readonly force: boolean;
-  /** Whether a container, running or not, was made from the image. */
-  isUsed(id: Digest): boolean;
+  /** Keep parents that nothing else needs (`docker rmi --no-prune`). */
+  readonly keepParents?: boolean;
+  usersOf(id: Digest): readonly ImageUser[];
 }
 
 export interface PruneOptions {
   /** Only images without a tag and without children; else all that no container uses. */
   readonly danglingOnly: boolean;
-  isUsed(id: Digest): boolean;
+  usersOf(id: Digest): readonly ImageUser[];
   filter?(image: ImageRecord): boolean;
 }
 
@@ -133,11 +140,19 @@ export interface ImageStore {
   remove(nameOrId: string, o: RemoveOptions): Promise<readonly RemovedImage[]>;
   prune(o: PruneOptions): Promise<PrunedImages>;
 
+  /**
+   * For build steps, not for containers: what is not sealed is removed when the store opens.
+   * The caller unmounts it before `seal` or `discard`.
+   */
   newUpper(): Promise<Upper>;
   /** Whether nothing was written: the step needs no layer (`empty_layer` in the history). */
   isEmpty(upper: Upper): Promise<boolean>;
-  /** Turns an unmounted upper folder into a layer. An equal one that exists is given instead. */
-  seal(upper: Upper): Promise<Layer>;
+  /**
+   * Turns an unmounted upper folder into a layer. An equal one that exists is given instead. A layer that no image
+   * has got registered is garbage: `prune` removes it after an hour.
+   * @throws UserError `layer-name-reserved` for a file named `.wh.…`
+   */
+  seal(upper: Upper, signal?: AbortSignal): Promise<Layer>;
   discard(upper: Upper): Promise<void>;
   /** @throws UserError `layer-not-found`, `invalid-reference` */
   register(request: RegisterRequest): Promise<ImageRecord>;
@@ -148,7 +163,7 @@ export interface ImageStore {
   load(tar: Readable, o?: LoadOptions): Promise<readonly ImageRecord[]>;
   /** `docker save`: a docker-archive that is an OCI layout too. */
   save(names: readonly string[], sink: Writable, signal?: AbortSignal): Promise<void>;
-  /** Makes a base image from Debian packages, e.g. `debian:bookworm`, `ubuntu:noble`, `busybox`. */
+  /** Makes a base image anew (whether it is there already is the caller's question) from Debian packages, e.g. `debian:bookworm`, `ubuntu:noble`, `busybox`. */
   bootstrap(reference: string, o: BootstrapOptions): Promise<ImageRecord>;
   /** The listener is called after the change is stored. */
   onEvent(listener: (event: ImageEvent) => void): void;

@@ -5,6 +5,7 @@ export type {
   ImageRecord,
   ImageStore,
   ImageStoreOptions,
+  ImageUser,
   ImportOptions,
   Layer,
   LoadOptions,

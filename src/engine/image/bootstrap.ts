@@ -1,0 +1,153 @@
+import { spawn } from 'node:child_process';
+import { existsSync, globSync } from 'node:fs';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { systemCodeOf, UserError, unreachable } from '../../lib/errors.ts';
+import { readTextIfThere } from '../../lib/files.ts';
+import { platformOfNode } from '../../lib/oci/index.ts';
+import { chooseMirrors, parseOsRelease, renderSources, type Host } from './apt-sources.ts';
+import type { BootstrapRecipe } from './bootstrap-catalog.ts';
+import { writeBusyboxRoot } from './busybox.ts';
+import { keyringOf, mmdebstrapArgv } from './mmdebstrap-argv.ts';
+
+export interface BootstrapWork {
+  /** Empty; becomes the root. */
+  readonly root: string;
+  /** For files that are needed meanwhile. */
+  readonly temporary: string;
+  onOutput(line: string): void;
+  readonly signal: AbortSignal;
+}
+
+type DebootstrapRecipe = Extract<BootstrapRecipe, { kind: 'debootstrap' }>;
+
+const LAST_LINES = 6;
+/** What Docker's own Debian and Ubuntu images say to apt and dpkg inside a container (debuerreotype). */
+const CONTAINER_FILES: readonly (readonly [path: string, content: string, mode: number])[] = [
+  [
+    'usr/sbin/policy-rc.d',
+    '#!/bin/sh\n# A container has no service manager: packages do not start services.\nexit 101\n',
+    0o755,
+  ],
+  [
+    'etc/dpkg/dpkg.cfg.d/docker-apt-speedup',
+    '# A layer is whole or not there: no need to sync each file.\nforce-unsafe-io\n',
+    0o644,
+  ],
+  [
+    'etc/apt/apt.conf.d/docker-clean',
+    'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin || true"; };\n' +
+      'Dir::Cache::pkgcache "";\nDir::Cache::srcpkgcache "";\n',
+    0o644,
+  ],
+];
+
+/** Fills an empty folder with the root file system of a recipe. @throws UserError */
+export async function writeBootstrapRoot(recipe: BootstrapRecipe, work: BootstrapWork): Promise<void> {
+  switch (recipe.kind) {
+    case 'busybox':
+      work.onOutput('making a root file system around the busybox of this machine');
+      return writeBusyboxRoot(work.root, work.signal);
+    case 'debootstrap':
+      return writeDebianRoot(recipe, work);
+    default:
+      return unreachable(recipe);
+  }
+}
+
+async function writeDebianRoot(recipe: DebootstrapRecipe, work: BootstrapWork): Promise<void> {
+  const { distribution, suite, isSlim } = recipe;
+  const host = await readHost();
+  const mirrors = chooseMirrors(distribution, host);
+  const keyring = keyringOf(distribution);
+  if (!existsSync(keyring)) throw keyringMissing(recipe, keyring);
+  const sourcesFile = join(work.temporary, 'sources.list');
+  await writeFile(sourcesFile, renderSources(distribution, suite, mirrors));
+  work.onOutput(`making ${distribution} ${suite} from packages of ${mirrors.archive}`);
+  const { architecture } = host;
+  await runMmdebstrap(
+    mmdebstrapArgv({ distribution, suite, isSlim, architecture, target: work.root, keyring, sourcesFile }),
+    work,
+  );
+  await finishRoot(work.root);
+}
+
+/** mmdebstrap takes the machine's proxy settings from the environment, as apt does. */
+async function runMmdebstrap(argv: readonly [string, ...string[]], work: BootstrapWork): Promise<void> {
+  const [program, ...rest] = argv;
+  const child = spawn(program, rest, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
+  const stop = (): void => {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM'); // the group: apt and dpkg too
+  };
+  work.signal.addEventListener('abort', stop, { once: true });
+  const lines: string[] = [];
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    lines.push(line);
+    work.onOutput(line);
+  });
+  try {
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.once('error', (error) => reject(systemCodeOf(error) === 'ENOENT' ? mmdebstrapMissing() : error));
+      child.once('close', resolve);
+    });
+    work.signal.throwIfAborted();
+    if (code !== 0) throw bootstrapFailed(lines);
+  } finally {
+    work.signal.removeEventListener('abort', stop);
+  }
+}
+
+async function finishRoot(root: string): Promise<void> {
+  for (const name of await readdir(join(root, 'dev'))) await rm(join(root, 'dev', name), { recursive: true });
+  for (const path of [
+    'etc/hostname',
+    'etc/resolv.conf',
+    'var/log/apt/history.log',
+    'var/log/apt/term.log',
+    'var/log/dpkg.log',
+  ]) {
+    await rm(join(root, path), { force: true });
+  }
+  for (const [path, content, mode] of CONTAINER_FILES) await writeFile(join(root, path), content, { mode });
+}
+
+async function readHost(): Promise<Host> {
+  const release = parseOsRelease((await readTextIfThere('/etc/os-release')) ?? '');
+  const files = ['/etc/apt/sources.list', ...globSync('/etc/apt/sources.list.d/*.{list,sources}').sort()];
+  const sources = await Promise.all(files.filter((file) => existsSync(file)).map((file) => readFile(file, 'utf8')));
+  return {
+    distribution: release.get('ID') ?? '',
+    codename: release.get('VERSION_CODENAME') ?? '',
+    architecture: platformOfNode(process.arch).architecture,
+    sources,
+  };
+}
+
+function keyringMissing({ distribution }: DebootstrapRecipe, keyring: string): UserError {
+  const name = distribution === 'debian' ? 'debian-archive-keyring' : 'ubuntu-keyring';
+  return new UserError({
+    code: 'keyring-missing',
+    kind: 'unavailable',
+    message: `the keys that sign ${distribution}'s packages are not on this machine (${keyring})`,
+    fix: `Install them: \`apt-get install ${name}\`.`,
+  });
+}
+
+function mmdebstrapMissing(): UserError {
+  return new UserError({
+    code: 'program-missing',
+    kind: 'unavailable',
+    message: 'the program "mmdebstrap" is not installed',
+    fix: 'Install it: `apt-get install mmdebstrap`.',
+  });
+}
+
+function bootstrapFailed(lines: readonly string[]): UserError {
+  return new UserError({
+    code: 'bootstrap-failed',
+    kind: 'failed',
+    message: `mmdebstrap failed: ${lines.slice(-LAST_LINES).join('\n')}`,
+    fix: 'Check that the package mirror can be reached from this machine: `apt-get update`.',
+  });
+}

@@ -1,0 +1,267 @@
+import { createReadStream, existsSync, renameSync, rmSync } from 'node:fs';
+import { mkdir, readdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { UserError } from '../../lib/errors.ts';
+import type { Log } from '../../lib/log.ts';
+import type { Digest } from '../../lib/oci/index.ts';
+import { createDurability, type Durability } from './durability.ts';
+import { layerNotFound } from './errors.ts';
+import type { Layer, Upper } from './face.ts';
+import { writeLayerTar, type LayerTarFigures } from './layer-tar.ts';
+import {
+  childrenOf,
+  makeTemporary,
+  removeThroughTemporary,
+  removeTrees,
+  shortName,
+  type Places,
+  type TemporaryDirectory,
+} from './places.ts';
+import type { ImageRecords, LayerRow } from './records.ts';
+import { createDigestSink, type Sink } from './sink.ts';
+import { openXattrReader, type XattrReader } from './xattr.ts';
+
+/** A layer that nobody has registered in an image yet is kept this long. */
+const HOLD_MS = 3_600_000;
+
+/** What an archive that came from elsewhere was unpacked to. */
+export interface Unpacked {
+  readonly upper: Upper;
+  /** Verified. */
+  readonly diffId: Digest;
+  /** The archive as a file of its own, which may be taken; asked for only where the folder does not give its bytes. */
+  original(): Promise<string>;
+}
+
+/** Layers on the disk and their rows. */
+export class LayerStore {
+  readonly #places: Places;
+  readonly #records: ImageRecords;
+  readonly #log: Log;
+  readonly #durability: Durability;
+  readonly #xattrs: XattrReader | undefined = openXattrReader();
+  /** Sealed or found again for an image that is still to be registered: when. */
+  readonly #holds = new Map<Digest, number>();
+
+  constructor(o: { places: Places; records: ImageRecords; log: Log }) {
+    this.#places = o.places;
+    this.#records = o.records;
+    this.#log = o.log;
+    const onSynced = (diffIds: readonly Digest[]): void => o.records.markSynced(diffIds);
+    this.#durability = createDurability({ directory: o.places.layers, log: o.log, onSynced });
+  }
+
+  find(diffId: Digest): Layer | undefined {
+    const row = this.#records.layer(diffId);
+    return row === undefined ? undefined : this.#layerOf(row);
+  }
+
+  get(diffId: Digest): Layer {
+    const layer = this.find(diffId);
+    if (layer === undefined) throw layerNotFound(diffId);
+    return layer;
+  }
+
+  tarBytes(diffId: Digest): number {
+    const row = this.#records.layer(diffId);
+    if (row === undefined) throw layerNotFound(diffId);
+    return row.tarBytes;
+  }
+
+  async newUpper(): Promise<Upper> {
+    const parent = join(this.#places.uppers, shortName());
+    await mkdir(parent, { mode: 0o700 });
+    const upper: Upper = { directory: join(parent, 'upper'), workDirectory: join(parent, 'work') };
+    await Promise.all([mkdir(upper.directory, { mode: 0o755 }), mkdir(upper.workDirectory)]);
+    return upper;
+  }
+
+  temporary(): Promise<TemporaryDirectory> {
+    return makeTemporary(this.#places);
+  }
+
+  async isEmpty(upper: Upper): Promise<boolean> {
+    return (await readdir(upper.directory)).length === 0;
+  }
+
+  discard(upper: Upper): Promise<void> {
+    return removeTrees([dirname(upper.directory)]);
+  }
+
+  async seal(upper: Upper, signal?: AbortSignal): Promise<Layer> {
+    const sink = createDigestSink();
+    const figures = await this.#writeFolder(upper.directory, { sink, ...(signal === undefined ? {} : { signal }) });
+    return this.#keep({ upper, diffId: sink.digest(), figures, original: undefined });
+  }
+
+  /** Keeps an unpacked archive; its bytes too, where they cannot be made from the folder. */
+  async adopt(unpacked: Unpacked, signal?: AbortSignal): Promise<Layer> {
+    const { upper, diffId } = unpacked;
+    const sink = createDigestSink();
+    const figures = await this.#writeFolder(upper.directory, { sink, ...(signal === undefined ? {} : { signal }) });
+    if (sink.digest() === diffId) return this.#keep({ upper, diffId, figures, original: undefined });
+    const original = await unpacked.original();
+    const { size: tarBytes } = await stat(original);
+    return this.#keep({ upper, diffId, figures: { ...figures, tarBytes }, original });
+  }
+
+  /** The image that needed these is registered. */
+  release(diffIds: readonly Digest[]): void {
+    for (const diffId of diffIds) this.#holds.delete(diffId);
+  }
+
+  /** An image that is about to be registered needs this one. */
+  hold(diffId: Digest): void {
+    this.#holds.set(diffId, performance.now());
+  }
+
+  /**
+   * Writes a layer's archive.
+   * @throws UserError `layer-damaged` when it is not what the diffID says; the sink has bytes by then
+   */
+  async writeTar(diffId: Digest, sink: Sink, signal?: AbortSignal): Promise<void> {
+    const row = this.#records.layer(diffId);
+    if (row === undefined) throw layerNotFound(diffId);
+    const digest = createDigestSink(sink);
+    if (row.hasOriginal) await copyFile(this.#places.blob(diffId), digest);
+    else
+      await this.#writeFolder(this.#places.layer(row.directory), {
+        sink: digest,
+        ...(signal === undefined ? {} : { signal }),
+      });
+    if (digest.digest() !== diffId) throw damaged(diffId);
+  }
+
+  /** Deletes layers that no image has. @returns bytes that were freed */
+  async removeUnused(diffIds: readonly Digest[]): Promise<number> {
+    const used = new Set(this.#records.images().flatMap((image) => image.config.rootfs.diff_ids));
+    const rows = diffIds
+      .filter((diffId) => !used.has(diffId) && !this.#isHeld(diffId))
+      .map((diffId) => this.#records.layer(diffId))
+      .filter((row) => row !== undefined);
+    for (const row of rows) this.#records.deleteLayer(row.diffId);
+    await removeThroughTemporary(
+      this.#places,
+      rows.flatMap((row) => this.#pathsOf(row)),
+    );
+    return rows.reduce((sum, row) => sum + row.sizeBytes + (row.hasOriginal ? row.tarBytes : 0), 0);
+  }
+
+  unusedLayers(): readonly Digest[] {
+    const used = new Set(this.#records.images().flatMap((image) => image.config.rootfs.diff_ids));
+    return this.#records
+      .layers()
+      .map((row) => row.diffId)
+      .filter((diffId) => !used.has(diffId));
+  }
+
+  /** Removes what a crash left; gives the layers whose content is lost, without their rows. */
+  async sweep(): Promise<readonly Digest[]> {
+    const rows = this.#records.layers();
+    const known = new Set(rows.flatMap((row) => this.#pathsOf(row)));
+    const found = [...(await childrenOf(this.#places.layers)), ...(await childrenOf(this.#places.blobs))];
+    const leftovers = [...(await childrenOf(this.#places.uppers)), ...(await childrenOf(this.#places.temporary))];
+    await removeTrees([...leftovers, ...found.filter((path) => !known.has(path))]);
+    const lost: Digest[] = [];
+    for (const row of rows) {
+      if (await this.#isWhole(row)) continue;
+      this.#log.warn({ diffId: row.diffId }, 'a layer lost content in a power failure and is dropped');
+      lost.push(row.diffId);
+      this.#records.deleteLayer(row.diffId);
+      await removeTrees(this.#pathsOf(row));
+    }
+    return lost;
+  }
+
+  close(): Promise<void> {
+    return this.#durability.close();
+  }
+
+  async #isWhole(row: LayerRow): Promise<boolean> {
+    if (!this.#pathsOf(row).every((path) => existsSync(path))) return false;
+    if (row.unsyncedBoot === undefined) return true;
+    if (row.unsyncedBoot !== this.#durability.bootId && !(await this.#isVerified(row.diffId))) return false;
+    this.#durability.note(row.diffId);
+    return true;
+  }
+
+  async #isVerified(diffId: Digest): Promise<boolean> {
+    try {
+      await this.writeTar(diffId, { write() {}, flush: () => Promise.resolve() });
+      return true;
+    } catch (error) {
+      if (error instanceof UserError) return false;
+      throw error;
+    }
+  }
+
+  /** From here to the row nothing waits: of two equal layers one is kept. */
+  async #keep(o: {
+    upper: Upper;
+    diffId: Digest;
+    figures: LayerTarFigures;
+    original: string | undefined;
+  }): Promise<Layer> {
+    this.hold(o.diffId);
+    const existing = this.find(o.diffId);
+    if (existing === undefined) this.#insert(o);
+    await this.#removePair(o.upper, { isMoved: existing === undefined });
+    return existing ?? this.get(o.diffId);
+  }
+
+  #insert(o: { upper: Upper; diffId: Digest; figures: LayerTarFigures; original: string | undefined }): void {
+    const directory = shortName();
+    if (o.original !== undefined) renameSync(o.original, this.#places.blob(o.diffId));
+    renameSync(o.upper.directory, this.#places.layer(directory));
+    this.#records.insertLayer({
+      diffId: o.diffId,
+      directory,
+      sizeBytes: o.figures.contentBytes,
+      tarBytes: o.figures.tarBytes,
+      hasOriginal: o.original !== undefined,
+      unsyncedBoot: this.#durability.bootId,
+      createdAt: Date.now(),
+    });
+    this.#durability.note(o.diffId);
+  }
+
+  /** Without the upper folder there is next to nothing in it: a child process would cost more than the removal. */
+  async #removePair(upper: Upper, { isMoved }: { isMoved: boolean }): Promise<void> {
+    if (isMoved) rmSync(dirname(upper.directory), { recursive: true, force: true });
+    else await this.discard(upper);
+  }
+
+  #isHeld(diffId: Digest): boolean {
+    const since = this.#holds.get(diffId);
+    return since !== undefined && performance.now() - since < HOLD_MS;
+  }
+
+  #pathsOf(row: LayerRow): readonly string[] {
+    const directory = this.#places.layer(row.directory);
+    return row.hasOriginal ? [directory, this.#places.blob(row.diffId)] : [directory];
+  }
+
+  #layerOf(row: LayerRow): Layer {
+    return { diffId: row.diffId, directory: this.#places.layer(row.directory), sizeBytes: row.sizeBytes };
+  }
+
+  #writeFolder(directory: string, o: { sink: Sink; signal?: AbortSignal }): Promise<LayerTarFigures> {
+    return writeLayerTar(directory, { ...o, xattrs: this.#xattrs });
+  }
+}
+
+async function copyFile(path: string, sink: Sink): Promise<void> {
+  for await (const chunk of createReadStream(path, { highWaterMark: 256 * 1024 })) {
+    sink.write(chunk as Buffer);
+    await sink.flush();
+  }
+}
+
+function damaged(diffId: Digest): UserError {
+  return new UserError({
+    code: 'layer-damaged',
+    kind: 'failed',
+    message: `the stored layer ${diffId} is not what its digest says: a file below the store was changed`,
+    fix: 'Remove the image and build or load it again.',
+  });
+}

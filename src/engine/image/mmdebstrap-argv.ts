@@ -1,0 +1,46 @@
+import type { Distribution } from './bootstrap-catalog.ts';
+
+export interface MmdebstrapRequest {
+  readonly distribution: Distribution;
+  readonly suite: string;
+  readonly isSlim: boolean;
+  /** Go's name, e.g. `amd64`. */
+  readonly architecture: string;
+  /** An empty folder. */
+  readonly target: string;
+  readonly keyring: string;
+  /** A file in the format of sources.list. */
+  readonly sourcesFile: string;
+}
+
+const KEYRINGS: Readonly<Record<Distribution, string>> = {
+  debian: '/usr/share/keyrings/debian-archive-keyring.gpg',
+  ubuntu: '/usr/share/keyrings/ubuntu-archive-keyring.gpg',
+};
+const DEBIAN_ARCHITECTURES: Readonly<Record<string, string>> = { '386': 'i386', arm: 'armhf', ppc64le: 'ppc64el' };
+/** As the `-slim` images of Docker's library leave out. */
+const SLIM_EXCLUDES = ['doc', 'info', 'linda', 'lintian', 'locale', 'man'];
+
+export function keyringOf(distribution: Distribution): string {
+  return KEYRINGS[distribution];
+}
+
+/** A root of essential packages and apt. */
+export function mmdebstrapArgv(request: MmdebstrapRequest): [string, ...string[]] {
+  const excludes = request.isSlim ? SLIM_EXCLUDES.map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`) : [];
+  const copyrights = request.isSlim ? ['--dpkgopt=path-include=/usr/share/doc/*/copyright'] : [];
+  return [
+    'mmdebstrap',
+    '--variant=minbase',
+    '--mode=root',
+    '--format=directory',
+    `--architectures=${DEBIAN_ARCHITECTURES[request.architecture] ?? request.architecture}`,
+    `--keyring=${request.keyring}`,
+    '--aptopt=Acquire::Languages "none"',
+    ...excludes,
+    ...copyrights,
+    request.suite,
+    request.target,
+    request.sourcesFile,
+  ];
+}

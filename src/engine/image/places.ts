@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hexOf, type Digest } from '../../lib/oci/index.ts';
+import { runOrThrow } from '../../lib/process.ts';
+
+/** Where the store keeps what, below its folder. All on one file system: things move by renaming. */
+export interface Places {
+  readonly layers: string;
+  readonly uppers: string;
+  readonly blobs: string;
+  readonly temporary: string;
+  layer(name: string): string;
+  blob(digest: Digest): string;
+}
+
+export interface TemporaryDirectory extends AsyncDisposable {
+  readonly path: string;
+}
+
+export async function makePlaces(directory: string): Promise<Places> {
+  const places: Places = {
+    layers: join(directory, 'layers'),
+    uppers: join(directory, 'uppers'),
+    blobs: join(directory, 'blobs', 'sha256'),
+    temporary: join(directory, 'temporary'),
+    layer: (name) => join(directory, 'layers', name),
+    blob: (digest) => join(directory, 'blobs', 'sha256', hexOf(digest)),
+  };
+  for (const path of [places.layers, places.uppers, places.blobs, places.temporary]) {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+  }
+  return places;
+}
+
+/** A name that is short: a hundred of them fit in the options of one mount. */
+export function shortName(): string {
+  return randomBytes(5).toString('hex');
+}
+
+/** Gone when disposed, or at the next open. */
+export async function makeTemporary(places: Places): Promise<TemporaryDirectory> {
+  const path = join(places.temporary, shortName());
+  await mkdir(path);
+  return { path, [Symbol.asyncDispose]: () => removeTrees([path]) };
+}
+
+/** Out of sight at once, then deleted: a crash in between leaves it to the sweep. */
+export async function removeThroughTemporary(places: Places, paths: readonly string[]): Promise<void> {
+  const doomed: string[] = [];
+  for (const path of paths) {
+    const away = join(places.temporary, shortName());
+    await rename(path, away);
+    doomed.push(away);
+  }
+  await removeTrees(doomed);
+}
+
+/** Never into another file system that is mounted inside. Off the event loop. */
+export async function removeTrees(paths: readonly string[]): Promise<void> {
+  if (paths.length > 0) await runOrThrow(['rm', '-rf', '--one-file-system', '--', ...paths]);
+}
+
+export async function childrenOf(directory: string): Promise<readonly string[]> {
+  return (await readdir(directory)).map((name) => join(directory, name));
+}
