@@ -9,11 +9,19 @@ purpose=${1:-demo}
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { printf 'setup: %s\n' "$*" >&2; exit 1; }
-has() { command -v "$1" >/dev/null 2>&1; }
+has() {
+    case $1 in
+    *.so.*) ldconfig -p | grep -q "^[[:space:]]*$1 " ;;
+    *) command -v "$1" >/dev/null 2>&1 ;;
+    esac
+}
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
-# "program package" a line; the package's name is the same on Debian 12/13 and Ubuntu 22.04/24.04 unless resolved below.
+# "program package" or "library.so package" a line; the packages are named the same on Debian 12/13 and
+# Ubuntu 22.04/24.04 unless resolved below. Every purpose needs what Node 26 itself needs.
 programs() {
+    echo libatomic.so.1 libatomic1
+    case $purpose in check | build) return ;; esac
     cat <<'LIST'
 runc runc
 conmon conmon
@@ -89,8 +97,7 @@ install_npm_packages() {
 }
 
 case $purpose in
-demo | test | bench) install_programs ;;
-check | build) ;;
+demo | test | check | bench | build) install_programs ;;
 *) die "unknown purpose \"$purpose\": one of demo, test, check, bench, build" ;;
 esac
 install_npm_packages
