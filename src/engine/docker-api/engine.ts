@@ -1,5 +1,33 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { openDatabase } from '../../lib/database.ts';
+import { acquireLock, type Lock } from '../../lib/lock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Scope } from '../../lib/scope.ts';
+import { createBuilder } from '../build/index.ts';
+import { openImageStore } from '../image/index.ts';
+import { openNetworks } from '../network/index.ts';
+import { openRuntime } from '../runtime/index.ts';
+import { openVolumes } from '../volume/index.ts';
+import { createEventHub, ofContainer, ofImage, ofNetwork, ofVolume } from './engine-events.ts';
+import { readHost } from './host.ts';
+import type { Rooms } from './rooms.ts';
+import { createRouter } from './router.ts';
+import { buildRoutes } from './routes-build.ts';
+import { commitRoutes } from './routes-commit.ts';
+import { containerRoutes } from './routes-containers.ts';
+import { execRoutes } from './routes-exec.ts';
+import { fileRoutes } from './routes-files.ts';
+import { imageRoutes } from './routes-images.ts';
+import { lifecycleRoutes } from './routes-lifecycle.ts';
+import { networkRoutes } from './routes-networks.ts';
+import { statisticsRoutes } from './routes-statistics.ts';
+import { streamRoutes } from './routes-streams.ts';
+import { systemRoutes } from './routes-system.ts';
+import { transferRoutes } from './routes-transfer.ts';
+import { volumeRoutes } from './routes-volumes.ts';
+import { createApiServer } from './server.ts';
 
 export interface EngineOptions {
   readonly scope: Scope;
@@ -30,8 +58,101 @@ export interface Engine {
 
 /**
  * Opens all rooms of the engine over `<root>/engine` and adopts what runs.
- * @throws UserError `engine-running` where another process has this root open
+ * @throws UserError `locked` where another process has this root open
  */
-export function createEngine(_options: EngineOptions): Promise<Engine> {
-  return Promise.reject(new Error('createEngine is not built yet'));
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  const directory = join(options.scope.root, 'engine');
+  await mkdir(directory, { recursive: true, mode: 0o711 });
+  await mkdir(options.scope.runDirectory, { recursive: true, mode: 0o711 });
+  const lock = acquireLock(join(directory, 'lock'), `the engine's folder ${directory}`);
+  try {
+    const database = openDatabase(join(directory, 'engine.db'));
+    return await openEngine({ ...options, directory, database, lock });
+  } catch (error) {
+    lock[Symbol.dispose]();
+    throw error;
+  }
+}
+
+interface OpenOptions extends EngineOptions {
+  readonly directory: string;
+  readonly database: DatabaseSync;
+  readonly lock: Lock;
+}
+
+async function openEngine(options: OpenOptions): Promise<Engine> {
+  const { database, lock, log, version } = options;
+  const rooms = await openRooms(options);
+  await adopt(rooms);
+  const server = createApiServer({ router: createRouter(routesOf(rooms)), log, version });
+  return {
+    listen: (socketPath) => server.listen(socketPath),
+    check: () => checkRooms(rooms),
+    close: async () => {
+      await server.close();
+      await rooms.runtime.close();
+      await rooms.networks.close();
+      await rooms.images.close();
+      database.close();
+      lock[Symbol.dispose]();
+    },
+  };
+}
+
+async function openRooms({ scope, directory, database, log, version }: OpenOptions): Promise<Rooms> {
+  const events = createEventHub(() => Date.now());
+  const images = await openImageStore({ directory, database, log });
+  const networks = await openNetworks({ scope, directory: join(directory, 'networks'), database, log });
+  const volumes = openVolumes({ directory: join(directory, 'volumes'), database, log });
+  const runtime = await openRuntime({ scope, directory, database, images, networks, volumes, log });
+  const builder = createBuilder({ scope, directory, database, images, runtime, networks, log });
+  images.onEvent((event) => events.publish(ofImage(event)));
+  networks.onEvent((event) => events.publish(ofNetwork(event)));
+  volumes.onEvent((event) => events.publish(ofVolume(event)));
+  runtime.onEvent((event) => events.publish(ofContainer(event)));
+  return { images, networks, volumes, runtime, builder, events, host: await readHost(directory, version) };
+}
+
+/** Containers first, since their restarts may need networks: those of the living are kept or made again. */
+async function adopt({ runtime, networks }: Rooms): Promise<void> {
+  const living = runtime.list().filter(({ state }) => state.pid > 0 && isAlive(state.pid));
+  await networks.adopt(new Set(living.map(({ id }) => id)));
+  await runtime.adopt();
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function routesOf(rooms: Rooms) {
+  return [
+    ...systemRoutes(rooms),
+    ...statisticsRoutes(rooms),
+    ...imageRoutes(rooms),
+    ...transferRoutes(rooms),
+    ...buildRoutes(rooms),
+    ...commitRoutes(rooms),
+    ...containerRoutes(rooms),
+    ...lifecycleRoutes(rooms),
+    ...streamRoutes(rooms),
+    ...execRoutes(rooms),
+    ...fileRoutes(rooms),
+    ...networkRoutes(rooms),
+    ...volumeRoutes(rooms),
+  ];
+}
+
+async function checkRooms({ networks, runtime }: Rooms): Promise<readonly EngineCheck[]> {
+  const found = [...(await runtime.check()), ...(await networks.check())];
+  return found.map(({ name, ok, detail, fix }) => ({
+    name,
+    state: ok ? 'ok' : 'failed',
+    detail,
+    ...(fix === '' ? {} : { fix }),
+  }));
 }

@@ -1,0 +1,71 @@
+import type { BuildEvent } from '../build/index.ts';
+
+/** One line of the classic JSON stream of `POST /build`. */
+export type BuildLine = { readonly stream: string } | { readonly aux: { readonly ID: string } };
+
+/**
+ * Turns the events of a build, whose steps may run side by side, into Docker's classic transcript, in the order of
+ * the Dockerfile: a step prints live once all before it are done; until then its lines wait.
+ */
+export function createTranscript(quiet: boolean): {
+  take(event: BuildEvent): readonly BuildLine[];
+  /** What still waits: for a build that failed. */
+  rest(): readonly BuildLine[];
+} {
+  const waiting = new Map<number, BuildLine[]>();
+  const done = new Set<number>();
+  let current = 1;
+  const put = (step: number, line: BuildLine): readonly BuildLine[] => {
+    if (step <= current) return [line];
+    waiting.set(step, [...(waiting.get(step) ?? []), line]);
+    return [];
+  };
+  const advance = (): readonly BuildLine[] => {
+    const lines: BuildLine[] = [];
+    while (done.has(current)) {
+      current += 1;
+      lines.push(...(waiting.get(current) ?? []));
+      waiting.delete(current);
+    }
+    return lines;
+  };
+  const rest = (): readonly BuildLine[] => {
+    const lines = [...waiting].sort(([a], [b]) => a - b).flatMap(([, entries]) => entries);
+    waiting.clear();
+    return quiet ? [] : lines;
+  };
+  const take = (event: BuildEvent): readonly BuildLine[] => {
+    switch (event.kind) {
+      case 'step-started':
+        return put(event.step, { stream: `Step ${event.step}/${event.total} : ${event.text}\n` });
+      case 'output':
+        return put(event.step, { stream: event.data.toString('utf8') });
+      case 'step-done': {
+        const lines = put(event.step, { stream: `${event.cached ? ' ---> Using cache\n' : ''} ---> ${event.shortId}\n` });
+        done.add(event.step);
+        return [...lines, ...advance()];
+      }
+      case 'warning':
+        return [{ stream: `[Warning] ${event.message} (line ${event.line})\n` }];
+      case 'built':
+        return [...rest(), ...builtLines(event)];
+    }
+  };
+  return {
+    take: (event) => (quiet ? quietLines(event) : take(event)),
+    rest,
+  };
+}
+
+function builtLines({ imageId, tags }: Extract<BuildEvent, { kind: 'built' }>): readonly BuildLine[] {
+  const short = imageId.slice('sha256:'.length).slice(0, 12);
+  return [
+    { aux: { ID: imageId } },
+    { stream: `Successfully built ${short}\n` },
+    ...tags.map((tag) => ({ stream: `Successfully tagged ${tag}\n` })),
+  ];
+}
+
+function quietLines(event: BuildEvent): readonly BuildLine[] {
+  return event.kind === 'built' ? [{ stream: `${event.imageId}\n` }] : [];
+}

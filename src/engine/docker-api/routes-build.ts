@@ -1,0 +1,129 @@
+import { fileURLToPath } from 'node:url';
+import { familiarString, parseReference } from '../../lib/oci/index.ts';
+import type { BuildContext, BuildEvent, BuildRequest } from '../build/index.ts';
+import { createTranscript } from './build-progress.ts';
+import type { Exchange } from './exchange.ts';
+import { parseFilters } from './filters.ts';
+import { invalidParameter, unsupported } from './http-errors.ts';
+import { untilOf } from './matching.ts';
+import { flagOf, integerOf, jsonOf, textOf } from './query.ts';
+import type { Rooms } from './rooms.ts';
+import type { Route } from './router.ts';
+import { sendFailure } from './routes-transfer.ts';
+import { jsonLines, type JsonLines } from './writing.ts';
+
+type BuildRooms = Pick<Rooms, 'builder' | 'events'>;
+
+export function buildRoutes(rooms: BuildRooms): readonly Route[] {
+  return [
+    { method: 'POST', pattern: '/build', handle: (exchange) => build(rooms, exchange) },
+    { method: 'POST', pattern: '/build/prune', handle: (exchange) => prune(rooms, exchange) },
+  ];
+}
+
+/** The head goes out with the first event: a request or a Dockerfile that is wrong gets a status of its own. */
+async function build({ builder }: BuildRooms, exchange: Exchange): Promise<void> {
+  const quiet = flagOf(exchange.query, 'q');
+  const transcript = createTranscript(quiet);
+  let lines: JsonLines | undefined;
+  const started = (): JsonLines => (lines ??= jsonLines(exchange.stream('application/json')));
+  const onProgress = (event: BuildEvent): void => {
+    for (const line of transcript.take(event)) started().send(line);
+  };
+  try {
+    await builder.build({ ...buildRequestOf(exchange), signal: exchange.signal, onProgress });
+  } catch (error) {
+    if (lines === undefined && !quiet) throw error;
+    if (exchange.signal.aborted) return;
+    for (const line of transcript.rest()) started().send(line);
+    sendFailure(started(), error);
+  }
+  started().end();
+}
+
+/** @throws UserError `invalid-parameter`, `unsupported` */
+function buildRequestOf(exchange: Exchange): Omit<BuildRequest, 'onProgress' | 'signal'> {
+  const { query } = exchange;
+  refuseUnsupported(query);
+  const target = textOf(query, 'target');
+  const platform = textOf(query, 'platform');
+  const networkMode = textOf(query, 'networkmode');
+  const shmSize = integerOf(query, 'shmsize');
+  const extraHosts = query.getAll('extrahosts').flatMap((text) => text.split(',')).filter((host) => host !== '');
+  const epoch = integerOf(query, 'sourcedateepoch');
+  return {
+    context: contextOf(exchange),
+    dockerfile: textOf(query, 'dockerfile') ?? 'Dockerfile',
+    buildArgs: stringMapOf(query, 'buildargs'),
+    labels: labelsOf(query),
+    tags: query.getAll('t').filter((tag) => tag !== '').map((tag) => familiarString(parseReference(tag))),
+    noCache: flagOf(query, 'nocache'),
+    pull: flagOf(query, 'pull'),
+    ...(target === undefined ? {} : { target }),
+    ...(platform === undefined ? {} : { platform }),
+    ...(networkMode === undefined ? {} : { networkMode }),
+    ...(shmSize ? { shmSize } : {}),
+    ...(extraHosts.length > 0 ? { extraHosts } : {}),
+    ...(epoch === undefined ? {} : { sourceDateEpoch: epoch }),
+  };
+}
+
+/** Limits of build containers and other known parameters that change what a build does. */
+const UNSUPPORTED = [
+  'cpuperiod', 'cpuquota', 'cpusetcpus', 'cpusetmems', 'cpushares', 'memory', 'memswap', 'cgroupparent', 'squash',
+  'outputs',
+]; // prettier-ignore
+
+function refuseUnsupported(query: URLSearchParams): void {
+  if (query.get('version') === '2') {
+    throw unsupported('building through BuildKit', 'Set DOCKER_BUILDKIT=0: the classic build of Bascule has its own graph and cache.');
+  }
+  for (const name of UNSUPPORTED) {
+    const value = query.get(name);
+    if (value && !['0', 'false', '-1', 'null', '[]'].includes(value)) throw unsupported(`the build parameter ${name}=${value}`);
+  }
+  const ulimits = jsonOf(query, 'ulimits');
+  if (Array.isArray(ulimits) && ulimits.length > 0) throw unsupported('the build parameter ulimits');
+}
+
+/** The body, or Bascule's extension `remote=file:///abs/dir` for clients on the same machine. */
+function contextOf({ query, body }: Exchange): BuildContext {
+  const remote = textOf(query, 'remote');
+  if (remote === undefined) return { kind: 'tar', stream: body };
+  if (!remote.startsWith('file:///')) {
+    throw unsupported(`the build context ${remote}`, 'Send a folder, or name one of this machine as file:///path.');
+  }
+  return { kind: 'directory', path: fileURLToPath(remote) };
+}
+
+function labelsOf(query: URLSearchParams): Record<string, string> {
+  const entries = Object.entries(stringMapOf(query, 'labels'));
+  return Object.fromEntries(entries.map(([key, value]) => [key, value ?? '']));
+}
+
+function stringMapOf(query: URLSearchParams, name: string): Record<string, string | null> {
+  const value = jsonOf(query, name) ?? {};
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    throw invalidParameter(`${name} is not a JSON object`);
+  }
+  return Object.fromEntries(
+    Object.entries(value).map(([key, entry]) => {
+      if (entry !== null && typeof entry !== 'string') throw invalidParameter(`${name}.${key} is not a text`);
+      return [key, entry];
+    }),
+  );
+}
+
+async function prune({ builder, events }: BuildRooms, exchange: Exchange): Promise<void> {
+  const known = ['until', 'unused-for', 'id', 'parent', 'type', 'description', 'inuse', 'shared', 'private'];
+  const filters = parseFilters(exchange.query.get('filters'), known);
+  const odd = known.slice(2).find((name) => filters.has(name));
+  if (odd !== undefined) throw unsupported(`the filter "${odd}" of the build cache`);
+  const unusedSince = untilOf(filters, new Date());
+  const { removed, freedBytes } = await builder.pruneCache({
+    all: flagOf(exchange.query, 'all'),
+    ...(unusedSince === undefined ? {} : { unusedSince }),
+  });
+  events.publish({ type: 'builder', action: 'prune', actorId: '', attributes: { reclaimed: String(freedBytes) } });
+  exchange.reply(200, { CachesDeleted: removed.length > 0 ? removed : null, SpaceReclaimed: freedBytes });
+}

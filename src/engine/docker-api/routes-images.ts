@@ -1,0 +1,94 @@
+import { UserError } from '../../lib/errors.ts';
+import type { ImageRecord } from '../image/index.ts';
+import type { Exchange } from './exchange.ts';
+import { parseFilters } from './filters.ts';
+import { IMAGE_FILTERS, selectImages } from './image-filters.ts';
+import { invalidParameter, unsupported } from './http-errors.ts';
+import { untilOf } from './matching.ts';
+import { flagOf, textOf } from './query.ts';
+import { referenceOf } from './reference-text.ts';
+import type { Rooms } from './rooms.ts';
+import type { Route } from './router.ts';
+import { historyRow, inspectImage, listImage, removedImage } from './shape-image.ts';
+
+type ImageRooms = Pick<Rooms, 'images' | 'runtime' | 'events' | 'host'>;
+
+/** Images that are there; how they come and go is in `routes-transfer.ts` and `routes-build.ts`. */
+export function imageRoutes(rooms: ImageRooms): readonly Route[] {
+  const { images, host } = rooms;
+  const imageOf = (exchange: Exchange): ImageRecord => images.get(exchange.params['name'] ?? '');
+  return [
+    { method: 'GET', pattern: '/images/json', handle: (exchange) => list(rooms, exchange) },
+    { method: 'GET', pattern: '/images/search', handle: refuseSearch },
+    { method: 'POST', pattern: '/images/prune', handle: (exchange) => prune(rooms, exchange) },
+    {
+      method: 'GET',
+      pattern: '/images/{name*}/json',
+      handle: (exchange) => {
+        const image = imageOf(exchange);
+        const directories = images.layersOf(image.id).map(({ directory }) => directory);
+        exchange.reply(200, inspectImage(image, directories.reverse(), host.version));
+      },
+    },
+    {
+      method: 'GET',
+      pattern: '/images/{name*}/history',
+      handle: (exchange) => exchange.reply(200, images.history(exchange.params['name'] ?? '').map(historyRow)),
+    },
+    {
+      method: 'POST',
+      pattern: '/images/{name*}/tag',
+      handle: (exchange) => {
+        const reference = referenceOf(textOf(exchange.query, 'repo'), textOf(exchange.query, 'tag'));
+        if (reference === undefined) throw invalidParameter('the new name (repo) is missing');
+        images.tag(imageOf(exchange).id, reference);
+        exchange.reply(201);
+      },
+    },
+    { method: 'POST', pattern: '/images/{name*}/push', handle: refusePush },
+    { method: 'DELETE', pattern: '/images/{name*}', handle: (exchange) => remove(rooms, exchange) },
+  ];
+}
+
+function list({ images }: ImageRooms, exchange: Exchange): void {
+  const { query } = exchange;
+  const filters = parseFilters(query.get('filters'), IMAGE_FILTERS);
+  const selected = selectImages(
+    images.list(),
+    { filters, all: flagOf(query, 'all'), until: untilOf(filters, new Date()) },
+    { get: (name) => images.get(name), hasChildren: (id) => images.childrenOf(id).length > 0 },
+  );
+  exchange.reply(200, selected.map((image) => listImage(image)));
+}
+
+async function remove({ images, runtime }: ImageRooms, exchange: Exchange): Promise<void> {
+  const removed = await images.remove(exchange.params['name'] ?? '', {
+    force: flagOf(exchange.query, 'force'),
+    isUsed: (id) => runtime.isImageUsed(id),
+  });
+  exchange.reply(200, removed.map(removedImage));
+}
+
+async function prune({ images, runtime, events }: ImageRooms, exchange: Exchange): Promise<void> {
+  const filters = parseFilters(exchange.query.get('filters'), ['dangling', 'label', 'label!', 'until']);
+  const until = untilOf(filters, new Date());
+  const { removed, freedBytes } = await images.prune({
+    danglingOnly: filters.flag('dangling') ?? true,
+    isUsed: (id) => runtime.isImageUsed(id),
+    filter: (image) =>
+      filters.matchLabels(image.config.config?.Labels ?? {}) && (until === undefined || image.createdAt < until),
+  });
+  events.publish({ type: 'image', action: 'prune', actorId: '', attributes: { reclaimed: String(freedBytes) } });
+  exchange.reply(200, {
+    ImagesDeleted: removed.length > 0 ? removed.map(removedImage) : null,
+    SpaceReclaimed: freedBytes,
+  });
+}
+
+function refuseSearch(): void {
+  throw unsupported('searching a registry', 'Registries come with a later release of Bascule.');
+}
+
+function refusePush(): UserError {
+  throw unsupported('pushing to a registry', '`docker save` writes an image to a file; registries come later.');
+}

@@ -1,0 +1,116 @@
+import { UserError } from '../../lib/errors.ts';
+import { applyChanges } from './config-changes.ts';
+import type { Exchange } from './exchange.ts';
+import { errorBodyOf, invalidParameter, unsupported } from './http-errors.ts';
+import { textOf } from './query.ts';
+import { referenceOf } from './reference-text.ts';
+import type { Rooms } from './rooms.ts';
+import type { Route } from './router.ts';
+import { jsonLines, type JsonLines } from './writing.ts';
+
+type TransferRooms = Pick<Rooms, 'images' | 'host'>;
+
+/** Images that come and go: load, save, import, bootstrap; pulling says what there is instead. */
+export function transferRoutes(rooms: TransferRooms): readonly Route[] {
+  return [
+    { method: 'POST', pattern: '/images/load', handle: (exchange) => load(rooms, exchange) },
+    { method: 'GET', pattern: '/images/get', handle: (exchange) => save(rooms, exchange, exchange.query.getAll('names')) },
+    {
+      method: 'GET',
+      pattern: '/images/{name*}/get',
+      handle: (exchange) => save(rooms, exchange, [exchange.params['name'] ?? '']),
+    },
+    { method: 'POST', pattern: '/images/create', handle: (exchange) => create(rooms, exchange) },
+    { method: 'POST', pattern: '/images/bootstrap', handle: (exchange) => bootstrap(rooms, exchange) },
+  ];
+}
+
+async function load({ images }: TransferRooms, exchange: Exchange): Promise<void> {
+  const loaded = await images.load(exchange.body, { signal: exchange.signal });
+  const lines = jsonLines(exchange.stream('application/json'));
+  for (const image of loaded) {
+    if (image.references.length === 0) lines.send({ stream: `Loaded image ID: ${image.id}\n` });
+    for (const reference of image.references) lines.send({ stream: `Loaded image: ${reference}\n` });
+  }
+  lines.end();
+}
+
+async function save({ images }: TransferRooms, exchange: Exchange, names: readonly string[]): Promise<void> {
+  const wanted = names.flatMap((name) => name.split(',')).filter((name) => name !== '');
+  if (wanted.length === 0) throw invalidParameter('no image is named', 'Give the parameter names.');
+  for (const name of wanted) images.get(name);
+  const sink = exchange.stream('application/x-tar');
+  await images.save(wanted, sink, exchange.signal);
+  if (!sink.writableEnded) sink.end();
+}
+
+async function create(rooms: TransferRooms, exchange: Exchange): Promise<void> {
+  const { query } = exchange;
+  const source = textOf(query, 'fromSrc');
+  if (source !== undefined) return importRoot(rooms, exchange, source);
+  pull(rooms, exchange);
+}
+
+/** `docker import`. */
+async function importRoot({ images }: TransferRooms, exchange: Exchange, source: string): Promise<void> {
+  const { query } = exchange;
+  if (source !== '-') throw unsupported(`importing from ${source}`, 'Fetch the file first and import it from there.');
+  const reference = referenceOf(textOf(query, 'repo'), textOf(query, 'tag'));
+  const image = await images.importRoot(exchange.body, {
+    ...(reference === undefined ? {} : { references: [reference] }),
+    config: applyChanges({}, query.getAll('changes')),
+    message: textOf(query, 'message') ?? 'Imported from -',
+    signal: exchange.signal,
+  });
+  const lines = jsonLines(exchange.stream('application/json'));
+  lines.send({ status: image.id });
+  lines.end();
+}
+
+/** `docker pull` of what is here says so; everything else needs a registry. */
+function pull({ images }: TransferRooms, exchange: Exchange): void {
+  const { query } = exchange;
+  const name = referenceOf(textOf(query, 'fromImage'), textOf(query, 'tag'));
+  if (name === undefined) throw invalidParameter('neither fromImage nor fromSrc is given');
+  if (images.find(name) === undefined) throw cannotPull(name);
+  const lines = jsonLines(exchange.stream('application/json'));
+  lines.send({ status: `Status: Image is up to date for ${name}` });
+  lines.end();
+}
+
+function cannotPull(name: string): UserError {
+  return new UserError({
+    code: 'pull-unsupported',
+    kind: 'not-found',
+    message: `the image ${name} is not here, and Bascule cannot pull from a registry yet: \`bascule image bootstrap\` makes base images from Debian packages, \`docker load\` takes saved ones`,
+    fix: 'Run `bascule image bootstrap debian:bookworm`, or `docker load -i FILE`.',
+  });
+}
+
+/** Bascule's own: makes a base image from packages, with progress as a JSON stream. */
+async function bootstrap({ images }: TransferRooms, exchange: Exchange): Promise<void> {
+  const reference = textOf(exchange.query, 'reference');
+  if (reference === undefined) throw invalidParameter('the parameter reference is missing', 'e.g. debian:bookworm');
+  let lines: JsonLines | undefined;
+  const started = (): JsonLines => (lines ??= jsonLines(exchange.stream('application/json')));
+  try {
+    const image = await images.bootstrap(reference, {
+      onOutput: (line) => started().send({ stream: `${line}\n` }),
+      signal: exchange.signal,
+    });
+    started().send({ aux: { ID: image.id } });
+  } catch (error) {
+    if (lines === undefined || exchange.signal.aborted) throw error;
+    sendFailure(lines, error);
+  }
+  lines?.end();
+}
+
+/** An error after the answer has begun, as clients of JSON streams expect it. */
+export function sendFailure(lines: JsonLines, error: unknown): void {
+  const { message, code, fix } = errorBodyOf(error);
+  const exitCode = error instanceof UserError ? error.details['exitCode'] : undefined;
+  const number = typeof exitCode === 'number' ? { code: exitCode } : {};
+  lines.send({ errorDetail: { ...number, message }, error: message, ...(code === undefined ? {} : { basculeError: { code, fix } }) });
+}
+
