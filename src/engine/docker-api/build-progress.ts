@@ -41,7 +41,9 @@ export function createTranscript(quiet: boolean): {
       case 'output':
         return put(event.step, { stream: event.data.toString('utf8') });
       case 'step-done': {
-        const lines = put(event.step, { stream: `${event.cached ? ' ---> Using cache\n' : ''} ---> ${event.shortId}\n` });
+        const lines = put(event.step, {
+          stream: `${event.cached ? ' ---> Using cache\n' : ''} ---> ${event.shortId}\n`,
+        });
         done.add(event.step);
         return [...lines, ...advance()];
       }

@@ -9,9 +9,7 @@ const texts = z.array(z.string()).nullish();
 const labels = z.record(z.string(), z.string()).nullish();
 const keys = z.record(z.string(), z.unknown()).nullish();
 /** Docker takes a lone string for a list of one (`strslice`). */
-const words = z
-  .union([z.array(z.string()), z.string().transform((word) => [word])])
-  .nullish();
+const words = z.union([z.array(z.string()), z.string().transform((word) => [word])]).nullish();
 
 const healthcheck = z.object({
   Test: texts,
@@ -72,9 +70,7 @@ const hostConfig = z.looseObject({
   Binds: texts,
   LogConfig: z.object({ Type: text, Config: labels }).nullish(),
   NetworkMode: text,
-  PortBindings: z
-    .record(z.string(), z.array(z.object({ HostIp: text, HostPort: text })).nullish())
-    .nullish(),
+  PortBindings: z.record(z.string(), z.array(z.object({ HostIp: text, HostPort: text })).nullish()).nullish(),
   RestartPolicy: z.object({ Name: text, MaximumRetryCount: number }).nullish(),
   AutoRemove: flag,
   VolumesFrom: texts,
@@ -102,9 +98,7 @@ const hostConfig = z.looseObject({
   CpuQuota: number,
   CpusetCpus: text,
   CpusetMems: text,
-  Devices: z
-    .array(z.object({ PathOnHost: z.string(), PathInContainer: text, CgroupPermissions: text }))
-    .nullish(),
+  Devices: z.array(z.object({ PathOnHost: z.string(), PathInContainer: text, CgroupPermissions: text })).nullish(),
   MemoryReservation: number,
   MemorySwap: number,
   OomKillDisable: flag,
@@ -126,9 +120,7 @@ const endpointConfig = z.looseObject({
 
 const createRequest = config.extend({
   HostConfig: hostConfig.nullish(),
-  NetworkingConfig: z
-    .object({ EndpointsConfig: z.record(z.string(), endpointConfig.nullish()).nullish() })
-    .nullish(),
+  NetworkingConfig: z.object({ EndpointsConfig: z.record(z.string(), endpointConfig.nullish()).nullish() }).nullish(),
 });
 
 /** The body of `POST /containers/create`. */

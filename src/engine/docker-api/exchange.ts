@@ -147,7 +147,8 @@ async function readJson(request: Readable): Promise<Record<string, unknown>> {
     throw invalidParameter('the request body is not valid JSON');
   }
   if (value === null) return {};
-  if (typeof value !== 'object' || Array.isArray(value)) throw invalidParameter('the request body is not a JSON object');
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw invalidParameter('the request body is not a JSON object');
   return value as Record<string, unknown>;
 }
 

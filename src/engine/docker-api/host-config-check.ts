@@ -11,7 +11,12 @@ const TRANSLATED: ReadonlySet<string> = new Set([
 ]); // prettier-ignore
 
 /** Fields that change nothing in a container here: the client's own, or those of another operating system. */
-const WITHOUT_EFFECT: ReadonlySet<string> = new Set(['ContainerIDFile', 'ConsoleSize', 'Isolation', 'BlkioWeightDevice']);
+const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
+  'ContainerIDFile',
+  'ConsoleSize',
+  'Isolation',
+  'BlkioWeightDevice',
+]);
 
 /** Values that are translated, or say what holds anyway, beside the empty ones. */
 const NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {

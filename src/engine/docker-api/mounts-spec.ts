@@ -36,7 +36,10 @@ export function planMounts(inputs: MountInputs): readonly PlannedMount[] {
   ];
   refuseDuplicates(explicit);
   const taken = new Set(explicit.map(({ mount }) => mount.target));
-  const inherited = keepNew(taken, (hostConfig.VolumesFrom ?? []).flatMap((text) => volumesFrom(text, inputs)));
+  const inherited = keepNew(
+    taken,
+    (hostConfig.VolumesFrom ?? []).flatMap((text) => volumesFrom(text, inputs)),
+  );
   const anonymous = keepNew(taken, inputs.anonymousVolumes.map(anonymousVolume));
   return [...explicit, ...inherited, ...anonymous];
 }
@@ -92,7 +95,10 @@ function bindOptionsOf(text: string, whole: string) {
     else if (option === 'ro') readOnly = true;
     else if (option === 'nocopy') noCopy = true;
     else if (!['rw', 'z', 'Z', 'cached', 'delegated', 'consistent', 'default'].includes(option)) {
-      throw invalidParameter(`invalid mode: ${option} (in the volume "${whole}")`, 'Options are ro, rw, z, Z, nocopy and the propagation.');
+      throw invalidParameter(
+        `invalid mode: ${option} (in the volume "${whole}")`,
+        'Options are ro, rw, z, Z, nocopy and the propagation.',
+      );
     }
   }
   return { bind: { readOnly, ...(propagation === undefined ? {} : { propagation }) }, noCopy };
@@ -123,7 +129,9 @@ interface Place {
 function bindMountOf(request: MountRequest, place: Place): BindMount {
   const source = request.Source ?? '';
   if (!isAbsolute(source)) {
-    throw invalidParameter(`invalid mount config for type "bind": invalid mount path: '${source}' mount path must be absolute`);
+    throw invalidParameter(
+      `invalid mount config for type "bind": invalid mount path: '${source}' mount path must be absolute`,
+    );
   }
   const asked = request.BindOptions?.Propagation;
   const propagation = PROPAGATIONS.find((word) => word === asked);
@@ -190,14 +198,17 @@ export function sizeOf(text: string): number | undefined {
 /** `CONTAINER[:ro|rw]`. */
 function volumesFrom(text: string, inputs: MountInputs): readonly PlannedMount[] {
   const [container = '', mode = 'rw'] = text.split(':');
-  if (!['ro', 'rw', 'z', 'Z'].includes(mode)) throw invalidParameter(`invalid mode: ${mode} (in --volumes-from ${text})`);
+  if (!['ro', 'rw', 'z', 'Z'].includes(mode))
+    throw invalidParameter(`invalid mode: ${mode} (in --volumes-from ${text})`);
   const shared = inputs.mountsOf(container).filter((mount) => mount.type !== 'tmpfs');
   return shared.map((mount) => ({ mount: { ...mount, readOnly: mount.readOnly || mode === 'ro' } }));
 }
 
 function targetOf(text: string, whole: string): string {
   if (!isAbsolute(text)) {
-    throw invalidParameter(`invalid mount config: invalid mount path: '${text}' mount path must be absolute (in ${whole})`);
+    throw invalidParameter(
+      `invalid mount config: invalid mount path: '${text}' mount path must be absolute (in ${whole})`,
+    );
   }
   const target = cleaned(text);
   if (target === '/') throw invalidParameter(`invalid volume specification: '${whole}': destination can't be '/'`);

@@ -64,7 +64,11 @@ function endpointsOf(inputs: NetworkInputs, mode: string): readonly EndpointRequ
     ),
   );
   const first = inputs.networkNameOf(mode);
-  const main = endpointRequestOf(first, configs.get(first) ?? configs.get('default') ?? {}, request.MacAddress ?? undefined);
+  const main = endpointRequestOf(
+    first,
+    configs.get(first) ?? configs.get('default') ?? {},
+    request.MacAddress ?? undefined,
+  );
   if (first === 'bridge') refuseOnDefaultBridge(main);
   const further = [...configs].filter(([name]) => name !== first && name !== 'default');
   return [main, ...further.map(([name, config]) => endpointRequestOf(name, config))];
@@ -91,7 +95,9 @@ function portsOf({ request, exposedPorts }: NetworkInputs): readonly PortRequest
   const published = bindings.flatMap(([text, targets]) => publishedPorts(text, targets ?? []));
   if (request.HostConfig?.PublishAllPorts !== true) return published;
   const bound = new Set(published.map(({ containerPort, protocol }) => `${containerPort}/${protocol}`));
-  const others = exposedPorts.flatMap(parsePorts).filter((port) => !bound.has(`${port.containerPort}/${port.protocol}`));
+  const others = exposedPorts
+    .flatMap(parsePorts)
+    .filter((port) => !bound.has(`${port.containerPort}/${port.protocol}`));
   return [...published, ...others];
 }
 

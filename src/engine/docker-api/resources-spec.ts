@@ -68,7 +68,8 @@ function checkCpu(hostConfig: HostConfig, onlineCpus: number): void {
 function swappinessOf(hostConfig: HostConfig): number | undefined {
   const value = numberOf(hostConfig['MemorySwappiness']);
   if (value === undefined || value === -1) return undefined;
-  if (value < 0 || value > 100) throw invalidParameter(`Invalid value: ${value}, valid memory swappiness range is 0-100`);
+  if (value < 0 || value > 100)
+    throw invalidParameter(`Invalid value: ${value}, valid memory swappiness range is 0-100`);
   return value;
 }
 
@@ -126,7 +127,10 @@ function seccompOf(value: string | undefined): Security['seccomp'] {
   } catch {
     // said below, with what a profile is
   }
-  throw invalidParameter('Decoding seccomp profile failed: it is not a JSON object', 'Give a profile in Docker\'s format.');
+  throw invalidParameter(
+    'Decoding seccomp profile failed: it is not a JSON object',
+    "Give a profile in Docker's format.",
+  );
 }
 
 /** @throws UserError `invalid-parameter`, `unsupported` */

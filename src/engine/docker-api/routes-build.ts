@@ -49,14 +49,20 @@ function buildRequestOf(exchange: Exchange): Omit<BuildRequest, 'onProgress' | '
   const platform = textOf(query, 'platform');
   const networkMode = textOf(query, 'networkmode');
   const shmSize = integerOf(query, 'shmsize');
-  const extraHosts = query.getAll('extrahosts').flatMap((text) => text.split(',')).filter((host) => host !== '');
+  const extraHosts = query
+    .getAll('extrahosts')
+    .flatMap((text) => text.split(','))
+    .filter((host) => host !== '');
   const epoch = integerOf(query, 'sourcedateepoch');
   return {
     context: contextOf(exchange),
     dockerfile: textOf(query, 'dockerfile') ?? 'Dockerfile',
     buildArgs: stringMapOf(query, 'buildargs'),
     labels: labelsOf(query),
-    tags: query.getAll('t').filter((tag) => tag !== '').map((tag) => familiarString(parseReference(tag))),
+    tags: query
+      .getAll('t')
+      .filter((tag) => tag !== '')
+      .map((tag) => familiarString(parseReference(tag))),
     noCache: flagOf(query, 'nocache'),
     pull: flagOf(query, 'pull'),
     ...(target === undefined ? {} : { target }),
@@ -76,11 +82,15 @@ const UNSUPPORTED = [
 
 function refuseUnsupported(query: URLSearchParams): void {
   if (query.get('version') === '2') {
-    throw unsupported('building through BuildKit', 'Set DOCKER_BUILDKIT=0: the classic build of Bascule has its own graph and cache.');
+    throw unsupported(
+      'building through BuildKit',
+      'Set DOCKER_BUILDKIT=0: the classic build of Bascule has its own graph and cache.',
+    );
   }
   for (const name of UNSUPPORTED) {
     const value = query.get(name);
-    if (value && !['0', 'false', '-1', 'null', '[]'].includes(value)) throw unsupported(`the build parameter ${name}=${value}`);
+    if (value && !['0', 'false', '-1', 'null', '[]'].includes(value))
+      throw unsupported(`the build parameter ${name}=${value}`);
   }
   const ulimits = jsonOf(query, 'ulimits');
   if (Array.isArray(ulimits) && ulimits.length > 0) throw unsupported('the build parameter ulimits');

@@ -43,7 +43,8 @@ const createBody = z.looseObject({
 
 async function create({ runtime }: ExecRooms, exchange: Exchange): Promise<void> {
   const result = createBody.safeParse(await exchange.json());
-  if (!result.success) throw invalidParameter(`${result.error.issues[0]?.path.join('.')}: ${result.error.issues[0]?.message}`);
+  if (!result.success)
+    throw invalidParameter(`${result.error.issues[0]?.path.join('.')}: ${result.error.issues[0]?.message}`);
   if ((result.data.Cmd ?? []).length === 0) throw invalidParameter('No exec command specified', 'Give the field Cmd.');
   const { id } = runtime.get(exchange.params['id'] ?? '');
   exchange.reply(201, { Id: runtime.createExec(id, execRequestOf(result.data)).id });

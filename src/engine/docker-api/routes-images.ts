@@ -58,7 +58,10 @@ function list({ images }: ImageRooms, exchange: Exchange): void {
     { filters, all: flagOf(query, 'all'), until: untilOf(filters, new Date()) },
     { get: (name) => images.get(name), hasChildren: (id) => images.childrenOf(id).length > 0 },
   );
-  exchange.reply(200, selected.map((image) => listImage(image)));
+  exchange.reply(
+    200,
+    selected.map((image) => listImage(image)),
+  );
 }
 
 async function remove({ images, runtime }: ImageRooms, exchange: Exchange): Promise<void> {

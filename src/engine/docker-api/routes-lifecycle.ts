@@ -38,7 +38,9 @@ export function lifecycleRoutes({ runtime, host, events }: LifecycleRooms): read
       exchange.reply(204);
     }),
     on('POST', 'kill', async (container, exchange) => {
-      await runtime.kill(container.id, textOf(exchange.query, 'signal') ?? 'SIGKILL').catch(saying('Cannot kill container', exchange));
+      await runtime
+        .kill(container.id, textOf(exchange.query, 'signal') ?? 'SIGKILL')
+        .catch(saying('Cannot kill container', exchange));
       exchange.reply(204);
     }),
     on('POST', 'pause', async (container, exchange) => {
@@ -100,7 +102,8 @@ const CONDITIONS: readonly WaitCondition[] = ['not-running', 'next-exit', 'remov
 async function wait({ runtime }: Pick<Rooms, 'runtime'>, container: Container, exchange: Exchange): Promise<void> {
   const text = textOf(exchange.query, 'condition') ?? 'not-running';
   const condition = CONDITIONS.find((known) => known === text);
-  if (condition === undefined) throw invalidParameter(`invalid condition: "${text}"`, `One of ${CONDITIONS.join(', ')}.`);
+  if (condition === undefined)
+    throw invalidParameter(`invalid condition: "${text}"`, `One of ${CONDITIONS.join(', ')}.`);
   const ended = runtime.wait(container.id, condition, exchange.signal);
   const sink = exchange.stream('application/json');
   const { exitCode, error } = await ended;

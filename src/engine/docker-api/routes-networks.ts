@@ -28,8 +28,13 @@ const LIST_FILTERS = ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'typ
 
 function list({ networks }: NetworkRooms, exchange: Exchange): void {
   const filters = parseFilters(exchange.query.get('filters'), LIST_FILTERS);
-  const wanted = networks.list().filter((network) => isWanted(network, filters, networks.endpointsOf(network.id).length));
-  exchange.reply(200, wanted.map((network) => inspectNetwork(network, [])));
+  const wanted = networks
+    .list()
+    .filter((network) => isWanted(network, filters, networks.endpointsOf(network.id).length));
+  exchange.reply(
+    200,
+    wanted.map((network) => inspectNetwork(network, [])),
+  );
 }
 
 function isWanted(network: NetworkRecord, filters: Filters, endpoints: number): boolean {
@@ -50,9 +55,7 @@ function inspect({ networks, runtime }: NetworkRooms, exchange: Exchange): void 
   const network = networks.get(exchange.params['id'] ?? '');
   const attached = networks.endpointsOf(network.id).flatMap(({ sandboxId, endpoint }): readonly Attached[] => {
     const container = runtime.find(sandboxId);
-    return container === undefined
-      ? []
-      : [{ containerId: container.id, containerName: container.spec.name, endpoint }];
+    return container === undefined ? [] : [{ containerId: container.id, containerName: container.spec.name, endpoint }];
   });
   exchange.reply(200, inspectNetwork(network, attached));
 }
@@ -88,7 +91,8 @@ const createBody = z.looseObject({
 
 async function create({ networks }: NetworkRooms, exchange: Exchange): Promise<void> {
   const result = createBody.safeParse(await exchange.json());
-  if (!result.success) throw invalidParameter(`${result.error.issues[0]?.path.join('.')}: ${result.error.issues[0]?.message}`);
+  if (!result.success)
+    throw invalidParameter(`${result.error.issues[0]?.path.join('.')}: ${result.error.issues[0]?.message}`);
   const network = await networks.create(networkRequestOf(result.data));
   exchange.reply(201, { Id: network.id, Warning: '' });
 }

@@ -17,7 +17,11 @@ export function streamRoutes(rooms: StreamRooms): readonly Route[] {
   const { runtime } = rooms;
   const containerOf = (exchange: Exchange): Container => runtime.get(exchange.params['id'] ?? '');
   return [
-    { method: 'GET', pattern: '/containers/{id}/logs', handle: (exchange) => logs(rooms, containerOf(exchange), exchange) },
+    {
+      method: 'GET',
+      pattern: '/containers/{id}/logs',
+      handle: (exchange) => logs(rooms, containerOf(exchange), exchange),
+    },
     {
       method: 'POST',
       pattern: '/containers/{id}/attach',

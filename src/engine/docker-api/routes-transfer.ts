@@ -14,7 +14,11 @@ type TransferRooms = Pick<Rooms, 'images' | 'host'>;
 export function transferRoutes(rooms: TransferRooms): readonly Route[] {
   return [
     { method: 'POST', pattern: '/images/load', handle: (exchange) => load(rooms, exchange) },
-    { method: 'GET', pattern: '/images/get', handle: (exchange) => save(rooms, exchange, exchange.query.getAll('names')) },
+    {
+      method: 'GET',
+      pattern: '/images/get',
+      handle: (exchange) => save(rooms, exchange, exchange.query.getAll('names')),
+    },
     {
       method: 'GET',
       pattern: '/images/{name*}/get',
@@ -111,6 +115,9 @@ export function sendFailure(lines: JsonLines, error: unknown): void {
   const { message, code, fix } = errorBodyOf(error);
   const exitCode = error instanceof UserError ? error.details['exitCode'] : undefined;
   const number = typeof exitCode === 'number' ? { code: exitCode } : {};
-  lines.send({ errorDetail: { ...number, message }, error: message, ...(code === undefined ? {} : { basculeError: { code, fix } }) });
+  lines.send({
+    errorDetail: { ...number, message },
+    error: message,
+    ...(code === undefined ? {} : { basculeError: { code, fix } }),
+  });
 }
-

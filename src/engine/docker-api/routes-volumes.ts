@@ -48,7 +48,8 @@ const createBody = z.looseObject({
 
 async function create({ volumes }: VolumeRooms, exchange: Exchange): Promise<void> {
   const result = createBody.safeParse(await exchange.json());
-  if (!result.success) throw invalidParameter(`${result.error.issues[0]?.path.join('.')}: ${result.error.issues[0]?.message}`);
+  if (!result.success)
+    throw invalidParameter(`${result.error.issues[0]?.path.join('.')}: ${result.error.issues[0]?.message}`);
   const { Name, Driver, DriverOpts, Labels } = result.data;
   const volume = await volumes.create({
     ...(Name ? { name: Name } : {}),

@@ -22,7 +22,13 @@ export function createApiServer(o: { router: Router; log: Log; version: string }
   server.on('request', (request, response) => {
     for (const [name, value] of headers) response.setHeader(name, value);
     const { init, match, version } = locate(o.router, request);
-    void answer({ exchange: responseExchange(init, response), match, version, log: o.log, end: () => response.destroy() });
+    void answer({
+      exchange: responseExchange(init, response),
+      match,
+      version,
+      log: o.log,
+      end: () => response.destroy(),
+    });
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     upgraded.add(socket);

@@ -186,4 +186,3 @@ export function mountsOf(mounts: readonly MountSpec[], around: ContainerSurround
     }
   });
 }
-

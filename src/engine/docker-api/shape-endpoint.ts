@@ -51,7 +51,11 @@ export function networksOf(container: Container, lookup: NetworkLookup): Record<
   return Object.fromEntries(
     network.endpoints.map((request) => [
       lookup.findNetwork(request.network)?.name ?? request.network,
-      endpointShape({ networkId: lookup.findNetwork(request.network)?.id ?? '', request, aliases: aliasesOf(container, request) }),
+      endpointShape({
+        networkId: lookup.findNetwork(request.network)?.id ?? '',
+        request,
+        aliases: aliasesOf(container, request),
+      }),
     ]),
   );
 }

@@ -47,7 +47,10 @@ export function inspectImage(image: ImageRecord, layerDirectories: readonly stri
     Os: config.os,
     Size: image.sizeBytes,
     VirtualSize: image.sizeBytes,
-    GraphDriver: { Data: { ...(lower.length > 0 ? { LowerDir: lower.join(':') } : {}), UpperDir: top }, Name: 'overlay2' },
+    GraphDriver: {
+      Data: { ...(lower.length > 0 ? { LowerDir: lower.join(':') } : {}), UpperDir: top },
+      Name: 'overlay2',
+    },
     RootFS: { Type: 'layers', Layers: config.rootfs.diff_ids },
     Metadata: { LastTagTime: image.createdAt.toISOString() },
   };

@@ -63,7 +63,10 @@ function attachedShape({ containerName, endpoint }: Attached): object {
 }
 
 /** `GET /volumes/{name}` (API 1.41, Volume). */
-export function inspectVolume(volume: VolumeRecord, usage?: { readonly users: number; readonly bytes: number }): object {
+export function inspectVolume(
+  volume: VolumeRecord,
+  usage?: { readonly users: number; readonly bytes: number },
+): object {
   return {
     CreatedAt: volume.createdAt.toISOString().replace(/\.\d+Z$/, 'Z'),
     Driver: volume.driver,

@@ -2,7 +2,11 @@ import type { Container, NetworkStatistics, Statistics } from '../runtime/index.
 import { ZERO_TIME } from './shape-container.ts';
 
 /** `GET /containers/{id}/stats` (API 1.41); `before` gives the `precpu` part from which clients take the share. */
-export function statisticsShape(container: Container, now: Statistics | undefined, before: Statistics | undefined): object {
+export function statisticsShape(
+  container: Container,
+  now: Statistics | undefined,
+  before: Statistics | undefined,
+): object {
   const common = { name: `/${container.spec.name}`, id: container.id, num_procs: 0, storage_stats: {} };
   if (now === undefined) {
     return { read: ZERO_TIME, preread: ZERO_TIME, pids_stats: {}, ...common, ...emptyParts() };

@@ -84,7 +84,12 @@ function engineOf({ host, runtime }: Pick<Rooms, 'host' | 'runtime'>): object {
     DockerRootDir: host.directory,
     Driver: 'overlay2',
     DriverStatus: [['Supports d_type', 'true']],
-    Plugins: { Volume: ['local'], Network: ['bridge', 'host', 'null'], Authorization: null, Log: ['json-file', 'local'] },
+    Plugins: {
+      Volume: ['local'],
+      Network: ['bridge', 'host', 'null'],
+      Authorization: null,
+      Log: ['json-file', 'local'],
+    },
     LoggingDriver: 'json-file',
     Debug: false,
     ExperimentalBuild: false,

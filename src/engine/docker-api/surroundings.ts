@@ -9,7 +9,13 @@ export function surroundingsOf(rooms: SurroundingRooms, container: Container): C
   const { images, networks, volumes, host } = rooms;
   const image = images.find(container.spec.imageId);
   return {
-    layerDirectories: image === undefined ? [] : images.layersOf(image.id).map(({ directory }) => directory).reverse(),
+    layerDirectories:
+      image === undefined
+        ? []
+        : images
+            .layersOf(image.id)
+            .map(({ directory }) => directory)
+            .reverse(),
     mountpointOf: (name) => volumes.find(name)?.mountpoint ?? '',
     findNetwork: (nameOrId) => networks.find(nameOrId),
     hostname: host.hostname,
