@@ -148,11 +148,11 @@ function routesOf(rooms: Rooms) {
 }
 
 async function checkRooms({ networks, runtime }: Rooms): Promise<readonly EngineCheck[]> {
-  const found = [...(await runtime.check()), ...(await networks.check())];
-  return found.map(({ name, ok, detail, fix }) => ({
+  const ofRuntime = (await runtime.check()).map(({ name, ok, detail, fix }) => ({
     name,
-    state: ok ? 'ok' : 'failed',
+    state: ok ? ('ok' as const) : ('failed' as const),
     detail,
     ...(fix === '' ? {} : { fix }),
   }));
+  return [...ofRuntime, ...(await networks.check())];
 }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex, Readable, Writable } from 'node:stream';
-import { UserError } from '../../lib/errors.ts';
+import type { UserError } from '../../lib/errors.ts';
 import { invalidParameter } from './http-errors.ts';
 
 /** One request and the ways to answer it. Exactly one of `reply`, `stream` and `hijack` is called. */

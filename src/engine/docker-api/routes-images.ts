@@ -1,5 +1,6 @@
-import { UserError } from '../../lib/errors.ts';
-import type { ImageRecord } from '../image/index.ts';
+import type { Digest } from '../../lib/oci/index.ts';
+import type { ImageRecord, ImageUser } from '../image/index.ts';
+import { isUp } from './container-filters.ts';
 import type { Exchange } from './exchange.ts';
 import { parseFilters } from './filters.ts';
 import { IMAGE_FILTERS, selectImages } from './image-filters.ts';
@@ -27,7 +28,7 @@ export function imageRoutes(rooms: ImageRooms): readonly Route[] {
       handle: (exchange) => {
         const image = imageOf(exchange);
         const directories = images.layersOf(image.id).map(({ directory }) => directory);
-        exchange.reply(200, inspectImage(image, directories.reverse(), host.version));
+        exchange.reply(200, inspectImage(image, directories.toReversed(), host.version));
       },
     },
     {
@@ -67,9 +68,15 @@ function list({ images }: ImageRooms, exchange: Exchange): void {
 async function remove({ images, runtime }: ImageRooms, exchange: Exchange): Promise<void> {
   const removed = await images.remove(exchange.params['name'] ?? '', {
     force: flagOf(exchange.query, 'force'),
-    isUsed: (id) => runtime.isImageUsed(id),
+    keepParents: flagOf(exchange.query, 'noprune'),
+    usersOf: (id) => usersOf({ runtime }, id),
   });
   exchange.reply(200, removed.map(removedImage));
+}
+
+function usersOf({ runtime }: Pick<Rooms, 'runtime'>, id: Digest): readonly ImageUser[] {
+  const users = runtime.list().filter(({ spec }) => spec.imageId === id);
+  return users.map((container) => ({ containerId: container.id, isRunning: isUp(container) }));
 }
 
 async function prune({ images, runtime, events }: ImageRooms, exchange: Exchange): Promise<void> {
@@ -77,7 +84,7 @@ async function prune({ images, runtime, events }: ImageRooms, exchange: Exchange
   const until = untilOf(filters, new Date());
   const { removed, freedBytes } = await images.prune({
     danglingOnly: filters.flag('dangling') ?? true,
-    isUsed: (id) => runtime.isImageUsed(id),
+    usersOf: (id) => usersOf({ runtime }, id),
     filter: (image) =>
       filters.matchLabels(image.config.config?.Labels ?? {}) && (until === undefined || image.createdAt < until),
   });
@@ -92,6 +99,6 @@ function refuseSearch(): void {
   throw unsupported('searching a registry', 'Registries come with a later release of Bascule.');
 }
 
-function refusePush(): UserError {
+function refusePush(): void {
   throw unsupported('pushing to a registry', '`docker save` writes an image to a file; registries come later.');
 }

@@ -68,14 +68,12 @@ async function diskUsage(rooms: Rooms, exchange: Exchange): Promise<void> {
     LayersSize: layersBytes(rooms),
     Images: images.list().map((image) => listImage(image, usersOf(image.id))),
     Containers: await Promise.all(rows),
-    Volumes: volumes
-      .list()
-      .map((volume) =>
-        inspectVolume(volume, {
-          users: runtime.usersOfVolume(volume.name).length,
-          bytes: usage.get(volume.name) ?? -1,
-        }),
-      ),
+    Volumes: volumes.list().map((volume) =>
+      inspectVolume(volume, {
+        users: runtime.usersOfVolume(volume.name).length,
+        bytes: usage.get(volume.name) ?? -1,
+      }),
+    ),
     BuildCache: cache.map((record) => ({
       ID: record.key.slice(0, 25),
       Parent: '',

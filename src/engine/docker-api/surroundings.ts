@@ -15,7 +15,7 @@ export function surroundingsOf(rooms: SurroundingRooms, container: Container): C
         : images
             .layersOf(image.id)
             .map(({ directory }) => directory)
-            .reverse(),
+            .toReversed(),
     mountpointOf: (name) => volumes.find(name)?.mountpoint ?? '',
     findNetwork: (nameOrId) => networks.find(nameOrId),
     hostname: host.hostname,
