@@ -52,8 +52,14 @@ function systemMounts(plan: MountPlan): readonly OciMount[] {
     mount('/sys', 'sysfs', 'sysfs', [...base, access]),
     mount('/sys/fs/cgroup', 'cgroup', 'cgroup', [access, ...base]),
     ...(plan.hostIpc
-      ? [mount('/dev/mqueue', 'bind', '/dev/mqueue', ['rbind', ...base]), mount('/dev/shm', 'bind', '/dev/shm', ['rbind', ...base])]
-      : [mount('/dev/mqueue', 'mqueue', 'mqueue', base), mount('/dev/shm', 'tmpfs', 'shm', [...base, 'mode=1777', `size=${shm}`])]),
+      ? [
+          mount('/dev/mqueue', 'bind', '/dev/mqueue', ['rbind', ...base]),
+          mount('/dev/shm', 'bind', '/dev/shm', ['rbind', ...base]),
+        ]
+      : [
+          mount('/dev/mqueue', 'mqueue', 'mqueue', base),
+          mount('/dev/shm', 'tmpfs', 'shm', [...base, 'mode=1777', `size=${shm}`]),
+        ]),
   ];
 }
 

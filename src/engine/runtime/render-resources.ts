@@ -67,16 +67,11 @@ export function renderRlimits(
     const allowed = Math.min(wanted, own ?? Infinity);
     return {
       type: `RLIMIT_${name.toUpperCase()}`,
-      hard: finite(allowed),
-      soft: finite(Math.min(soft < 0 ? Infinity : soft, allowed)),
+      hard: allowed,
+      soft: Math.min(soft < 0 ? Infinity : soft, allowed),
     };
   });
   return { rlimits, lowered };
-}
-
-/** RLIM_INFINITY; JSON numbers cannot say 2^64 - 1 exactly, the largest signed one is as good. */
-function finite(limit: number): number {
-  return limit === Infinity ? -1 : limit;
 }
 
 const LIMIT_NAMES: Readonly<Record<string, string>> = {

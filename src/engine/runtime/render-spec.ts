@@ -82,7 +82,13 @@ export const MASKED_PATHS: readonly string[] = [
   '/sys/firmware',
   '/sys/devices/virtual/powercap',
 ];
-export const READONLY_PATHS: readonly string[] = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+export const READONLY_PATHS: readonly string[] = [
+  '/proc/bus',
+  '/proc/fs',
+  '/proc/irq',
+  '/proc/sys',
+  '/proc/sysrq-trigger',
+];
 
 /** The `config.json` of a bundle (OCI Runtime Specification, Configuration). */
 export function renderSpec(input: SpecInput): RenderedSpec {
@@ -119,6 +125,12 @@ export function renderSpec(input: SpecInput): RenderedSpec {
       },
     },
   };
+}
+
+/** The text of a specification; an infinite limit is RLIM_INFINITY (2^64 - 1), which no JavaScript number is. */
+export function specText(spec: object): string {
+  const { rawJSON } = JSON as unknown as { rawJSON(text: string): object };
+  return JSON.stringify(spec, (_key, value: unknown) => (value === Infinity ? rawJSON('18446744073709551615') : value));
 }
 
 function renderProcess(input: SpecInput): { process: OciProcess; warnings: readonly string[] } {
@@ -159,7 +171,11 @@ export function renderEnvironment(
   const names = new Set(spec.env.map((entry) => entry.split('=', 1)[0]));
   const defaults = [DEFAULT_PATH, `HOSTNAME=${spec.hostname}`, ...(spec.tty ? ['TERM=xterm'] : [])];
   const missing = defaults.filter((entry) => !names.has(entry.split('=', 1)[0]));
-  return [...missing, ...spec.env.filter((entry) => entry.includes('=')), ...(names.has('HOME') ? [] : [`HOME=${home}`])];
+  return [
+    ...missing,
+    ...spec.env.filter((entry) => entry.includes('=')),
+    ...(names.has('HOME') ? [] : [`HOME=${home}`]),
+  ];
 }
 
 function renderOomScore(wanted: number | undefined, support: ResourceSupport): number | 'refused' | undefined {
@@ -206,7 +222,8 @@ function renderSeccomp(input: SpecInput): { readonly seccomp?: object } {
     architecture: input.machine.architecture,
   };
   return {
-    seccomp: security.seccomp === 'default' ? renderDefaultSeccomp(target) : renderCustomSeccomp(security.seccomp, target),
+    seccomp:
+      security.seccomp === 'default' ? renderDefaultSeccomp(target) : renderCustomSeccomp(security.seccomp, target),
   };
 }
 

@@ -1,0 +1,64 @@
+import { UserError } from '../../lib/errors.ts';
+import { findCommand } from './root-path.ts';
+
+/** What the runtime's log (JSON lines), conmon's pipe (logfmt), or plain text says about a failure: the last error. */
+export function failureMessage(text: string): string {
+  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const messages = lines.map((line) => jsonMessage(line) ?? logfmtMessage(line) ?? line);
+  return messages.at(-1)?.trim() ?? 'the OCI runtime failed without a word';
+}
+
+function jsonMessage(line: string): string | undefined {
+  if (!line.startsWith('{')) return undefined;
+  try {
+    const { msg } = JSON.parse(line) as { msg?: unknown };
+    return typeof msg === 'string' ? msg : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function logfmtMessage(line: string): string | undefined {
+  const quoted = /\bmsg=("(?:[^"\\]|\\.)*")/.exec(line)?.[1];
+  if (quoted === undefined) return undefined;
+  try {
+    return JSON.parse(quoted) as string;
+  } catch {
+    return quoted;
+  }
+}
+
+/** A start that the OCI runtime refused, in the words that Docker's clients know. */
+export function startFailed(text: string): UserError {
+  return new UserError({
+    code: 'start-failed',
+    kind: 'failed',
+    message: `OCI runtime create failed: ${failureMessage(text)}`,
+    fix: 'The message is from the OCI runtime itself; `bascule doctor` checks what this machine has.',
+  });
+}
+
+/** The same, where the command is to blame: `details.exitCode` is 127 (not there) or 126 (cannot be run). */
+export function commandFailed(text: string, exitCode: 126 | 127): UserError {
+  return new UserError({
+    code: exitCode === 127 ? 'command-not-found' : 'command-not-executable',
+    kind: 'invalid',
+    message: `OCI runtime create failed: ${failureMessage(text)}`,
+    fix: 'Check the command and entrypoint: the program must be in the image, in PATH and executable.',
+    details: { exitCode },
+  });
+}
+
+export interface Command {
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly workingDirectory: string;
+}
+
+/** 127 or 126 where the program is missing or not executable; undefined: something else was wrong. */
+export async function exitCodeOfFailure(root: string, command: Command): Promise<126 | 127 | undefined> {
+  const [program = ''] = command.args;
+  const state = await findCommand(root, { ...command, program });
+  if (state === 'missing') return 127;
+  return state === 'not-executable' ? 126 : undefined;
+}

@@ -1,0 +1,69 @@
+import { accessSync, constants, existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { readTextIfThere } from '../../lib/files.ts';
+import { platformOfNode } from '../../lib/oci/index.ts';
+import type { OciRuntime } from './argv.ts';
+import { capabilitiesOfMask } from './capabilities.ts';
+import { runtimeMissing } from './errors.ts';
+import { parseHardLimits } from './render-resources.ts';
+import type { Machine } from './render-spec.ts';
+
+const CGROUP_ROOT = '/sys/fs/cgroup';
+
+/** What this machine has: looked at once. */
+export async function detectMachine(): Promise<Machine> {
+  const [status, limits, oomScore] = await Promise.all([
+    readFile('/proc/self/status', 'utf8'),
+    readFile('/proc/self/limits', 'utf8'),
+    readTextIfThere('/proc/self/oom_score_adj'),
+  ]);
+  const cgroupVersion = existsSync(join(CGROUP_ROOT, 'cgroup.controllers')) ? 2 : 1;
+  const capabilities = capabilitiesOfMask(/^CapBnd:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0');
+  return {
+    architecture: platformOfNode(process.arch).architecture,
+    cgroupVersion,
+    capabilities,
+    seccomp: /^Seccomp:/m.test(status),
+    resources: {
+      swapLimit: cgroupVersion === 2 || existsSync(join(CGROUP_ROOT, 'memory/memory.memsw.limit_in_bytes')),
+      raisesLimits: capabilities.includes('CAP_SYS_RESOURCE'),
+      hardLimits: parseHardLimits(limits),
+      oomScoreAdj: Number(oomScore ?? 0),
+    },
+  };
+}
+
+/**
+ * The OCI runtime of this machine. runc works with every layout of control groups; crun before 1.9 refuses the hybrid
+ * one, so it is taken where there is no runc and control groups are version 2.
+ * @throws UserError `runtime-missing`
+ */
+export function chooseRuntime(machine: Machine, stateDirectory: string): OciRuntime {
+  const runc = findProgram('runc');
+  if (runc !== undefined) return { name: 'runc', program: runc, stateDirectory };
+  const crun = findProgram('crun');
+  if (crun === undefined) throw runtimeMissing('neither runc nor crun is installed');
+  if (machine.cgroupVersion === 1)
+    throw runtimeMissing('crun needs control groups of version 2 here, and runc is missing');
+  return { name: 'crun', program: crun, stateDirectory };
+}
+
+/** The program that reaps orphans for `--init`; undefined where none is installed. */
+export function findInit(): string | undefined {
+  return findProgram('tini-static') ?? findProgram('catatonit') ?? findProgram('tini');
+}
+
+export function findProgram(name: string): string | undefined {
+  const directories = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/local/sbin'];
+  return directories.map((directory) => join(directory, name)).find((path) => isExecutable(path));
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

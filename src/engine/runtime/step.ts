@@ -1,0 +1,165 @@
+import { spawn } from 'node:child_process';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readTextIfThere } from '../../lib/files.ts';
+import { newId } from '../../lib/id.ts';
+import { run } from '../../lib/process.ts';
+import { loggedRuntimeArgv, runtimeArgv, type OciRuntime } from './argv.ts';
+import { wasOomKilled } from './cgroup.ts';
+import type { MountSpec } from './container.ts';
+import type { StepNetwork, StepRequest, StepResult } from './face.ts';
+import { exitCodeOfFailure, startFailed } from './failures.ts';
+import type { RuntimePaths } from './paths.ts';
+import type { ResolvedMount } from './render-mounts.ts';
+import { renderSpec, specText, type Machine } from './render-spec.ts';
+import { readInRoot } from './root-path.ts';
+import { resolveUser } from './users.ts';
+
+export interface StepHost {
+  readonly machine: Machine;
+  readonly runtime: OciRuntime;
+  readonly paths: RuntimePaths;
+  volumePath(name: string): string;
+}
+
+/** One build step: writes a bundle to the run directory, runs it in one go, and leaves nothing. */
+export async function runStep(host: StepHost, o: StepRequest): Promise<StepResult> {
+  o.signal?.throwIfAborted();
+  const id = o.id ?? `step-${newId().slice(0, 24)}`;
+  const bundle = join(host.paths.steps, id);
+  await mkdir(bundle, { recursive: true });
+  try {
+    await writeBundle(host, o, { id, bundle });
+    return await execute(host, o, { id, bundle });
+  } finally {
+    await rm(bundle, { recursive: true, force: true });
+  }
+}
+
+interface StepPlace {
+  readonly id: string;
+  readonly bundle: string;
+}
+
+async function writeBundle(host: StepHost, o: StepRequest, place: StepPlace): Promise<void> {
+  const [passwd, group, files] = await Promise.all([
+    readInRoot(o.rootDirectory, '/etc/passwd'),
+    readInRoot(o.rootDirectory, '/etc/group'),
+    writeNetworkFiles(o, place.bundle),
+  ]);
+  const { spec } = renderSpec({
+    spec: {
+      args: o.args,
+      env: o.env,
+      workingDirectory: o.workingDirectory,
+      tty: false,
+      hostname: o.hostname ?? 'buildkitsandbox',
+      readOnlyRoot: false,
+      resources: o.resources ?? {},
+      shmSizeBytes: o.shmSizeBytes ?? 0,
+      security: { privileged: false, capAdd: [], capDrop: [], noNewPrivileges: false, seccomp: 'default' },
+      sysctls: {},
+    },
+    user: resolveUser(o.user, [], { passwd, group }),
+    rootDirectory: o.rootDirectory,
+    cgroupsPath: `${host.paths.cgroupParent}/${place.id}`,
+    namespaces: { network: networkNamespace(o.network), pid: 'private', ipc: 'private', uts: 'private' },
+    mounts: (o.mounts ?? []).map((mount) => resolveMount(host, mount)),
+    files,
+    devices: [],
+    machine: host.machine,
+  });
+  await writeFile(join(place.bundle, 'config.json'), specText(spec));
+}
+
+function networkNamespace(network: StepNetwork): 'host' | 'private' | { readonly path: string } {
+  if (network === 'host') return 'host';
+  return network === 'none' ? 'private' : { path: network.namespacePath };
+}
+
+function resolveMount(host: StepHost, mount: MountSpec): ResolvedMount {
+  if (mount.type !== 'volume') return mount;
+  return { type: 'bind', source: host.volumePath(mount.name), target: mount.target, readOnly: mount.readOnly };
+}
+
+/** Names for the step's network; files of its own, so that the image stays as it is. */
+async function writeNetworkFiles(
+  o: StepRequest,
+  bundle: string,
+): Promise<readonly { source: string; target: string }[]> {
+  const given = typeof o.network === 'object' ? o.network : undefined;
+  const resolv = given?.resolvConf ?? (o.network === 'host' ? '/etc/resolv.conf' : undefined);
+  const hosts = join(bundle, 'hosts');
+  const base = given === undefined ? '127.0.0.1\tlocalhost\n::1\tlocalhost\n' : await readFile(given.hosts, 'utf8');
+  await writeFile(hosts, base + extraHostLines(o.extraHosts ?? []));
+  const conf = join(bundle, 'resolv.conf');
+  await writeFile(conf, (resolv === undefined ? undefined : await readTextIfThere(resolv)) ?? '');
+  return [
+    { source: hosts, target: '/etc/hosts' },
+    { source: conf, target: '/etc/resolv.conf' },
+  ];
+}
+
+function extraHostLines(hosts: readonly string[]): string {
+  return hosts
+    .map((entry) => `${entry.slice(entry.indexOf(':') + 1)}\t${entry.slice(0, entry.indexOf(':'))}\n`)
+    .join('');
+}
+
+/** Where memory is limited the container is kept until we have asked whether that ended it. */
+async function execute(host: StepHost, o: StepRequest, place: StepPlace): Promise<StepResult> {
+  const keep = Boolean(o.resources?.memoryBytes) && host.runtime.name === 'runc';
+  const logFile = join(place.bundle, 'log.json');
+  const pidFile = join(place.bundle, 'pid');
+  const [program, ...args] = loggedRuntimeArgv(
+    host.runtime,
+    logFile,
+    ...['run', ...(keep ? ['--keep'] : []), '--bundle', place.bundle, '--pid-file', pidFile, place.id],
+  );
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: place.bundle });
+  child.stdout.on('data', (data: Buffer) => o.onOutput('stdout', data));
+  child.stderr.on('data', (data: Buffer) => o.onOutput('stderr', data));
+  const abort = (): void => void killStep(child.pid, pidFile);
+  o.signal?.addEventListener('abort', abort);
+  try {
+    const exitCode = await new Promise<number>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (code) => resolve(code ?? 137));
+    });
+    const oomKilled =
+      keep && (await wasOomKilled(host.machine.cgroupVersion, `${host.paths.cgroupParent}/${place.id}`));
+    if (keep || o.signal?.aborted) await run(runtimeArgv(host.runtime, 'delete', '--force', place.id));
+    o.signal?.throwIfAborted();
+    const failure = exitCode === 0 ? undefined : await startFailure(logFile, pidFile);
+    return failure === undefined ? { exitCode, oomKilled } : await reportFailure(o, failure);
+  } finally {
+    o.signal?.removeEventListener('abort', abort);
+  }
+}
+
+/** Ends the first process of the step's pid namespace, and with it all others; before it exists, the runtime. */
+async function killStep(runtimePid: number | undefined, pidFile: string): Promise<void> {
+  const pid = Number((await readTextIfThere(pidFile).catch(() => '')) ?? '');
+  const target = pid > 1 ? pid : runtimePid;
+  if (target === undefined) return;
+  try {
+    process.kill(target, pid > 1 ? 'SIGKILL' : 'SIGTERM');
+  } catch {
+    // it has just ended
+  }
+}
+
+/** What the runtime said where the process never began. */
+async function startFailure(logFile: string, pidFile: string): Promise<string | undefined> {
+  if ((await readTextIfThere(pidFile)) !== undefined) return undefined;
+  return (await readTextIfThere(logFile)) || undefined;
+}
+
+/** A command that is not there is an outcome of the step, as with a shell; anything else is an error of ours. */
+async function reportFailure(o: StepRequest, logText: string): Promise<StepResult> {
+  const failure = startFailed(logText);
+  const exitCode = await exitCodeOfFailure(o.rootDirectory, o);
+  if (exitCode === undefined) throw failure;
+  o.onOutput('stderr', Buffer.from(`${failure.message}\n`));
+  return { exitCode, oomKilled: false };
+}
