@@ -8,9 +8,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { bascule, type CommandResult } from '../test/support/bascule.ts';
 import { startLoad, type Load, type LoadReport } from '../test/support/load.ts';
 import { waitFor } from '../test/support/wait.ts';
-import { bascule, type CommandResult } from './bascule.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -59,8 +59,15 @@ async function show(): Promise<void> {
   await serves('1.0');
 
   chapter('Load on it, from now on until the end');
-  load = startLoad({ url: `http://127.0.0.1:${port}/`, connections: 8, ratePerSecond: 200, newConnectionShare: 0.25 });
-  await waitFor(() => (load?.snapshot().requests ?? 0) > 100, { timeoutMs: 20_000, what: 'the load runs' });
+  load = await startLoad({
+    url: `http://127.0.0.1:${port}/`,
+    connections: 8,
+    ratePerSecond: 200,
+    newConnectionShare: 0.25,
+    version: { from: 'header', name: 'x-version' },
+  });
+  const running = load;
+  await waitFor(async () => (await running.snapshot()).requests > 100, { timeoutMs: 20_000, what: 'the load runs' });
 
   chapter('Version 2.0, beside version 1.0; then traffic tips over');
   version = '2.0';
@@ -129,7 +136,8 @@ async function serves(expected: string): Promise<void> {
   const response = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(5_000) });
   const seen = response.headers.get('x-version');
   await response.arrayBuffer();
-  if (!response.ok || seen !== expected) throw new Error(`version ${seen} serves (${response.status}), not ${expected}`);
+  if (!response.ok || seen !== expected)
+    throw new Error(`version ${seen} serves (${response.status}), not ${expected}`);
   say(`http://127.0.0.1:${port}/ serves version ${seen}`);
 }
 
@@ -166,7 +174,8 @@ async function must(words: readonly string[], shown: Shown = {}): Promise<Comman
   console.log(`$ bascule ${words.join(' ')}`);
   const result = await run(words, shown);
   if (result.stdout !== '' && shown.quiet !== true) console.log(result.stdout.replace(/^/gm, '  '));
-  if (result.exitCode !== 0) throw new Error(`bascule ${words.join(' ')} ended with ${result.exitCode}: ${result.stderr}`);
+  if (result.exitCode !== 0)
+    throw new Error(`bascule ${words.join(' ')} ended with ${result.exitCode}: ${result.stderr}`);
   return result;
 }
 

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSea } from 'node:sea';
 import { runCli, type DaemonOptions, type Host } from './cli/index.ts';
+import type { Delivery } from './delivery/rollout/index.ts';
 import type { Engine } from './engine/docker-api/index.ts';
 import { openDatabase } from './lib/database.ts';
 import { UserError } from './lib/errors.ts';
@@ -84,10 +85,23 @@ async function startParts(o: {
     info: { version: VERSION, pid: process.pid, root: scope.root, engine: launch.engine ?? 'embedded', engineSocket },
     log,
     check: async () => (engine === undefined ? [] : await engine.check()),
+    purge: async (onLine) => {
+      await removeProjects(delivery, onLine);
+      await traffic.stop();
+      await engine?.destroy();
+    },
   });
   parts.defer(() => server.close());
   await delivery.resume();
   await server.listen(paths.apiSocket);
+}
+
+async function removeProjects(delivery: Delivery, onLine: (line: string) => void): Promise<void> {
+  const { signal } = new AbortController();
+  for (const project of delivery.projects()) {
+    onLine(`removing ${project}`);
+    await delivery.down({ project, volumes: true, author: 'purge' }, { onProgress: () => {}, signal });
+  }
 }
 
 async function startEngine(o: { scope: Scope; log: Log; parts: AsyncDisposableStack }): Promise<Engine> {

@@ -28,6 +28,8 @@ export interface DaemonControl {
   /** Writes the systemd unit, and enables and starts it where systemd runs. Gives its path. */
   install(options: DaemonOptions): Promise<string>;
   uninstall(root: string): Promise<boolean>;
+  /** Ends the daemon and removes its folders. */
+  erase(root: string): Promise<void>;
 }
 
 export interface DaemonOptions {

@@ -12,6 +12,7 @@ import { addImages } from './commands/images.ts';
 import { addLedger } from './commands/ledger.ts';
 import { addLogs } from './commands/logs.ts';
 import { addPs } from './commands/ps.ts';
+import { addPurge } from './commands/purge.ts';
 import { addReleases } from './commands/releases.ts';
 import { addRollback } from './commands/rollback.ts';
 import { complete } from './completion.ts';
@@ -34,6 +35,7 @@ const COMMANDS = [
   addImages,
   addDoctor,
   addDaemon,
+  addPurge,
 ];
 
 /**

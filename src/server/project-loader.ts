@@ -60,11 +60,9 @@ function composeFilesOf(source: Source): readonly string[] {
 /** Explicit env files are laid under the caller's environment; `.env` itself is read by the loader. */
 function environmentOf(source: Source): Record<string, string> {
   const fromFiles: Record<string, string> = {};
+  const lookup = (name: string): string | undefined => source.environment[name];
   for (const path of source.envFiles) {
-    Object.assign(
-      fromFiles,
-      parseDotenv(readText(path) ?? throwMissing(path), { path, environment: source.environment }),
-    );
+    Object.assign(fromFiles, parseDotenv(readText(path) ?? throwMissing(path), { path, lookup }));
   }
   return { ...fromFiles, ...source.environment };
 }

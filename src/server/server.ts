@@ -25,6 +25,8 @@ export interface ServerOptions {
   readonly log: Log;
   /** Everything that `bascule doctor` shows. */
   check(): Promise<readonly SystemCheck[]>;
+  /** Removes everything of this root that runs or serves. */
+  purge(onLine: (line: string) => void): Promise<void>;
 }
 
 /** Bascule's own HTTP API. */

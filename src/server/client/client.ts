@@ -53,6 +53,7 @@ export interface Client {
   images(): Promise<readonly Streamed<ImageSummary>[]>;
   inspectImage(name: string): Promise<unknown>;
   removeImage(name: string, force: boolean): Promise<unknown>;
+  purge(onLine: (line: string) => void): Promise<void>;
   bootstrap(reference: string, onLine: (line: string) => void, signal: AbortSignal): Promise<{ reference: string }>;
 }
 
@@ -96,6 +97,10 @@ export function createClient(socketPath: string): Client {
     images: () => get('/v1/images'),
     inspectImage: (name) => get('/v1/images/inspect', { name }),
     removeImage: (name, force) => post('/v1/images/remove', { name, force }),
+    purge: async (onLine) => {
+      const lines = callLines<Line<{ line: string }>>(socketPath, { method: 'POST', path: '/v1/purge' });
+      await lastOf(lines, ({ line }) => onLine(line));
+    },
     bootstrap: (reference, onLine, signal) => {
       const lines = callLines<Line<{ line: string }>>(socketPath, {
         method: 'POST',

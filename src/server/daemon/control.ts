@@ -59,6 +59,7 @@ export function controlDaemon(selfArgv: readonly string[]) {
     status: (root: string) => status(root),
     install: (launch: DaemonLaunch) => install(launch, runArgv(launch)),
     uninstall: (root: string) => uninstall(root),
+    erase: (root: string) => erase(root),
   };
 }
 
@@ -218,6 +219,13 @@ async function uninstall(root: string): Promise<boolean> {
   await rm(path);
   if (hasSystemd()) await runOrThrow(['systemctl', 'daemon-reload']);
   return true;
+}
+
+async function erase(root: string): Promise<void> {
+  await stop(root);
+  const scope = scopeOf(root);
+  await rm(scope.runDirectory, { recursive: true, force: true });
+  await rm(scope.root, { recursive: true, force: true });
 }
 
 /** sd_booted(3). */

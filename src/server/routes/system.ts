@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { replyWithLines } from '../line-stream.ts';
 import type { Api } from './api.ts';
 
 /** What `GET /v1/version` tells. */
@@ -22,6 +23,7 @@ export interface SystemCheck {
 interface SystemOptions {
   readonly info: SystemInfo;
   check(): Promise<readonly SystemCheck[]>;
+  purge(onLine: (line: string) => void): Promise<void>;
 }
 
 const InfoSchema = z.object({
@@ -57,5 +59,20 @@ export function systemRoutes(api: Api, options: SystemOptions): void {
       },
     },
     async () => [...(await options.check())],
+  );
+  api.post(
+    '/v1/purge',
+    {
+      schema: {
+        summary: 'Remove every project with its volumes, all instances, images and networks, and the proxy',
+        description: 'Answers with JSON lines: `{"line": …}` while it works, then `{"result": …}` or `{"error": …}`.',
+        tags: ['system'],
+      },
+    },
+    (_request, reply) =>
+      replyWithLines(reply, async (emit) => {
+        await options.purge((line) => emit({ line }));
+        return null;
+      }),
   );
 }

@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 
-const PROGRAM = join(import.meta.dirname, '..', 'bin', 'bascule');
+const PROGRAM = join(import.meta.dirname, '..', '..', 'bin', 'bascule');
 
 export interface CommandResult {
   readonly exitCode: number;
@@ -15,6 +15,10 @@ export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Called with each line that the command prints on standard error. */
   onLine?(line: string): void;
+  /** Called with the process: to send it signals. */
+  onStart?(child: ChildProcess): void;
+  /** Default 3 minutes: then it is killed, and fails. */
+  timeoutMs?: number;
 }
 
 /** Runs `bascule` as a user would, with a root of its own. */
@@ -23,7 +27,10 @@ export async function bascule(root: string, words: readonly string[], options: C
     cwd: options.cwd,
     env: { ...process.env, NO_COLOR: '1', BASCULE_ROOT: root, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: options.timeoutMs ?? 180_000,
+    killSignal: 'SIGKILL',
   });
+  options.onStart?.(child);
   const ended = new Promise<number>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => resolve(code ?? 1));
