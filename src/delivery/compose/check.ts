@@ -18,6 +18,7 @@ export function checkDraft(draft: Draft, fail: Fail): void {
   }
   checkContainerNames(draft, fail);
   checkFileObjects(draft, fail);
+  checkExternalVolumes(draft, fail);
   checkCircles(draft, fail);
 }
 
@@ -103,8 +104,7 @@ function checkFiles([name, service]: Named, draft: Draft, fail: Fail): void {
 }
 
 function checkDependencies([name, service]: Named, draft: Draft, fail: Fail): void {
-  for (const [other, dependency] of Object.entries(dependenciesOf(service))) {
-    if (!dependency.required) continue;
+  for (const other of Object.keys(dependenciesOf(service))) {
     requireName(
       { kind: 'service', name: other, known: draft.services, at: ['services', name, 'depends_on', other] },
       fail,
@@ -139,6 +139,15 @@ function checkFileObjects(draft: Draft, fail: Fail): void {
         given.length === 0 ? `needs one of ${ways.join(', ')}` : `${given.join(' and ')} exclude each other`;
       throw fail([kind, name], message, 'Say once where its content comes from.');
     }
+  }
+}
+
+function checkExternalVolumes(draft: Draft, fail: Fail): void {
+  for (const [name, volume] of Object.entries(draft.volumes ?? {})) {
+    if (volume.external === undefined || volume.external === false) continue;
+    const other = (['driver', 'driver_opts', 'labels'] as const).find((key) => volume[key] !== undefined);
+    if (other !== undefined)
+      throw fail(['volumes', name, other], `external and ${other} exclude each other`, 'Keep one of the two.');
   }
 }
 

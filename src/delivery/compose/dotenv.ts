@@ -122,7 +122,7 @@ class DotenvParser {
 
   #fill(value: string, offset: number): string {
     const lookup: Lookup = (name) => this.#options.lookup?.(name) ?? this.#values.get(name);
-    const filled = fillTemplate(value, lookup, { loneDollar: 'literal' });
+    const filled = fillTemplate(value, lookup);
     if (typeof filled === 'object') throw this.#error(offset, filled.problem, filled.fix);
     return filled;
   }

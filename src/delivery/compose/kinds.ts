@@ -45,8 +45,8 @@ export const string = scalarKind('a string', (node) => (node.type === 'string' ?
 /** A string, or a number or boolean taken as one. */
 export const text = scalarKind('a string or a number', (node) => (node.type === 'null' ? undefined : textOf(node)));
 
-const TRUE_WORDS = new Set(['true', 'yes', 'y', 'on', '1', 't']);
-const FALSE_WORDS = new Set(['false', 'no', 'n', 'off', '0', 'f']);
+const TRUE_WORDS = new Set(['true', 'yes', 'y', 'on']);
+const FALSE_WORDS = new Set(['false', 'no', 'n', 'off']);
 
 export const bool = scalarKind('true or false', (node) => {
   if (node.type === 'bool') return node.value;
@@ -88,10 +88,20 @@ function numberOf(node: ScalarNode, pattern: RegExp): number | undefined {
 
 /** Bytes as a decimal string: `64M`, `1.5g`, `1024`. */
 export const bytes = scalarKind('a size such as 512m or 1.5g', (node) => {
-  if (node.type === 'int' || node.type === 'float') return formatBytes(node.value);
-  const value = node.type === 'string' ? parseBytes(node.value) : undefined;
-  return value === undefined ? undefined : formatBytes(value);
+  const value = bytesOf(node);
+  return value === undefined || value < 0 ? undefined : formatBytes(value);
 });
+
+/** Like `bytes`, and -1 for "no limit". */
+export const bytesOrUnlimited = scalarKind('a size such as 512m, or -1', (node) => {
+  const value = bytesOf(node);
+  return value === undefined || value < -1 ? undefined : formatBytes(value);
+});
+
+function bytesOf(node: ScalarNode): number | undefined {
+  if (node.type === 'int' || node.type === 'float') return node.value;
+  return node.type === 'string' ? parseBytes(node.value) : undefined;
+}
 
 /** A duration in Go's own spelling: `90s` is `1m30s`. */
 export const duration = scalarKind('a duration such as 30s or 1m30s', (node) => {
@@ -147,7 +157,7 @@ export const wordOrWords: Kind<readonly string[]> = {
     node.kind === 'scalar' ? [string.read(node, path, env) ?? ''] : words.read(node, path, env),
 };
 
-/** A mapping with keys of the user's choice. */
+/** A mapping with keys of the user's choice; an empty one is as good as none. */
 export function mapping<T>(value: Kind<T>, keys = /^[a-zA-Z0-9._-]+$/): Kind<Readonly<Record<string, T>>> {
   return {
     expects: 'a mapping',
@@ -167,9 +177,14 @@ export function mapping<T>(value: Kind<T>, keys = /^[a-zA-Z0-9._-]+$/): Kind<Rea
         const read = value.read(entry.value, below, env);
         if (read !== undefined) result.push([key, read]);
       }
-      return recordOf(result);
+      return orNothing(recordOf(result));
     },
   };
+}
+
+/** Compose prints no empty mappings. */
+export function orNothing<T extends object>(record: T): T | undefined {
+  return Object.keys(record).length === 0 ? undefined : record;
 }
 
 /** An object that holds any key, `__proto__` included, as its own. */

@@ -1,5 +1,5 @@
 import { composeError } from './errors.ts';
-import { childOf, type MapNode, nodeError, textOf } from './node.ts';
+import { childOf, type MapNode, nodeError } from './node.ts';
 import { baseName } from './paths.ts';
 import { fillTemplate, type Lookup } from './template.ts';
 
@@ -14,7 +14,7 @@ export interface NameSource {
   readonly lookup: Lookup;
 }
 
-/** The project's name: `-p`, else COMPOSE_PROJECT_NAME, else the last `name:`, else the folder's name made valid. */
+/** The project's name: `-p`, else COMPOSE_PROJECT_NAME, else the last `name:`, else the folder's name; these two are made valid. */
 export function projectNameOf({ given, files, directory, lookup }: NameSource): string {
   const asked = given ?? (lookup('COMPOSE_PROJECT_NAME') || undefined);
   if (asked !== undefined) {
@@ -30,19 +30,23 @@ function nameInFiles(files: readonly MapNode[], lookup: Lookup): string | undefi
   if (node.kind !== 'scalar' || node.type !== 'string') throw nodeError(node, 'name', 'must be a string', FIX);
   const name = fillTemplate(node.value, lookup);
   if (typeof name === 'object') throw nodeError(node, 'name', name.problem, name.fix);
-  if (!VALID.test(name))
-    throw nodeError(node, 'name', `invalid project name "${textOf({ ...node, value: name })}"`, FIX);
-  return name;
+  return normalised(name);
 }
 
 function nameOfFolder(directory: string): string {
-  const name = baseName(directory)
-    .toLowerCase()
-    .replace(/[^a-z0-9_-]/g, '')
-    .replace(/^[_-]+/, '');
-  if (name !== '') return name;
+  const name = normalised(baseName(directory));
+  if (name !== undefined) return name;
   throw composeError({
     message: `no project name can be made of the folder ${directory}`,
     fix: 'Add "name: my-project" to the Compose file, or pass -p.',
   });
+}
+
+/** Lower case, without the characters that a name cannot have; undefined when nothing is left. */
+function normalised(text: string): string | undefined {
+  const name = text
+    .toLowerCase()
+    .replace(/[^a-z0-9_-]/g, '')
+    .replace(/^[_-]+/, '');
+  return name === '' ? undefined : name;
 }

@@ -43,15 +43,15 @@ function integer(value: bigint): Resolved {
   return { type: 'int', value: Number(value), text: String(value) };
 }
 
-/** Go's `%v` of a float: shortest digits, exponent (two digits at least) below 1e-4 and from 1e21. */
 function float(value: number): Resolved {
   return { type: 'float', value, text: formatFloat(value) };
 }
 
+/** Go's `%v`: shortest digits, with an exponent of two digits at least below 1e-4 and from 1e6. */
 function formatFloat(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
   const size = Math.abs(value);
-  if (value !== 0 && size >= 1e-6 && size < 1e-4) return value.toExponential().replace(/e-(\d)$/, 'e-0$1');
-  return String(value).replace(/e([-+])(\d)$/, 'e$10$2');
+  if (size === 0 || (size >= 1e-4 && size < 1e6)) return String(value);
+  return value.toExponential().replace(/e([-+])(\d)$/, 'e$10$2');
 }

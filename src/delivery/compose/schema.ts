@@ -1,6 +1,7 @@
 import {
   bool,
   bytes,
+  bytesOrUnlimited,
   duration,
   emptyAllowed,
   expected,
@@ -12,11 +13,13 @@ import {
   matching,
   nullable,
   oneOf,
+  recordOf,
   string,
   text,
   wordOrWords,
   words,
 } from './kinds.ts';
+import { stringNode } from './node.ts';
 import { kept, object, required } from './object.ts';
 import {
   command,
@@ -54,6 +57,15 @@ const hook = object({
   environment: pairs,
 });
 
+/** Names to paths of this machine, or to what lies elsewhere. */
+const contexts: Kind = {
+  expects: pairs.expects,
+  read(node, at, env) {
+    const named = Object.entries(labels.read(node, at, env) ?? {});
+    return recordOf(named.map(([name, value]) => [name, path.read(stringNode(node.at, value), at, env)] as const));
+  },
+};
+
 const build = object({
   context: path,
   dockerfile: kept(string),
@@ -65,13 +77,7 @@ const build = object({
   cache_from: words,
   cache_to: words,
   no_cache: bool,
-  additional_contexts: {
-    expects: pairs.expects,
-    read(node, at, env) {
-      const contexts = node.kind === 'map' ? mapping(path, /.+/).read(node, at, env) : labels.read(node, at, env);
-      return contexts;
-    },
-  } satisfies Kind,
+  additional_contexts: contexts,
   network: string,
   provenance: text,
   sbom: text,
@@ -93,7 +99,7 @@ const buildOrContext: Kind = {
   read(node, at, env) {
     const context = node.at.source.directory;
     if (node.kind === 'map') return { context, ...(build.read(node, at, env) as object) };
-    if (node.kind === 'scalar' && node.type === 'string') return { context: path.read(node, at, env) };
+    if (node.kind === 'scalar' && node.type === 'string') return { context: path.read(node, at, env) || context };
     throw expected(node, at, 'a path, or a mapping');
   },
 };
@@ -276,7 +282,7 @@ export const service = object({
   mem_limit: nonZero(bytes),
   mem_reservation: nonZero(bytes),
   mem_swappiness: nonZero(bytes),
-  memswap_limit: nonZero(bytes),
+  memswap_limit: nonZero(bytesOrUnlimited),
   models: namesOr(object({ endpoint_var: string, model_var: string })),
   network_mode: string,
   networks: namesOr(network),
@@ -375,7 +381,7 @@ export const composeFile = object({
   services: mapping(service),
   networks: mapping(networkObject),
   volumes: mapping(volumeObject),
-  configs: mapping(object({ ...fileObject, content: string })),
+  configs: mapping(object({ ...fileObject, content: kept(string) })),
   secrets: mapping(object({ ...fileObject })),
   models: mapping(
     object({ name: string, model: required(string), context_size: integer({ min: 0 }), runtime_flags: words }),

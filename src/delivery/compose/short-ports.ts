@@ -112,7 +112,7 @@ export const ports: Kind<readonly Port[]> = {
   expects: 'a list of ports',
   read(node, path, env) {
     const all = (list(portEntry).read(node, path, env) ?? []).flat();
-    const key = (port: Port) => `${port.host_ip ?? ''}|${port.published ?? ''}|${port.target}|${port.protocol}`;
+    const key = (port: Port) => `${port.host_ip ?? '0.0.0.0'}|${port.published ?? ''}|${port.target}|${port.protocol}`;
     return [...new Map(all.map((port) => [key(port), port])).values()];
   },
 };

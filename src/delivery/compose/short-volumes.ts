@@ -49,10 +49,11 @@ export function parseVolume(spec: string): Parsed | string {
 function applyOptions(volume: Parsed, options: string): Parsed | string {
   for (const option of options.split(',')) {
     if (option === 'ro') volume.read_only = true;
+    else if (option === 'rw') delete volume.read_only;
     else if (option === 'nocopy') volume.volume = { ...volume.volume, nocopy: true };
     else if (option === 'z' || option === 'Z') volume.bind = { ...volume.bind, selinux: option };
     else if (PROPAGATIONS.has(option)) volume.bind = { ...volume.bind, propagation: option };
-    else if (option !== 'rw' && !/^(?:cached|delegated|consistent)$/.test(option)) return `unknown option "${option}"`;
+    else if (!/^(?:cached|delegated|consistent)$/.test(option)) return `unknown option "${option}"`;
   }
   return volume;
 }

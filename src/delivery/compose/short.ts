@@ -7,6 +7,8 @@ import {
   mapping,
   nullable,
   oneOf,
+  orNothing,
+  type ReadEnvironment,
   recordOf,
   string,
   text,
@@ -27,7 +29,7 @@ export const pairs: Kind<Pairs> = {
   read(node, path, env) {
     if (node.kind === 'map') return mapping(nullable(text), /.+/).read(node, path, env);
     if (node.kind !== 'list') throw expected(node, path, 'a mapping, or a list of NAME=value');
-    return recordOf(node.items.map((item, index) => pairOf(item, joinPath(path, index))));
+    return orNothing(recordOf(node.items.map((item, index) => pairOf(item, joinPath(path, index)))));
   },
 };
 
@@ -41,16 +43,18 @@ function pairOf(item: Node, path: string): readonly [string, string | null] {
 /** Like `pairs`, with the empty string where only the name is given. */
 export const labels: Kind<Readonly<Record<string, string>>> = {
   expects: pairs.expects,
-  read: (node, path, env) =>
-    recordOf(Object.entries(pairs.read(node, path, env) ?? {}).map(([key, value]) => [key, value ?? ''] as const)),
+  read: (node, path, env) => withoutNull(pairs.read(node, path, env)),
 };
+
+function withoutNull(read: Pairs | undefined): Readonly<Record<string, string>> | undefined {
+  return read && recordOf(Object.entries(read).map(([key, value]) => [key, value ?? ''] as const));
+}
 
 /** Options of a driver: names to strings or numbers. */
 export const options: Kind<Readonly<Record<string, string>>> = {
   expects: 'a mapping',
   read(node, path, env) {
-    const read = mapping(nullable(text), /.+/).read(node, path, env) ?? {};
-    return recordOf(Object.entries(read).map(([key, value]) => [key, value ?? ''] as const));
+    return withoutNull(mapping(nullable(text), /.+/).read(node, path, env));
   },
 };
 
@@ -92,19 +96,28 @@ export const healthTest: Kind<readonly string[]> = {
 export const hosts: Kind<readonly string[]> = {
   expects: 'a mapping of names to addresses, or a list of NAME=ADDRESS',
   read(node, path, env) {
-    if (node.kind === 'map') {
-      const read = mapping(wordOrWords, /.+/).read(node, path, env) ?? {};
-      return Object.entries(read).flatMap(([name, addresses]) =>
-        addresses.map((address) => `${name}=${bare(address)}`),
-      );
-    }
-    const words = list(string).read(node, path, env) ?? [];
-    return uniqueBy(
-      words.map((word, index) => hostOf(word, node, joinPath(path, index))),
-      (host) => host,
-    );
+    const found = node.kind === 'map' ? hostsOfMapping(node, path, env) : hostsOfList(node, path, env);
+    return uniqueBy(found, (host) => host).toSorted((a, b) => compareText(nameOf(a), nameOf(b)));
   },
 };
+
+function hostsOfMapping(node: Node, path: string, env: ReadEnvironment): readonly string[] {
+  const read = mapping(wordOrWords, /.+/).read(node, path, env) ?? {};
+  return Object.entries(read).flatMap(([name, addresses]) => addresses.map((address) => `${name}=${bare(address)}`));
+}
+
+function hostsOfList(node: Node, path: string, env: ReadEnvironment): readonly string[] {
+  const words = list(string).read(node, path, env) ?? [];
+  return words.map((word, index) => hostOf(word, node, joinPath(path, index)));
+}
+
+function nameOf(host: string): string {
+  return host.slice(0, host.indexOf('='));
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
 
 function hostOf(word: string, node: Node, path: string): string {
   const match = /^([^=:]+)[=:](.+)$/.exec(word);
@@ -162,7 +175,7 @@ export const dependencies: Kind<Readonly<Record<string, Dependency>>> = {
   read(node, at, env) {
     if (node.kind === 'map') return mapping(dependency).read(node, at, env);
     const names = list(string).read(node, at, env) ?? [];
-    return recordOf(names.map((name) => [name, { condition: 'service_started', required: true }] as const));
+    return orNothing(recordOf(names.map((name) => [name, { condition: 'service_started', required: true }] as const)));
   },
 };
 
@@ -173,7 +186,7 @@ export function namesOr<T>(value: Kind<T>): Kind<Readonly<Record<string, T | nul
     read(node, at, env) {
       if (node.kind === 'map') return mapping(nullable(value)).read(node, at, env);
       const names = list(string).read(node, at, env) ?? [];
-      return recordOf(names.map((name) => [name, null] as const));
+      return orNothing(recordOf(names.map((name) => [name, null] as const)));
     },
   };
 }

@@ -21,18 +21,16 @@ const OPERATOR = ':?[-?+]';
 
 /**
  * Fills in `$NAME`, `${NAME}`, `${NAME:-word}`, `${NAME-word}`, `${NAME:?message}`, `${NAME?message}`,
- * `${NAME:+word}`, `${NAME+word}` (words may nest) and `$$`. A name that is not set is empty, and told to `onUnset`.
+ * `${NAME:+word}`, `${NAME+word}` (words may nest) and `$$`. A `$` before anything else stays. A name that is not set is empty, and told to `onUnset`.
  */
 export function fillTemplate(text: string, lookup: Lookup, options: TemplateOptions = {}): string | TemplateProblem {
   if (!text.includes('$')) return text;
-  const parsed = new TemplateParser(text, options.loneDollar === 'literal').parse(0);
+  const parsed = new TemplateParser(text).parse(0);
   return 'problem' in parsed ? parsed : evaluate(parsed.segments, lookup, options.onUnset ?? (() => {}));
 }
 
 export interface TemplateOptions {
   readonly onUnset?: (name: string) => void;
-  /** What a `$` is before anything but a name, `{` and `$`. Default: an error. */
-  readonly loneDollar?: 'literal';
 }
 
 interface Parsed {
@@ -41,12 +39,10 @@ interface Parsed {
 
 class TemplateParser {
   readonly #text: string;
-  readonly #loneDollar: boolean;
   #index = 0;
 
-  constructor(text: string, loneDollar: boolean) {
+  constructor(text: string) {
     this.#text = text;
-    this.#loneDollar = loneDollar;
   }
 
   /** Reads to the end, or, inside braces, to the `}` that closes them. */
@@ -77,8 +73,7 @@ class TemplateParser {
     }
     this.#index += next === '{' ? 2 : 1;
     const name = this.#match(NAME);
-    if (name === undefined && next !== '{' && this.#loneDollar) return '$';
-    if (name === undefined) return this.#invalid(next === '{' ? '"${" without a name' : 'a "$" without a name');
+    if (name === undefined) return next === '{' ? this.#invalid('"${" without a name') : '$';
     return next === '{' ? this.#braced(name, depth) : { name, operator: undefined, word: [] };
   }
 
