@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import type { Digest } from '../../lib/oci/index.ts';
 
@@ -31,26 +30,28 @@ export function createDigestSink(next?: Sink): DigestSink {
   };
 }
 
-/** Small pieces are gathered: one write to the stream a flush. The stream's error rejects the flush. */
+/** Small pieces are gathered: one write to the stream a flush. The stream's error or end rejects the flush. */
 export function createStreamSink(stream: Writable, signal?: AbortSignal): Sink {
   let pieces: Buffer[] = [];
-  let failure: unknown;
-  stream.on('error', (error) => (failure ??= error));
+  let failure: Error | undefined;
+  let waiting: PromiseWithResolvers<void> | undefined;
+  stream.on('drain', () => waiting?.resolve());
+  stream.on('error', (error: Error) => (failure ??= error));
+  stream.on('close', () => waiting?.reject(failure ?? receiverGone()));
   return {
     write: (data) => void pieces.push(data),
     async flush() {
       signal?.throwIfAborted();
-      if (failure !== undefined) throw failure;
-      if (stream.destroyed) throw new Error('the receiver closed the stream');
+      if (stream.destroyed) throw failure ?? receiverGone();
       const data = Buffer.concat(pieces);
       pieces = [];
       if (data.length === 0 || stream.write(data)) return;
-      await Promise.race([once(stream, 'drain'), closed(stream)]);
+      waiting = Promise.withResolvers();
+      await waiting.promise;
     },
   };
 }
 
-async function closed(stream: Writable): Promise<never> {
-  await once(stream, 'close');
-  throw new Error('the receiver closed the stream');
+function receiverGone(): Error {
+  return new Error('the receiver closed the stream');
 }
