@@ -17,13 +17,16 @@ export interface CommandOptions {
   onLine?(line: string): void;
   /** Called with the process: to send it signals. */
   onStart?(child: ChildProcess): void;
+  /** A program and its arguments that starts `bascule`, e.g. to change the user. */
+  readonly launcher?: readonly string[];
   /** Default 3 minutes: then it is killed, and fails. */
   timeoutMs?: number;
 }
 
 /** Runs `bascule` as a user would, with a root of its own. */
 export async function bascule(root: string, words: readonly string[], options: CommandOptions): Promise<CommandResult> {
-  const child = spawn(PROGRAM, [...words], {
+  const [program = PROGRAM, ...rest] = [...(options.launcher ?? []), PROGRAM, ...words];
+  const child = spawn(program, rest, {
     cwd: options.cwd,
     env: { ...process.env, NO_COLOR: '1', BASCULE_ROOT: root, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
