@@ -109,15 +109,21 @@ export function withoutEntry(map: MapNode, key: string): MapNode {
   return { ...map, entries };
 }
 
-/** The node at a path of keys, or its nearest ancestor that exists. */
+/** The node at a path of keys, or its nearest ancestor that exists. In a list of names a key is the name. */
 export function nearestAt(root: Node, keys: readonly (string | number)[]): Node {
   let node = root;
   for (const key of keys) {
-    const next = typeof key === 'number' && node.kind === 'list' ? node.items[key] : childOf(node, String(key));
+    const next = stepInto(node, key);
     if (next === undefined) break;
     node = next;
   }
   return node;
+}
+
+function stepInto(node: Node, key: string | number): Node | undefined {
+  if (node.kind !== 'list') return childOf(node, String(key));
+  if (typeof key === 'number') return node.items[key];
+  return node.items.find((item) => item.kind === 'scalar' && item.value === key);
 }
 
 /** An error about a node. */
