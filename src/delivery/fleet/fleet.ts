@@ -69,6 +69,7 @@ export interface ObservedInstance {
   readonly release: number;
   readonly index: number;
   readonly identity: string;
+  readonly labels: Readonly<Record<string, string>>;
   readonly imageId: string;
   /** Docker's word. */
   readonly state: 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';

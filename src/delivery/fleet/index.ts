@@ -23,4 +23,12 @@ export {
   type NetworkAttachment,
   placementsOf,
 } from './instance-spec.ts';
-export { attachmentsOf, imageNameOf, instanceName, networksOf, primaryNetwork, volumesOf } from './names.ts';
+export {
+  attachmentsOf,
+  builtImageName,
+  imageNameOf,
+  instanceName,
+  networksOf,
+  primaryNetwork,
+  volumesOf,
+} from './names.ts';

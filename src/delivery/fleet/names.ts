@@ -13,7 +13,12 @@ export function instanceName(o: ReleaseName & { readonly service: string; readon
 
 /** The name under which a release keeps its image: `<project>-<service>:r<N>`. */
 export function imageNameOf(o: ReleaseName & { readonly service: string }): string {
-  return `${o.project}-${o.service}:r${o.release}`;
+  return `${builtImageName(o.project, o.service)}:r${o.release}`;
+}
+
+/** What Compose calls an image that it builds and that has no name: `<project>-<service>`, in lower case. */
+export function builtImageName(project: string, service: string): string {
+  return `${project}-${service}`.toLowerCase();
 }
 
 /** `<project>-r<N>` for the default network, `<project>-r<N>-<key>` for each other one of the Compose file. */

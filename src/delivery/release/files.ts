@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
-import { access, chmod, chown, copyFile, mkdir, readFile, rename, rm } from 'node:fs/promises';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync } from 'node:fs';
+import { access, chmod, chown, copyFile, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCodeOf, UserError } from '../../lib/errors.ts';
 import { syncDirectory, writeFileAtomic } from '../../lib/files.ts';
@@ -28,12 +28,12 @@ export interface FileStore {
 }
 
 /** @param o.directory `<root>/delivery`; `secrets/` (contents) and `mounted/` (as instances see them) lie beneath it */
-export async function openFileStore(o: { readonly directory: string }): Promise<FileStore> {
+export function openFileStore(o: { readonly directory: string }): FileStore {
   const contents = join(o.directory, 'secrets');
   const mounted = join(o.directory, 'mounted');
   for (const folder of [contents, mounted]) {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    await chmod(folder, 0o700);
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    chmodSync(folder, 0o700);
   }
   const pathOf = (placement: FilePlacement): string => join(mounted, placedFileName(placement));
   return {

@@ -22,10 +22,10 @@ export interface ReleasedService {
   readonly name: string;
   /** Image identifier, `sha256:…`: what instances are created from. */
   readonly imageId: string;
-  /** The name under which this release keeps its image: `<project>-<service>:r<N>`. */
-  readonly imageName: string;
   /** What the Compose file calls it, or what was built. */
   readonly imageSource: string;
+  /** `name@sha256:…` as its registry knows it. */
+  readonly repoDigest?: string;
   /** Hash of the image, the configuration, and the identities of the stateless services it depends on. */
   readonly identity: string;
   /** Hash of its own image and configuration alone: what makes a stateful service be replaced. */
@@ -43,7 +43,7 @@ export interface FileVersion {
   readonly kind: 'config' | 'secret';
 }
 
-/** A release before it has a number. `imageName` is made from the number, thus set when it is stored. */
+/** A release before it has a number. */
 export type NewRelease = Omit<Release, 'number' | 'createdAt'>;
 
 /**

@@ -29,7 +29,10 @@ export interface Delivery {
   /** The rollout that runs at this moment, if any. */
   running(project: string): RunningRollout | undefined;
 
-  /** At daemon start: each rollout whose journal is open is carried on or undone; timers and watchers begin. */
+  /**
+   * At daemon start: each rollout whose journal is open is carried on or undone; timers and watchers begin. Their
+   * projects are held from the call on, thus requests may be taken while it works.
+   */
   resume(): Promise<void>;
   /** Stops timers and watchers, lets the step at hand end. Touches nothing that serves. */
   close(): Promise<void>;
@@ -68,7 +71,8 @@ export interface DownRequest {
   readonly author: string;
 }
 
-export type RolloutKind = 'up' | 'deploy' | 'rollback' | 'down';
+/** `retire` is made by a timer: what nobody needs any more goes away. */
+export type RolloutKind = 'up' | 'deploy' | 'rollback' | 'down' | 'retire';
 
 /**
  * `switched`: the new release serves. `unchanged`: there was nothing to do. `removed`: after `down`.
@@ -97,6 +101,7 @@ export interface RolloutOutcome {
 // reported; `details.outcome` holds the RolloutOutcome.
 
 export interface Failure {
+  readonly cancelled: boolean;
   /** The step at which it failed. */
   readonly step?: PlannedStep;
   readonly reason: string;

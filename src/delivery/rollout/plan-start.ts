@@ -59,7 +59,7 @@ function gatesOf(release: Release): ReadonlySet<string> {
 }
 
 /** Groups of services, each group needing only those before it. */
-function levelsOf(release: Release, services: ReadonlySet<string>): readonly (readonly string[])[] {
+export function levelsOf(release: Release, services: ReadonlySet<string>): readonly (readonly string[])[] {
   const levels = new Map<string, number>();
   const levelOf = (name: string): number => {
     const known = levels.get(name);

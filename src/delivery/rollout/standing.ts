@@ -9,6 +9,8 @@ export interface Standing {
   /** Newest first. */
   readonly warm: readonly WarmRelease[];
   readonly ports: readonly PublishedPort[];
+  /** Releases below this number have lost their images: they cannot be rolled back to. */
+  readonly prunedBelow: number;
 }
 
 export interface LiveRelease {
@@ -48,7 +50,7 @@ export interface SetRecord {
   readonly writes: readonly string[];
 }
 
-export const EMPTY_STANDING: Standing = { warm: [], ports: [] };
+export const EMPTY_STANDING: Standing = { warm: [], ports: [], prunedBelow: 0 };
 
 /** The releases that are alive: the current one first, then the warm ones. */
 export function liveReleases(standing: Standing): readonly LiveRelease[] {

@@ -64,15 +64,16 @@ function once<T>(work: () => Promise<T>): () => Promise<T> {
   };
 }
 
+const OWNERSHIP = ['bascule.project', 'bascule.service', 'bascule.identity'];
+
 /**
  * Creates it with its first network, and connects the others. One that is there already is completed; a container of
  * somebody else with this name is the engine's conflict.
  */
 async function createInstance(docker: Docker, spec: InstanceSpec): Promise<void> {
   const there = await inspectInstance(docker, spec.name);
-  if (there?.identity !== spec.labels['bascule.identity'] || there.project !== spec.labels['bascule.project']) {
-    await call(`create ${spec.name}`, () => docker.createContainer(renderContainer(spec)));
-  }
+  const isOurs = there !== undefined && OWNERSHIP.every((label) => there.labels[label] === spec.labels[label]);
+  if (!isOurs) await call(`create ${spec.name}`, () => docker.createContainer(renderContainer(spec)));
   if (spec.network.mode !== 'networks') return;
   for (const attachment of spec.network.attachments.slice(1)) await connect(docker, spec.name, attachment);
 }

@@ -40,6 +40,7 @@ function instanceOf(info: Docker.ContainerInspectInfo): ObservedInstance {
     release: Number(labels['bascule.release'] ?? 0),
     index: Number(labels['bascule.instance'] ?? 0),
     identity: labels['bascule.identity'] ?? '',
+    labels,
     imageId: info.Image,
     state: state.Status as ObservedInstance['state'],
     ...(hasEnded ? { exitCode: state.ExitCode } : {}),

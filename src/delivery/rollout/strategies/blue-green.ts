@@ -159,6 +159,7 @@ function standingAfter(input: DeployInput, placed: readonly PlacedSet[]): Standi
     current: { release: target.number, sets: placed.map((set) => set.record) },
     warm: [...before, ...older],
     ports: input.ports.map(plainPort),
+    prunedBelow: standing.prunedBelow,
   };
 }
 

@@ -1,0 +1,94 @@
+import { UserError } from '../../lib/errors.ts';
+import type { PortKey, Traffic, TrafficState } from '../traffic/index.ts';
+import { type PlannedPort, routeOf } from './plan.ts';
+import type { DeclaredPort } from './prepare.ts';
+
+/** The host ports of a release. One that is left to us stays what it was, as long as its route is published. */
+export async function choosePorts(
+  project: string,
+  declared: readonly DeclaredPort[],
+  o: { readonly traffic: Pick<Traffic, 'portHolder'>; readonly state: Pick<TrafficState, 'publishedPorts'> },
+): Promise<readonly PlannedPort[]> {
+  const chosen: PlannedPort[] = [];
+  for (const port of declared) chosen.push(await choosePort({ project, declared: port, taken: chosen, ...o }));
+  return chosen;
+}
+
+interface Choice {
+  readonly project: string;
+  readonly declared: DeclaredPort;
+  readonly taken: readonly PlannedPort[];
+  readonly traffic: Pick<Traffic, 'portHolder'>;
+  readonly state: Pick<TrafficState, 'publishedPorts'>;
+}
+
+async function choosePort(choice: Choice): Promise<PlannedPort> {
+  const { declared, project, state } = choice;
+  const route = routeOf(project, declared.service, declared.target);
+  const range = rangeOf(declared.published);
+  const known = state.publishedPorts.find(
+    (port) =>
+      port.route === route &&
+      port.protocol === declared.protocol &&
+      port.hostAddress === declared.hostAddress &&
+      port.port >= range.first &&
+      port.port <= range.last,
+  );
+  const { service, target, protocol, hostAddress } = declared;
+  const plannedAt = (port: number): PlannedPort => ({
+    port,
+    protocol,
+    route,
+    service,
+    target,
+    ...(hostAddress === undefined ? {} : { hostAddress }),
+  });
+  if (known !== undefined && !isTaken(plannedAt(known.port), choice.taken)) return plannedAt(known.port);
+  for (let port = range.first; port <= range.last; port++) {
+    const reason = await whyNot(plannedAt(port), choice);
+    if (reason === undefined) return plannedAt(port);
+    if (range.first === range.last) throw portRefused(plannedAt(port), reason);
+  }
+  throw portRefused(plannedAt(range.first), `no port from ${range.first} to ${range.last} is free`);
+}
+
+function rangeOf(published: string): { readonly first: number; readonly last: number } {
+  if (published === '' || published === '0') return { first: 32_768, last: 60_999 };
+  const [first = published, last = first] = published.split('-', 2);
+  return { first: Number(first), last: Number(last) };
+}
+
+async function whyNot(port: PlannedPort, { taken, state, traffic, project }: Choice): Promise<string | undefined> {
+  const own = taken.find((other) => isSamePort(other, port));
+  if (own !== undefined) return `services.${own.service} publishes it too`;
+  const other = state.publishedPorts.find((each) => isSamePort(each, port) && each.route.split('/')[0] !== project);
+  if (other !== undefined) return `the project "${other.route.split('/')[0]}" publishes it`;
+  const holder = await traffic.portHolder(keyOf(port));
+  if (holder === undefined) return undefined;
+  return `${holder.program ?? 'another program'}${holder.pid === undefined ? '' : ` (pid ${holder.pid})`} listens on ${holder.address}`;
+}
+
+function isTaken(port: PortKey, taken: readonly PlannedPort[]): boolean {
+  return taken.some((other) => isSamePort(other, port));
+}
+
+/** HTTP is carried by TCP; a port of all addresses is a port of each. */
+function isSamePort(a: PortKey, b: PortKey): boolean {
+  const transport = ({ protocol }: PortKey): string => (protocol === 'udp' ? 'udp' : 'tcp');
+  const sameAddress = a.hostAddress === undefined || b.hostAddress === undefined || a.hostAddress === b.hostAddress;
+  return a.port === b.port && transport(a) === transport(b) && sameAddress;
+}
+
+function keyOf({ port, protocol, hostAddress }: PlannedPort): PortKey {
+  return { port, protocol, ...(hostAddress === undefined ? {} : { hostAddress }) };
+}
+
+function portRefused({ service, port, hostAddress }: PlannedPort, reason: string): UserError {
+  return new UserError({
+    code: 'port-in-use',
+    kind: 'conflict',
+    message: `services.${service}.ports: port ${hostAddress === undefined ? '' : `${hostAddress}:`}${port} cannot be published: ${reason}`,
+    fix: 'Publish another port in the Compose file, or free this one. Nothing was changed.',
+    details: { service, port },
+  });
+}

@@ -1,0 +1,133 @@
+import { UserError } from '../../lib/errors.ts';
+import { type Fleet, instanceSpecOf } from '../fleet/index.ts';
+import type { FileStore, Releases } from '../release/index.ts';
+import type { RouteShare, TcpTarget, Traffic } from '../traffic/index.ts';
+import type { Journal } from './journal.ts';
+import { awaitCompleted, awaitHealthy } from './await-instance.ts';
+import { refreshTraffic, removeFromLane } from './refresh-traffic.ts';
+import { smokeTest } from './smoke-test.ts';
+import type { Standing } from './standing.ts';
+import type { StepKind, StepOf, TcpSide } from './step.ts';
+
+/** What the handlers act on. */
+export interface World {
+  readonly fleet: Fleet;
+  readonly traffic: Traffic;
+  readonly releases: Releases;
+  readonly files: FileStore;
+  readonly journal: Pick<Journal, 'standing' | 'setStanding'>;
+  now(): Date;
+}
+
+export interface StepContext {
+  readonly world: World;
+  readonly project: string;
+  /** Ends waits early. */
+  readonly signal: AbortSignal;
+}
+
+type Handlers = { readonly [K in StepKind]: (step: StepOf<K>, context: StepContext) => Promise<void> };
+
+/** How each step is done. Every handler may be run again after a crash: what is done already is success. */
+export const HANDLERS: Handlers = {
+  'keep-image': ({ imageId, imageName }, { world }) => world.fleet.tagImage(imageId, imageName),
+  'forget-image': ({ imageName }, { world }) => world.fleet.untagImage(imageName),
+  'create-network': ({ network }, { world }) => world.fleet.createNetwork(network),
+  'remove-network': ({ network }, { world }) => world.fleet.removeNetwork(network),
+  'create-volume': ({ volume }, { world }) => world.fleet.createVolume(volume),
+  'remove-volume': ({ volume }, { world }) => world.fleet.removeVolume(volume),
+  'place-file': ({ placement }, { world }) => world.files.place(placement),
+  'create-instance': createInstance,
+  'connect-network': ({ instance, network, aliases }, { world }) => world.fleet.connect(instance, { network, aliases }),
+  'disconnect-network': ({ instance, network }, { world }) => world.fleet.disconnect(instance, network),
+  'start-instance': ({ instance }, { world }) => world.fleet.startInstance(instance),
+  'wait-healthy': (step, { world, signal }) => awaitHealthy(step, { ...world, signal }),
+  'wait-completed': (step, { world, signal }) => awaitCompleted(step, { ...world, signal }),
+  'smoke-test': async (step, { world, signal }) =>
+    await smokeTest(step, { address: await addressOf(world, step.instance, step.network), signal }),
+  'add-to-lane': addToLane,
+  'remove-from-lane': ({ lane, instance }, { world }) => removeFromLane(world.traffic, lane, instance),
+  'switch-routes': ({ changes }, { world }) => switchRoutes(world.traffic, changes),
+  'switch-tcp': switchTcp,
+  'remove-route': ({ route }, { world }) => world.traffic.removeRoute(route),
+  'publish-port': ({ port }, { world }) => world.traffic.publishPort(port),
+  'unpublish-port': ({ port }, { world }) => world.traffic.unpublishPort(port),
+  'set-standing': setStanding,
+  'stop-instance': ({ instance }, { world }) => world.fleet.stopInstance(instance),
+  'remove-instance': ({ instance }, { world }) => world.fleet.removeInstance(instance),
+  'refresh-traffic': (_step, { world, project }) => refreshTraffic(world, world.journal.standing(project), 'all'),
+};
+
+/** One step, by its handler. */
+export function act<K extends StepKind>(step: StepOf<K>, context: StepContext): Promise<void> {
+  const handler = HANDLERS[step.kind] as (step: StepOf<K>, context: StepContext) => Promise<void>;
+  return handler(step, context);
+}
+
+async function createInstance(step: StepOf<'create-instance'>, { world, project }: StepContext): Promise<void> {
+  const release = world.releases.get(project, step.release);
+  const { service, index } = step;
+  await world.fleet.createInstance(instanceSpecOf({ release, service, index, pathOf: world.files.pathOf }));
+}
+
+async function addToLane(step: StepOf<'add-to-lane'>, { world }: StepContext): Promise<void> {
+  const { lane, instance: name, port } = step;
+  const address = await addressOf(world, name, step.network);
+  const state = await world.traffic.observe();
+  const there = state.lanes.find(({ id }) => id === lane)?.instances.find((each) => each.name === name);
+  if (there !== undefined && (there.address !== address || there.port !== port || there.state === 'draining')) {
+    await removeFromLane(world.traffic, lane, name);
+  }
+  await world.traffic.addInstance(lane, { name, address, port });
+}
+
+async function switchRoutes(traffic: Traffic, changes: StepOf<'switch-routes'>['changes']): Promise<void> {
+  const shares = new Map<string, RouteShare>();
+  for (const { route, to } of changes)
+    if (to !== undefined) shares.set(route, { stable: to, candidate: null, weight: 0 });
+  if (shares.size > 0) await traffic.setRoutes(shares);
+  for (const { route, to } of changes) if (to === undefined) await traffic.removeRoute(route);
+}
+
+async function switchTcp({ route, port, to }: StepOf<'switch-tcp'>, { world }: StepContext): Promise<void> {
+  if (to === undefined) return await world.traffic.removeRoute(route);
+  await world.traffic.setTcpRoute(route, await targetsOf(world, to, port));
+}
+
+/** The instances of one side that have an address now. */
+async function targetsOf(
+  { fleet }: World,
+  { instances, network }: TcpSide,
+  port: number,
+): Promise<readonly TcpTarget[]> {
+  const seen = await Promise.all(instances.map((name) => fleet.inspect(name)));
+  return seen.flatMap((instance) => {
+    const address = network === undefined ? '127.0.0.1' : instance?.addresses[network];
+    return address === undefined ? [] : [{ address, port }];
+  });
+}
+
+function setStanding({ standing }: StepOf<'set-standing'>, { world, project }: StepContext): Promise<void> {
+  const sinceMs = world.now().getTime();
+  const dated: Standing = {
+    ...standing,
+    warm: standing.warm.map((warm) => ({ ...warm, sinceMs: warm.sinceMs ?? sinceMs })),
+  };
+  world.journal.setStanding(project, dated);
+  return Promise.resolve();
+}
+
+/** Where traffic reaches an instance; one without a network of its own is on the host's. */
+async function addressOf({ fleet }: World, name: string, network: string | undefined): Promise<string> {
+  if (network === undefined) return '127.0.0.1';
+  const instance = await fleet.inspect(name);
+  const address = instance?.addresses[network];
+  if (address !== undefined) return address;
+  throw new UserError({
+    code: 'instance-no-address',
+    kind: 'failed',
+    message: `${name} has no address on the network ${network} (it is ${instance?.state ?? 'gone'})`,
+    fix: `Look why it stopped: \`bascule logs\`.`,
+    details: { instance: name },
+  });
+}

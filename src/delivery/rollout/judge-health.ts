@@ -1,0 +1,51 @@
+import type { ObservedInstance } from '../fleet/index.ts';
+
+export type Judgement =
+  | { readonly verdict: 'fit' }
+  | { readonly verdict: 'waiting'; readonly reason: string }
+  | { readonly verdict: 'failed'; readonly reason: string };
+
+/** So often it may crash and be restarted before it is a crash loop. */
+const CRASHES = 5;
+/** Without a health check it must have run so long. */
+const STEADY_MS = 1_000;
+
+/** Is a new instance fit for traffic, not yet, or never? */
+export function judgeHealth(seen: ObservedInstance, o: { readonly mayExit: boolean; readonly now: Date }): Judgement {
+  const ending = `exit code ${seen.exitCode}${seen.oomKilled ? ', out of memory' : ''}`;
+  if (seen.restarts >= CRASHES)
+    return {
+      verdict: 'failed',
+      reason: `it crashes again and again (${seen.restarts} restarts${seen.exitCode === undefined ? '' : `, ${ending}`})`,
+    };
+  switch (seen.state) {
+    case 'running':
+      return judgeRunning(seen, o.now);
+    case 'exited':
+      if (o.mayExit && seen.exitCode === 0) return { verdict: 'fit' };
+      return {
+        verdict: 'failed',
+        reason: `it ended with ${ending}${seen.error === undefined ? '' : `: ${seen.error}`}`,
+      };
+    case 'dead':
+    case 'removing':
+      return { verdict: 'failed', reason: `it is ${seen.state}` };
+    default:
+      return { verdict: 'waiting', reason: `it is ${seen.state}` };
+  }
+}
+
+function judgeRunning(seen: ObservedInstance, now: Date): Judgement {
+  switch (seen.health) {
+    case 'healthy':
+      return { verdict: 'fit' };
+    case 'unhealthy':
+      return { verdict: 'failed', reason: 'its health check says unhealthy' };
+    case 'starting':
+      return { verdict: 'waiting', reason: 'its health check has not succeeded' };
+    case 'none': {
+      const runsMs = seen.startedAt === undefined ? 0 : now.getTime() - seen.startedAt.getTime();
+      return runsMs >= STEADY_MS ? { verdict: 'fit' } : { verdict: 'waiting', reason: 'it does not run steadily' };
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { UserError } from '../../lib/errors.ts';
+import type { Fleet, ObservedInstance } from '../fleet/index.ts';
+import type { Traffic } from '../traffic/index.ts';
+import { liveSets, type SetRecord, type Standing } from './standing.ts';
+
+interface Outside {
+  readonly fleet: Pick<Fleet, 'inspect'>;
+  readonly traffic: Traffic;
+}
+
+/**
+ * Makes lanes and TCP routes follow the instances' addresses: a restarted instance may have a new one.
+ * @param extent `lanes` while a rollout runs that may be moving the TCP routes itself
+ */
+export async function refreshTraffic(o: Outside, standing: Standing, extent: 'lanes' | 'all'): Promise<void> {
+  const sets = liveSets(standing);
+  const names = [...new Set(sets.flatMap((set) => set.instances))];
+  const seen = new Map(await Promise.all(names.map(async (name) => [name, await o.fleet.inspect(name)] as const)));
+  for (const set of sets) await refreshLanes(o.traffic, set, seen);
+  if (extent === 'all') await refreshTcp(o.traffic, standing, seen);
+}
+
+type Seen = ReadonlyMap<string, ObservedInstance | undefined>;
+
+async function refreshLanes(traffic: Traffic, set: SetRecord, seen: Seen): Promise<void> {
+  if (Object.keys(set.lanes).length === 0 || set.network === undefined) return;
+  const state = await traffic.observe();
+  for (const [port, lane] of Object.entries(set.lanes)) {
+    const servers = state.lanes.find(({ id }) => id === lane)?.instances ?? [];
+    for (const name of set.instances) {
+      const address = seen.get(name)?.addresses[set.network];
+      const server = servers.find((each) => each.name === name);
+      if (address === undefined || (server?.address === address && server.state !== 'draining')) continue;
+      if (server !== undefined) await removeFromLane(traffic, lane, name);
+      await traffic.addInstance(lane, { name, address, port: Number(port) });
+    }
+  }
+}
+
+async function refreshTcp(traffic: Traffic, standing: Standing, seen: Seen): Promise<void> {
+  const routes = new Set(standing.ports.filter((port) => port.protocol !== 'http').map((port) => port.route));
+  for (const route of routes) {
+    const [, service, port] = route.split('/');
+    const set = standing.current?.sets.find((each) => each.service === service);
+    if (set?.network === undefined) continue;
+    const addresses = set.instances.flatMap((name) => seen.get(name)?.addresses[set.network ?? ''] ?? []);
+    if (addresses.length > 0)
+      await traffic.setTcpRoute(
+        route,
+        addresses.map((address) => ({ address, port: Number(port) })),
+      );
+  }
+}
+
+/** Takes it out at once: what still runs on it is cut. Planners see to it that nothing does. */
+export async function removeFromLane(traffic: Traffic, lane: string, name: string): Promise<void> {
+  await traffic.drainInstance(lane, name);
+  for (let attempt = 1; ; attempt++) {
+    await traffic.closeSessions(lane, name);
+    try {
+      await traffic.removeInstance(lane, name);
+      return;
+    } catch (error) {
+      const isBusy = error instanceof UserError && error.code === 'instance-busy';
+      if (!isBusy || attempt === REMOVE_ATTEMPTS) throw error;
+      await delay(50);
+    }
+  }
+}
+const REMOVE_ATTEMPTS = 40;

@@ -1,0 +1,151 @@
+import { UserError } from '../../lib/errors.ts';
+import { collectEvidence } from './evidence.ts';
+import { carryOn, Interrupted } from './execute.ts';
+import type { Failure, PortView, RolloutOutcome, WatchOptions } from './face.ts';
+import type { RolloutRecord } from './journal.ts';
+import { lanesInvolved, readLanes } from './lane-readings.ts';
+import { switchDuration } from './ledger.ts';
+import type { Running } from './locks.ts';
+import type { Parts } from './parts.ts';
+import { describe, type Plan } from './plan.ts';
+import { liveReleases, type Standing } from './standing.ts';
+
+/** A plan is written down, announced, carried out, and told. */
+export async function runPlan(
+  parts: Parts,
+  o: { readonly plan: Plan; readonly running: Running; readonly watch: WatchOptions },
+): Promise<RolloutOutcome> {
+  const { plan, running, watch } = o;
+  const record = openRollout(parts, plan, running);
+  for (const message of plan.warnings) watch.onProgress({ type: 'warning', message });
+  watch.onProgress({
+    type: 'planned',
+    rollout: record.number,
+    kind: plan.kind,
+    project: plan.project,
+    ...(plan.from === undefined ? {} : { from: plan.from }),
+    ...(plan.to === undefined ? {} : { to: plan.to }),
+    steps: describe(plan.waves),
+  });
+  return await runRecord(parts, { record, running, watch });
+}
+
+function openRollout({ journal, now }: Parts, plan: Plan, running: Running): RolloutRecord {
+  const record = journal.open({
+    project: plan.project,
+    number: journal.nextNumber(plan.project),
+    kind: plan.kind,
+    author: running.author,
+    ...(plan.from === undefined ? {} : { from: plan.from }),
+    ...(plan.to === undefined ? {} : { to: plan.to }),
+    startedMs: now().getTime(),
+    waves: plan.waves,
+    readings: readingsOf(journal.standing(plan.project), plan),
+  });
+  running.rollout = record.number;
+  if (record.from !== undefined) running.from = record.from;
+  if (record.to !== undefined) running.to = record.to;
+  return record;
+}
+
+function readingsOf(standing: Standing, { waves, kind }: Plan): RolloutRecord['readings'] {
+  if (kind === 'retire') return [];
+  const next = waves.flat().flatMap((each) => (each.kind === 'set-standing' ? [each.standing] : []));
+  const current = [standing, ...next].flatMap((each) =>
+    each.current === undefined ? [] : liveReleases(each).slice(0, 1),
+  );
+  return lanesInvolved(current);
+}
+
+/** Carries a rollout on to its end, from wherever its journal stands. */
+export async function runRecord(
+  parts: Parts,
+  o: { readonly record: RolloutRecord; readonly running: Running; readonly watch: WatchOptions },
+): Promise<RolloutOutcome> {
+  const { running, watch } = o;
+  const record = await readBefore(parts, o.record);
+  const ended = await carryOn(record, {
+    world: parts,
+    journal: parts.journal,
+    log: parts.log,
+    onProgress: watch.onProgress,
+    cancel: watch.signal,
+    stopping: parts.stopping,
+    collectEvidence: (error, step) => collectEvidence(parts.fleet, error, step),
+    onStep: (step, undoing) => {
+      running.step = step;
+      running.undoing = undoing;
+    },
+  }).catch(rethrown);
+  parts.journal.read(ended, await readLanes(parts.traffic, ended.readings, 'after'));
+  const outcome = outcomeOf(parts, ended);
+  watch.onProgress({ type: 'finished', outcome });
+  if (ended.failure !== undefined) throw rolloutFailed(outcome, ended.failure);
+  return outcome;
+}
+
+/** After a crash the first reading is kept, so that the ledger covers the whole rollout. */
+async function readBefore({ journal, traffic }: Parts, record: RolloutRecord): Promise<RolloutRecord> {
+  if (record.readings.every(({ before }) => before !== undefined)) return record;
+  const readings = await readLanes(traffic, record.readings, 'before');
+  journal.read(record, readings);
+  return { ...record, readings };
+}
+
+function rethrown(error: unknown): never {
+  if (!(error instanceof Interrupted)) throw error;
+  throw new UserError({
+    code: 'daemon-stopping',
+    kind: 'unavailable',
+    message: 'the daemon ends; the rollout stands in its journal',
+    fix: 'Nothing is lost: it goes on when the daemon starts again.',
+    cause: error,
+  });
+}
+
+function outcomeOf({ journal, now }: Parts, record: RolloutRecord): RolloutOutcome {
+  const standing = journal.standing(record.project);
+  const switchMs = switchDuration(journal.steps(record.project, record.number));
+  const warm = standing.warm.find(({ rollout }) => rollout === record.number);
+  const previous = warm?.release ?? record.from;
+  return {
+    project: record.project,
+    rollout: record.number,
+    kind: record.kind,
+    result: record.result ?? 'undone',
+    ...(standing.current === undefined ? {} : { release: standing.current.release }),
+    ...(previous === undefined || record.result !== 'switched' ? {} : { previous }),
+    durationMs: (record.endedMs ?? now().getTime()) - record.startedMs,
+    ...(switchMs === undefined ? {} : { switchMs }),
+    ...(warm?.sinceMs == null ? {} : { warmUntil: new Date(warm.sinceMs + warm.keepMs) }),
+    ports: portsOf(standing),
+    ...(record.failure === undefined ? {} : { failure: record.failure }),
+  };
+}
+
+export function portsOf(standing: Standing): readonly PortView[] {
+  return standing.ports.map(({ port, protocol, route, hostAddress }) => {
+    const [, service = '', target = ''] = route.split('/');
+    return {
+      service,
+      target: Number(target),
+      published: port,
+      protocol,
+      ...(hostAddress === undefined ? {} : { hostAddress }),
+    };
+  });
+}
+
+function rolloutFailed(outcome: RolloutOutcome, failure: Failure): UserError {
+  const serving = outcome.release === undefined ? 'nothing serves' : `release ${outcome.release} serves as before`;
+  const what = `the ${outcome.kind} of "${outcome.project}"`;
+  return new UserError({
+    code: failure.cancelled ? 'rollout-cancelled' : 'rollout-failed',
+    kind: failure.cancelled ? 'cancelled' : 'failed',
+    message: failure.cancelled
+      ? `${what} was cancelled and undone; ${serving}`
+      : `${what} failed and was undone; ${serving}: ${failure.reason}`,
+    fix: failure.fix,
+    details: { outcome },
+  });
+}

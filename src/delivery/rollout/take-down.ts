@@ -1,0 +1,38 @@
+import { UserError } from '../../lib/errors.ts';
+import type { DownRequest, RolloutOutcome, WatchOptions } from './face.ts';
+import type { Parts } from './parts.ts';
+import { planDown } from './plan-down.ts';
+import { lookAround } from './planning.ts';
+import { runPlan } from './run-rollout.ts';
+
+/** Ends everything of a project. Once begun it goes on to its end. */
+export async function takeDown(parts: Parts, request: DownRequest, watch: WatchOptions): Promise<RolloutOutcome> {
+  const { project, volumes, author } = request;
+  const startedAt = parts.now();
+  return await parts.locks.hold(project, { kind: 'down', author, startedAt }, async (running) => {
+    await parts.traffic.ensure();
+    const { observed, standing } = await lookAround(parts, project);
+    const current = standing.current === undefined ? undefined : parts.releases.find(project, standing.current.release);
+    const plan = planDown({ project, standing, observed, current, volumes });
+    if (plan.unchanged) {
+      const outcome: RolloutOutcome = { project, kind: 'down', result: 'unchanged', durationMs: 0, ports: [] };
+      watch.onProgress({ type: 'finished', outcome });
+      return outcome;
+    }
+    const outcome = await runPlan(parts, { plan, running, watch });
+    requireDone(parts, outcome);
+    return outcome;
+  });
+}
+
+function requireDone({ journal }: Parts, { project, rollout }: RolloutOutcome): void {
+  const failed = journal.steps(project, rollout ?? 0).filter(({ outcome }) => outcome === 'failed');
+  if (failed.length === 0) return;
+  throw new UserError({
+    code: 'down-incomplete',
+    kind: 'failed',
+    message: `"${project}" is not wholly down: ${failed.map(({ reason }) => reason).join('; ')}`,
+    fix: 'Run `bascule down` again; what is gone already stays gone.',
+    details: { project },
+  });
+}

@@ -1,0 +1,39 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { messageOf } from '../../lib/errors.ts';
+import type { Parts } from './parts.ts';
+import { refreshTraffic } from './refresh-traffic.ts';
+
+const RECONNECT_MS = 1_000;
+
+/** While the daemon runs: an instance that was restarted keeps its place in the traffic, whatever its address is. */
+export async function watchFleet(parts: Parts): Promise<void> {
+  while (!parts.stopping.aborted) {
+    try {
+      await followEvents(parts);
+    } catch (error) {
+      if (!parts.stopping.aborted) parts.log.warn({ err: error }, `the engine's events broke off: ${messageOf(error)}`);
+    }
+    await delay(RECONNECT_MS, undefined, { signal: parts.stopping, ref: false }).catch(() => {});
+    if (!parts.stopping.aborted) await refreshAll(parts);
+  }
+}
+
+async function followEvents(parts: Parts): Promise<void> {
+  for await (const event of parts.fleet.events(parts.stopping)) {
+    if (event.action === 'start') await refreshProject(parts, event.project);
+  }
+}
+
+export async function refreshAll(parts: Parts): Promise<void> {
+  for (const project of parts.journal.standingProjects()) await refreshProject(parts, project);
+}
+
+/** A rollout moves TCP routes itself, and brings them up to date when it turns back. */
+async function refreshProject(parts: Parts, project: string): Promise<void> {
+  const standing = parts.journal.standing(project);
+  const extent = parts.locks.running(project) === undefined ? 'all' : 'lanes';
+  if (standing.current === undefined) return;
+  await refreshTraffic(parts, standing, extent).catch((error: unknown) => {
+    parts.log.warn({ project, err: error }, `could not follow addresses: ${messageOf(error)}`);
+  });
+}
