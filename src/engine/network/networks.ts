@@ -299,14 +299,13 @@ class LocalNetworks implements Networks {
     ]);
   }
 
-  /** Rules and names first: nobody is sent any more to what goes away. */
   async #close(sandboxId: string, claimed: readonly PortBinding[] = []): Promise<void> {
     const sandbox = this.#sandboxRow(sandboxId);
     if (sandbox === undefined) return this.#claims.release(claimed);
     const networks = sandbox.endpoints.map((endpoint) => this.#rowOrThrow(endpoint.networkId));
     this.#forgetSandbox(sandboxId);
-    await this.#upkeep.apply(this.#state());
-    await Promise.all([
+    await allOf([
+      this.#upkeep.apply(this.#state()),
       dropNamespace(this.#namespacePath(sandboxId)),
       removeSandboxFiles(this.#sandboxDirectory(sandboxId)),
       this.#claims.release(sandbox.ports),
