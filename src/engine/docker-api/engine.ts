@@ -52,6 +52,11 @@ export interface Engine {
   listen(socketPath: string): Promise<void>;
   /** Stops serving and closes the database; containers run on. */
   close(): Promise<void>;
+  /**
+   * Removes every container, volume, network and image, and what they have on this machine (bridges, rules, name
+   * servers, mounts). The engine still answers afterwards; close it next.
+   */
+  destroy(): Promise<void>;
   /** What `bascule doctor` prints of the engine. */
   check(): Promise<readonly EngineCheck[]>;
 }
@@ -88,6 +93,7 @@ async function openEngine(options: OpenOptions): Promise<Engine> {
   return {
     listen: (socketPath) => server.listen(socketPath),
     check: () => checkRooms(rooms),
+    destroy: () => destroy(rooms),
     close: async () => {
       await server.close();
       await rooms.runtime.close();
@@ -145,6 +151,14 @@ function routesOf(rooms: Rooms) {
     ...networkRoutes(rooms),
     ...volumeRoutes(rooms),
   ];
+}
+
+async function destroy({ runtime, networks, volumes, images }: Rooms): Promise<void> {
+  for (const { id } of runtime.list()) await runtime.remove(id, { force: true, removeVolumes: true });
+  await networks.prune();
+  await volumes.prune({ all: true, usersOf: () => [] });
+  await images.prune({ danglingOnly: false, usersOf: () => [] });
+  await networks.destroy();
 }
 
 async function checkRooms({ networks, runtime }: Rooms): Promise<readonly EngineCheck[]> {

@@ -40,9 +40,10 @@ function refuse(what: string): Handler {
 async function streamEvents({ events }: Rooms, exchange: Exchange): Promise<void> {
   const filters = parseFilters(exchange.query.get('filters'), EVENT_FILTERS);
   const since = momentOf(exchange.query, 'since');
-  const until = exchange.query.has('until') ? momentOf(exchange.query, 'until') : undefined;
+  const until = momentOf(exchange.query, 'until');
   const isWanted = (event: EngineEvent): boolean => eventMatches(event, filters) && isBefore(event, until);
-  const queue = since === undefined ? [] : events.past().filter((event) => isWanted(event) && !isBefore(event, since));
+  const isLive = since === undefined && until === undefined;
+  const queue = isLive ? [] : events.past().filter((event) => isWanted(event) && isSince(event, since));
   let wake = (): void => {};
   const stop = events.listen((event) => {
     if (isWanted(event)) queue.push(event);
@@ -71,6 +72,10 @@ async function streamEvents({ events }: Rooms, exchange: Exchange): Promise<void
 
 function isBefore(event: EngineEvent, moment: Date | undefined): boolean {
   return moment === undefined || event.atNs < BigInt(Math.floor(moment.getTime())) * 1_000_000n;
+}
+
+function isSince(event: EngineEvent, moment: Date | undefined): boolean {
+  return moment === undefined || !isBefore(event, moment);
 }
 
 const SWARM_PATHS = ['/swarm', '/nodes', '/services', '/tasks', '/configs', '/secrets'];
