@@ -150,7 +150,7 @@ function unmountBelow(folder: string): void {
 }
 
 /** The root of `busybox-static`, as Bascule bootstraps it too, imported into another engine. */
-function importBusybox(socket: string, base: string): void {
+export function importBusybox(socket: string, base: string): void {
   const root = join(base, 'busybox');
   for (const name of ['bin', 'etc', 'tmp', 'var', 'proc', 'sys', 'dev', 'root'])
     mkdirSync(join(root, name), { recursive: true });

@@ -1,0 +1,80 @@
+import { summarise } from './statistics.ts';
+
+/** One measured quantity. */
+export interface Series {
+  readonly name: string;
+  readonly unit: 'ms' | 'MB' | 'count';
+  readonly samples: readonly number[];
+}
+
+/** How two medians compare; above 1 Bascule needs less. */
+export interface Ratio {
+  readonly name: string;
+  readonly value: number;
+  /** The least that we want, where the issue names one. */
+  readonly target?: number;
+}
+
+export interface Result {
+  readonly name: string;
+  readonly title: string;
+  readonly series: readonly Series[];
+  readonly ratios: readonly Ratio[];
+  readonly notes: readonly string[];
+}
+
+export interface Report {
+  readonly at: string;
+  readonly machine: Readonly<Record<string, string>>;
+  readonly results: readonly Result[];
+}
+
+/** Median of `peer` over median of `ours`. */
+export function ratioOf(name: string, pair: { readonly ours: Series; readonly peer: Series }, target?: number): Ratio {
+  const value = summarise(pair.peer.samples).p50 / summarise(pair.ours.samples).p50;
+  return { name, value, ...(target === undefined ? {} : { target }) };
+}
+
+export function renderReport(report: Report): string {
+  const facts = Object.entries(report.machine).map(([name, value]) => `| ${name} | ${value} |`);
+  return [
+    '# Benchmark results',
+    '',
+    'Written by `npm run bench`; do not edit. Raw samples are in the JSON file beside this one.',
+    'Ratios are medians of the peer over medians of Bascule: above 1, Bascule needs less.',
+    '',
+    `Measured at ${report.at}.`,
+    '',
+    '| machine | |',
+    '| --- | --- |',
+    ...facts,
+    ...report.results.flatMap(renderResult),
+    '',
+  ].join('\n');
+}
+
+function renderResult(result: Result): readonly string[] {
+  const rows = result.series.map(({ name, unit, samples }) => {
+    const { count, min, p50, p99, max } = summarise(samples);
+    return `| ${name} | ${unit} | ${count} | ${[min, p50, p99, max].map(format).join(' | ')} |`;
+  });
+  const ratios = result.ratios.map(({ name, value, target }) => {
+    const verdict =
+      target === undefined ? '' : value >= target ? `at least ${target}: reached` : `at least ${target}: **missed**`;
+    return `| ${name} | ${value.toFixed(2)} | ${verdict} |`;
+  });
+  return [
+    '',
+    `## ${result.title}`,
+    '',
+    '| what | unit | samples | min | median | p99 | max |',
+    '| --- | --- | ---: | ---: | ---: | ---: | ---: |',
+    ...rows,
+    ...(ratios.length === 0 ? [] : ['', '| ratio | value | target |', '| --- | ---: | --- |', ...ratios]),
+    ...(result.notes.length === 0 ? [] : ['', ...result.notes.map((note) => `* ${note}`)]),
+  ];
+}
+
+function format(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value >= 1 ? value.toFixed(1) : value.toFixed(3);
+}
