@@ -29,7 +29,7 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface Load {
+export interface Load extends AsyncDisposable {
   /** Lets running requests end, and tells what happened. May be called twice. */
   stop(): Promise<LoadReport>;
   snapshot(): Promise<LoadReport>;
@@ -59,6 +59,9 @@ export async function startLoad({ signal, ...options }: LoadOptions): Promise<Lo
   return {
     stop,
     done,
+    async [Symbol.asyncDispose]() {
+      await stop();
+    },
     snapshot() {
       const answer = nextMessage(child, 'snapshot');
       child.send({ type: 'snapshot' });

@@ -13,7 +13,7 @@ export interface ProbeReport {
   readonly longestSilenceMs: number;
 }
 
-export interface Probe {
+export interface Probe extends Disposable {
   snapshot(): ProbeReport;
   /** Closes it from our side, and tells how it was until then. */
   close(): ProbeReport;
@@ -79,6 +79,10 @@ function createWatch(hangUp: () => void): ProbeWatch {
   let lastAt: number | undefined;
   let ended: ProbeReport['ended'];
   let isClosing = false;
+  const leave = (): void => {
+    isClosing = true;
+    hangUp();
+  };
   const snapshot = (): ProbeReport => ({
     isAlive: ended === undefined,
     messages,
@@ -102,10 +106,10 @@ function createWatch(hangUp: () => void): ProbeWatch {
       snapshot,
       close() {
         const report = snapshot();
-        isClosing = true;
-        hangUp();
+        leave();
         return report;
       },
+      [Symbol.dispose]: leave,
     },
   };
 }

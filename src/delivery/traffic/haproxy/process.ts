@@ -66,6 +66,15 @@ export async function isProxyAlive(runDirectory: string): Promise<boolean> {
   return pid !== undefined && isOurs(pid, runDirectory);
 }
 
+/** Whether there is a process with this pid, whoever it is. */
+export function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 async function pidOf(runDirectory: string): Promise<number | undefined> {
   const pid = Number(await readTextIfThere(pidPathOf(runDirectory)));
   return Number.isInteger(pid) && pid > 1 ? pid : undefined;

@@ -1,9 +1,17 @@
+import { rm } from 'node:fs/promises';
 import type { Log } from '../../../lib/log.ts';
 import type { Intent, RecordedInstance } from '../state.ts';
 import type { LaneId, PublishedPort, RouteId, RouteShare } from '../traffic.ts';
 import { addServer, closeServerSessions, type CommandLine, deleteServer, drainServer, shareText } from './commands.ts';
-import { endProxy, isProxyAlive, machineTraits, startProxy, versionOf } from './process.ts';
-import { fingerprintOf, type ProxySettings, portsMapOf, routesMapOf, socketPathOf } from './render-haproxy.ts';
+import { endProxy, isProxyAlive, isRunning, machineTraits, startProxy, versionOf } from './process.ts';
+import {
+  fingerprintOf,
+  LEAVE_MS,
+  type ProxySettings,
+  portsMapOf,
+  routesMapOf,
+  socketPathOf,
+} from './render-haproxy.ts';
 import { type Repairs, planRepairs, portsEntries, routesEntries, type Runtime } from './repair.ts';
 import { numberIn, parseInfo, parseMap, parseNewVersion, parseServersState, parseStat } from './replies.ts';
 import { createRuntimeApi, type RuntimeApi } from './runtime-api.ts';
@@ -78,7 +86,8 @@ export async function createHttpProxy(options: ProxyOptions): Promise<HttpProxy>
       if (running?.description === `bascule ${fingerprintOf(settings)}`) return repair(intent);
       options.log.info({ replacing: running?.pid }, 'starting the proxy');
       await startProxy(program, settings, intent, running?.pid);
-      await answering(api);
+      await api.ask('show info');
+      if (running !== undefined) await gone(running.pid, LEAVE_MS + 500);
     },
     pid: async () => Number(parseInfo(await api.ask('show info')).get('Pid')),
     async addInstance(instance) {
@@ -100,7 +109,10 @@ export async function createHttpProxy(options: ProxyOptions): Promise<HttpProxy>
       await api.tell([`del map ${routes} ${route}`], ['absent']);
     },
     replacePorts: (published) => replaceMap(api, ports, portsEntries(published)),
-    stop: () => endProxy(runDirectory, ['SIGTERM', 'SIGKILL']),
+    async stop() {
+      await endProxy(runDirectory, ['SIGTERM', 'SIGKILL']);
+      await rm(runDirectory, { recursive: true, force: true });
+    },
   };
 }
 
@@ -120,9 +132,10 @@ async function runningProxy(api: RuntimeApi, runDirectory: string): Promise<Runn
   }
 }
 
-/** HAProxy returns from its start with its sockets open; a replaced process may answer for a moment longer. */
-async function answering(api: RuntimeApi): Promise<void> {
-  await api.ask('show info');
+/** Waits for a replaced process: until its last kept-alive connection has moved over, a switch would not reach it. */
+async function gone(pid: number, timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (isRunning(pid) && performance.now() < deadline) await delay(50);
 }
 
 /** Readers see all of the old entries or all of the new ones (management guide, "prepare map" and "commit map"). */

@@ -33,6 +33,9 @@ export const BUCKET_COOKIE = 'bascule-bucket';
 /** For clients that keep no cookies: the same, as a request header. */
 export const BUCKET_HEADER = 'Bascule-Bucket';
 
+/** After a replacement, how long kept-alive connections may still be served by the old process, with the old routes. */
+export const LEAVE_MS = 3_000;
+
 export const socketPathOf = (runDirectory: string): string => `${runDirectory}/admin.sock`;
 export const portsMapOf = (runDirectory: string): string => `${runDirectory}/ports.map`;
 export const routesMapOf = (runDirectory: string): string => `${runDirectory}/routes.map`;
@@ -63,6 +66,8 @@ function renderGlobal(settings: ProxySettings): string {
     `maxconn ${settings.maxConnections}`,
     // Only after a replacement by a newer Bascule: how long the old process may keep its last long connections.
     'hard-stop-after 24h',
+    // … and how it takes leave of kept-alive connections: by a header on their next response, not by closing at once.
+    ...(isAtLeast(settings.version, 2, 5) ? [`close-spread-time ${LEAVE_MS}ms`] : []),
     ...(settings.account === undefined ? [] : [`user ${settings.account.user}`, `group ${settings.account.group}`]),
   ]);
 }
