@@ -1,0 +1,86 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadProject, type Project } from '../../src/delivery/compose/index.ts';
+import { type Fleet, openDockerFleet } from '../../src/delivery/fleet/index.ts';
+import {
+  createDelivery,
+  type Delivery,
+  type DeployRequest,
+  type ProgressEvent,
+  type RolloutOutcome,
+} from '../../src/delivery/rollout/index.ts';
+import { openTraffic, type Traffic } from '../../src/delivery/traffic/index.ts';
+import { openDatabase } from '../../src/lib/database.ts';
+import { type Log, silentLog } from '../../src/lib/log.ts';
+import { type Scope, scopeOf } from '../../src/lib/scope.ts';
+
+/** The delivery wing over a real engine and a real proxy, with a root of its own. */
+export interface DeliveryScene extends AsyncDisposable {
+  readonly root: string;
+  readonly scope: Scope;
+  readonly fleet: Fleet;
+  readonly traffic: Traffic;
+  readonly delivery: Delivery;
+  readonly events: ProgressEvent[];
+  deploy(yaml: string, more?: Partial<DeployRequest>, signal?: AbortSignal): Promise<RolloutOutcome>;
+  rollback(project: string, release?: number): Promise<RolloutOutcome>;
+}
+
+export async function openScene(o: { readonly socketPath: string; readonly root?: string; readonly log?: Log }): Promise<DeliveryScene> {
+  const root = o.root ?? mkdtempSync(join(tmpdir(), 'bascule-delivery-'));
+  const scope = scopeOf(root);
+  const directory = join(root, 'delivery');
+  mkdirSync(directory, { recursive: true });
+  const log = o.log ?? silentLog;
+  const database = openDatabase(join(directory, 'delivery.db'));
+  const traffic = await openTraffic({ scope, directory: join(directory, 'traffic'), log, laneCount: 64 });
+  const fleet = openDockerFleet({ socketPath: o.socketPath, log });
+  const delivery = createDelivery({ database, directory, fleet, traffic, log, now: () => new Date() });
+  const events: ProgressEvent[] = [];
+  const onProgress = (event: ProgressEvent): void => void events.push(event);
+  const never = new AbortController().signal;
+  return {
+    root,
+    scope,
+    fleet,
+    traffic,
+    delivery,
+    events,
+    deploy: (yaml, more, signal = never) => delivery.deploy(requestOf(projectOf(yaml, root), more), { onProgress, signal }),
+    rollback: (project, release) =>
+      delivery.rollback({ project, author: 'test', ...(release === undefined ? {} : { release }) }, { onProgress, signal: never }),
+    [Symbol.asyncDispose]: async () => {
+      for (const project of delivery.projects()) {
+        await delivery.down({ project, volumes: true, author: 'test' }, { onProgress, signal: never }).catch(console.error);
+        await forgetImages(fleet, delivery, project);
+      }
+      await delivery.close();
+      await traffic.stop();
+      await traffic.close();
+      database.close();
+      rmSync(root, { recursive: true, force: true });
+      rmSync(scope.runDirectory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function forgetImages(fleet: Fleet, delivery: Delivery, project: string): Promise<void> {
+  for (const { number, services } of await delivery.releases(project)) {
+    for (const { name } of services) await fleet.untagImage(`${project}-${name}:r${number}`);
+  }
+}
+
+export function projectOf(yaml: string, directory: string): Project {
+  return loadProject({
+    files: [{ path: join(directory, 'compose.yaml'), text: yaml }],
+    directory,
+    environment: {},
+    profiles: [],
+    readText: () => undefined,
+  });
+}
+
+export function requestOf(project: Project, more: Partial<DeployRequest> = {}): DeployRequest {
+  return { project, author: 'test', build: true, force: false, environment: {}, ...more };
+}
