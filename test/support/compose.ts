@@ -13,6 +13,9 @@ export function loadText(
     environment: options.environment ?? { HOME: '/home/me' },
     profiles: options.profiles ?? [],
     ...(options.projectName !== undefined && { projectName: options.projectName }),
-    readText: (path) => texts[path.replace(/^\/project\//, '')],
+    readText: (path) => {
+      const name = path.replace(/^\/project\//, '');
+      return Object.hasOwn(texts, name) ? texts[name] : undefined;
+    },
   });
 }

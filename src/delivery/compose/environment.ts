@@ -1,7 +1,7 @@
 import { parseDotenv } from './dotenv.ts';
 import type { DraftService, Fail } from './draft.ts';
 import { recordOf } from './kinds.ts';
-import type { Lookup } from './template.ts';
+import { type Lookup, lookupIn } from './template.ts';
 
 export interface EnvironmentSource {
   readonly lookup: Lookup;
@@ -19,8 +19,7 @@ export function environmentOf(name: string, service: DraftService, source: Envir
   const own = resolveNames(service.environment ?? {}, source.lookup);
   const files: Record<string, string> = {};
   for (const [index, file] of (service.env_file ?? []).entries()) {
-    const lookup: Lookup = (key) =>
-      source.lookup(key) ?? own[key] ?? (Object.hasOwn(files, key) ? files[key] : undefined);
+    const lookup: Lookup = (key) => source.lookup(key) ?? lookupIn(own)(key) ?? lookupIn(files)(key);
     const text = source.readText(file.path);
     if (text === undefined && file.required !== false) {
       throw source.fail(

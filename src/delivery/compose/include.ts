@@ -16,6 +16,7 @@ import {
 } from './node.ts';
 import { unknownKey } from './object.ts';
 import { absolutePath, isRemote, parentOf } from './paths.ts';
+import { lookupIn } from './template.ts';
 
 const SECTIONS = ['services', 'volumes', 'networks', 'secrets', 'configs', 'models'];
 const KEYS = ['path', 'env_file', 'project_directory'];
@@ -82,7 +83,10 @@ function openIncluded(item: Node, at: string, context: TreeContext): Opened {
   const directory =
     request.directory === undefined ? parentOf(first.path) : absolutePath(request.directory, context.directory);
   const environment = includedEnvironment(request, directory, { at, context });
-  return { files, context: { ...context, directory, lookup: (name) => context.lookup(name) ?? environment[name] } };
+  return {
+    files,
+    context: { ...context, directory, lookup: (name) => context.lookup(name) ?? lookupIn(environment)(name) },
+  };
 }
 
 function assertNoCircle(path: string, node: Node, at: string, { included }: TreeContext): void {

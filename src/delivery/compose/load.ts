@@ -7,7 +7,7 @@ import { projectNameOf } from './name.ts';
 import type { Project } from './project.ts';
 import { resolveProject } from './resolve.ts';
 import { composeFile } from './schema.ts';
-import type { Lookup } from './template.ts';
+import { type Lookup, lookupIn } from './template.ts';
 import { loadTree } from './tree.ts';
 
 export interface ProjectSource {
@@ -58,10 +58,10 @@ export function loadProject(source: ProjectSource): Project {
 /** The caller's environment over the `.env` of the project directory. */
 export function variablesOf(source: Pick<ProjectSource, 'environment' | 'directory' | 'readText'>): Lookup {
   const { environment, directory } = source;
-  const own: Lookup = (name) => (Object.hasOwn(environment, name) ? environment[name] : undefined);
+  const own = lookupIn(environment);
   const path = `${directory}/.env`;
-  const file = parseDotenv(source.readText(path) ?? '', { path, lookup: own });
-  return (name) => own(name) ?? (Object.hasOwn(file, name) ? file[name] : undefined);
+  const file = lookupIn(parseDotenv(source.readText(path) ?? '', { path, lookup: own }));
+  return (name) => own(name) ?? file(name);
 }
 
 function unsetWarning(name: string): string {

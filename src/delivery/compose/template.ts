@@ -15,6 +15,11 @@ export interface TemplateProblem {
 
 export type Lookup = (name: string) => string | undefined;
 
+/** Looks names up in an object: only its own keys count. */
+export function lookupIn(values: Readonly<Record<string, string | null>>): Lookup {
+  return (name) => (Object.hasOwn(values, name) ? (values[name] ?? undefined) : undefined);
+}
+
 const MAXIMUM_DEPTH = 50;
 const NAME = '[A-Za-z_][A-Za-z0-9_]*';
 const OPERATOR = ':?[-?+]';
