@@ -185,20 +185,19 @@ describe('what is in the way', { timeout: 300_000 }, () => {
     machine.write(webProject({ port, version: 'one' }));
     await machine.must(['up']);
     machine.write(webProject({ port, version: 'two', isHealthy: false }));
-    let second: Promise<CommandResult> | undefined;
+    const second = Promise.withResolvers<CommandResult>();
     const first = await machine.run(['deploy', '--json'], {
       onStart: (child) => {
         void waitForLine(child, '"wait-healthy"').then(async () => {
-          second = machine.run(['deploy']);
-          await second;
+          second.resolve(await machine.run(['deploy']));
           child.kill('SIGINT');
         });
       },
     });
     assert.equal(first.exitCode, 130, first.stderr);
-    const refused = await second;
-    assert.equal(refused?.exitCode, 4, refused?.stderr);
-    assert.match(refused?.stderr ?? '', /deploy/);
+    const refused = await second.promise;
+    assert.equal(refused.exitCode, 4, refused.stderr);
+    assert.match(refused.stderr, /deploy/);
     assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), 'version=one\n');
     const view = await machine.json<{ release: number; instances: readonly { role: string }[] }>(['ps']);
     assert.equal(view.release, 1);

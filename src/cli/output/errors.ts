@@ -1,10 +1,22 @@
 import { messageOf, UserError } from '../../lib/errors.ts';
+import type { Failure, Streamed } from '../../server/client/index.ts';
 import type { Style } from './style.ts';
 
 /** One error for people: what and where, then what to do. */
 export function renderError(error: unknown, style: Style): string {
   if (!(error instanceof UserError)) return renderBug(error, style);
-  return `${style.red('error:')} ${error.message}\n${style.dim('  what to do:')} ${error.fix}\n`;
+  return `${style.red('error:')} ${error.message}\n${style.dim('  what to do:')} ${error.fix}\n${lastWords(error, style)}`;
+}
+
+/** What the failing instance of a rollout printed, where the error carries it. */
+function lastWords(error: UserError, style: Style): string {
+  const { failure } = (error.details['outcome'] ?? {}) as { failure?: Streamed<Failure> };
+  if (failure === undefined) return '';
+  const { instance = 'the instance', logs, healthOutput = '' } = failure;
+  const health =
+    healthOutput.trim() === '' ? [] : ['last output of its health check:', ...healthOutput.trim().split('\n')];
+  const printed = logs.length === 0 ? [] : [`last lines of ${instance}:`, ...logs];
+  return [...health, ...printed].map((line) => `${style.dim('  |')} ${line}\n`).join('');
 }
 
 /** One error as JSON, on standard error with `--json`. */

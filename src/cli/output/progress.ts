@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { formatDuration } from '../../lib/duration.ts';
 import type { ProgressEvent, Streamed } from '../../server/client/index.ts';
 import type { Terminal } from '../host.ts';
@@ -70,7 +71,7 @@ function lineOf(event: Event, style: Style): string | undefined {
     case 'build-started':
       return `build ${event.service}`;
     case 'build-output':
-      return style.dim(`  ${event.service} | ${event.line}`);
+      return style.dim(`  ${event.service} | ${stripVTControlCharacters(event.line)}`);
     case 'build-done':
       return `${style.green('✓')} built ${event.service} ${style.dim(`${event.imageId.replace('sha256:', '').slice(0, 12)} ${formatDuration(event.durationMs)}`)}`;
     case 'planned':

@@ -4,6 +4,7 @@ export type { SystemCheck, SystemInfo } from '../routes/system.ts';
 export type { DeployBody, DownBody, ExecStart, ProjectSourceBody, RollbackBody } from '../wire.ts';
 export type {
   BuiltImage,
+  Failure,
   Ledger,
   LogLine,
   PlanView,
