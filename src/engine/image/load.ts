@@ -1,10 +1,10 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { link, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { systemCodeOf } from '../../lib/errors.ts';
-import { platformOfNode, type Digest, type ImageConfig } from '../../lib/oci/index.ts';
+import { hexOf, platformOfNode, type Digest, type ImageConfig } from '../../lib/oci/index.ts';
 import { parseArchivedConfig, readArchiveContents, type ArchivedBlob, type ArchivedImage } from './archive-contents.ts';
 import { spoolArchive, type SpooledArchive, type SpooledFile } from './archive-spool.ts';
 import { decompressed } from './decompress.ts';
@@ -103,13 +103,16 @@ async function loadLayer(
   return true;
 }
 
-/** The layer's archive, uncompressed, as a file. */
+/** The layer's archive, uncompressed, as a file of its own: another image in the archive may need the spooled one. */
 async function plainFile(
   file: SpooledFile,
   { diffId, context }: { diffId: Digest; context: LoadContext },
 ): Promise<string> {
-  if (file.digest === diffId) return file.path;
-  const path = join(context.directory, `${diffId.slice('sha256:'.length)}.tar`);
+  const path = join(context.directory, `${hexOf(diffId)}.tar`);
+  if (file.digest === diffId) {
+    await link(file.path, path);
+    return path;
+  }
   await pipeline(
     await decompressed(createReadStream(file.path), context.signal),
     createWriteStream(path, { mode: 0o600 }),

@@ -52,7 +52,10 @@ describe('removal', () => {
   it('untags an image that has children, and keeps it', () => {
     const images = { base: { references: ['base:1'] }, app: { parent: 'base' } };
     assert.deepEqual(plan(images, 'base', { reference: 'base:1' }), ['untag base:1']);
-    assert.throws(() => plan(images, 'base', { force: true }), /\(cannot be forced\) - image has dependent child images/);
+    assert.throws(
+      () => plan(images, 'base', { force: true }),
+      /\(cannot be forced\) - image has dependent child images/,
+    );
     const two = { base: { references: ['base:1', 'b:2'] }, app: { parent: 'base' } };
     assert.deepEqual(plan(two, 'base', { reference: 'base:1' }), ['untag base:1']);
   });
