@@ -49,8 +49,13 @@ async function streamEvents({ events }: Rooms, exchange: Exchange): Promise<void
     if (isWanted(event)) queue.push(event);
     wake();
   });
-  const timer = until === undefined ? undefined : setTimeout(() => wake(), Math.max(0, until.getTime() - Date.now()));
-  const isOver = (): boolean => exchange.signal.aborted || (until !== undefined && Date.now() >= until.getTime());
+  let isTimeUp = false;
+  const timer = until === undefined ? undefined : setTimeout(() => endAt(), delayTo(until));
+  const endAt = (): void => {
+    isTimeUp = true;
+    wake();
+  };
+  const isOver = (): boolean => exchange.signal.aborted || isTimeUp || (until !== undefined && delayTo(until) === 0);
   exchange.signal.addEventListener('abort', () => wake());
   const sink = exchange.stream('application/json');
   try {
@@ -72,6 +77,11 @@ async function streamEvents({ events }: Rooms, exchange: Exchange): Promise<void
 
 function isBefore(event: EngineEvent, moment: Date | undefined): boolean {
   return moment === undefined || event.atNs < BigInt(Math.floor(moment.getTime())) * 1_000_000n;
+}
+
+/** Milliseconds from now, within what a timer can wait. */
+function delayTo(moment: Date): number {
+  return Math.min(Math.max(0, moment.getTime() - Date.now()), 2 ** 31 - 1);
 }
 
 function isSince(event: EngineEvent, moment: Date | undefined): boolean {
