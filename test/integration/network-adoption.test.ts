@@ -99,11 +99,11 @@ describe('after a SIGKILL of the daemon', () => {
   });
 
   it('a reboot leaves records only, and the networks come back from them', async () => {
-    const before = networks.get('shop');
+    const shop = networks.get('shop');
     await networks.close();
     reboot();
     networks = await openTestNetworks();
-    assert.deepEqual(networks.get('shop'), before);
+    assert.deepEqual(networks.get('shop'), shop);
     assert.equal(networks.sandbox(keeper.id), undefined);
     const again = await openNamed(networks, 'again', { on: ['shop'], ports: keeper.ports });
     await serve(again, { port: 80, name: 'again' });

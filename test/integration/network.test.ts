@@ -151,15 +151,15 @@ describe('container networks', () => {
 
   describe('names', () => {
     it('are those of container, aliases, short id and host name, and of the outside', async () => {
-      const ask = (name: string, type?: string) => resolve(worker, gatewayOf(worker), name, type);
+      const lookUp = (name: string, type?: string) => resolve(worker, gatewayOf(worker), name, type);
       for (const name of ['web', 'WWW', 'api.shop.example', shortId(web.id), 'web-host'])
-        assert.equal(await ask(name), addressOf(web, 'shop'), name);
-      assert.equal(await ask('outside.example'), '203.0.113.7');
-      assert.equal(await ask('nobody'), 'ENOTFOUND');
-      assert.equal(await ask('web', 'AAAA'), 'ENODATA');
-      assert.equal(await ask('api.shop.example', 'AAAA'), 'ENODATA');
-      const reverse = addressOf(web, 'shop').split('.').reverse().join('.');
-      assert.equal(await ask(`${reverse}.in-addr.arpa`, 'PTR'), 'web');
+        assert.equal(await lookUp(name), addressOf(web, 'shop'), name);
+      assert.equal(await lookUp('outside.example'), '203.0.113.7');
+      assert.equal(await lookUp('nobody'), 'ENOTFOUND');
+      assert.equal(await lookUp('web', 'AAAA'), 'ENODATA');
+      assert.equal(await lookUp('api.shop.example', 'AAAA'), 'ENODATA');
+      const reverse = addressOf(web, 'shop').split('.').toReversed().join('.');
+      assert.equal(await lookUp(`${reverse}.in-addr.arpa`, 'PTR'), 'web');
     });
 
     it('give one address for each container that shares an alias, and follow a rename', async () => {

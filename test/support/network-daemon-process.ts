@@ -12,7 +12,7 @@ const keeper = await openNamed(networks, 'keeper', { on: ['shop', 'vault'], port
 const goner = await openNamed(networks, 'goner', { on: ['shop'] });
 console.log(JSON.stringify([keeper.id, goner.id]));
 for (;;) {
-  const ports = [{ containerPort: 80, protocol: 'tcp' }] as const;
-  const other = await openNamed(networks, 'other', { on: ['shop', 'vault'], ports });
+  const some = [{ containerPort: 80, protocol: 'tcp' }] as const;
+  const other = await openNamed(networks, 'other', { on: ['shop', 'vault'], ports: some });
   await networks.closeSandbox(other.id);
 }

@@ -108,11 +108,10 @@ function networkTable(database: DatabaseSync) {
   return {
     networks: (): readonly NetworkRow[] => all.all().map(toNetwork),
     addNetwork(row: NetworkRow): void {
-      insert.run(
-        ...[row.id, row.name, row.driver, row.subnet, row.gateway, row.ipRange],
-        ...[Number(row.internal), Number(row.attachable), Number(row.predefined)],
-        ...[JSON.stringify(row.labels), JSON.stringify(row.options), row.bridge, row.mtu, row.createdAt.getTime()],
-      );
+      const { id, name, driver, subnet, gateway, ipRange, bridge, mtu } = row;
+      const flags = [row.internal, row.attachable, row.predefined].map(Number);
+      const texts = [row.labels, row.options].map((value) => JSON.stringify(value));
+      insert.run(id, name, driver, subnet, gateway, ipRange, ...flags, ...texts, bridge, mtu, row.createdAt.getTime());
     },
     removeNetwork: (id: string): void => void remove.run(id),
     placeNetwork: (o: { id: string; subnet: string; gateway: string; mtu: number }): void =>
@@ -134,10 +133,9 @@ function sandboxTables(database: DatabaseSync) {
   const endpoints = database.prepare('SELECT * FROM endpoints ORDER BY position');
   const ports = database.prepare('SELECT * FROM ports ORDER BY rowid');
   const addEndpoint = (row: EndpointRow): void => {
-    insertEndpoint.run(
-      ...[row.endpointId, row.sandboxId, row.networkId, row.position, row.address],
-      ...[row.macAddress, row.interfaceName, JSON.stringify(row.aliases)],
-    );
+    const { endpointId, sandboxId, networkId, position, address, macAddress, interfaceName } = row;
+    const aliases = JSON.stringify(row.aliases);
+    insertEndpoint.run(endpointId, sandboxId, networkId, position, address, macAddress, interfaceName, aliases);
   };
   return {
     sandboxes(): readonly SandboxRow[] {

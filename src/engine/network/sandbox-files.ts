@@ -39,12 +39,18 @@ export async function removeSandboxFiles(directory: string): Promise<void> {
 function resolvConfOf(state: State, sandbox: SandboxRow): ResolvConf {
   const { dnsSearch, dnsOptions } = sandbox.settings;
   const host = state.hostResolvConf;
-  const hostOptions = host.options.filter((option) => option !== 'trust-ad' && option !== 'edns0');
   return {
     servers: serversOf(state, sandbox),
     search: dnsSearch.length === 0 ? host.search : dnsSearch.filter((name) => name !== '.'),
-    options: dnsOptions.length > 0 ? dnsOptions : hostOptions,
+    options: dnsOptions.length > 0 ? dnsOptions : defaultOptions(state, sandbox),
   };
+}
+
+/** With `ndots:0`, as Docker sets it, a service's name is asked for as it is before any search domain is tried. */
+function defaultOptions(state: State, sandbox: SandboxRow): readonly string[] {
+  const options = state.hostResolvConf.options.filter((option) => option !== 'trust-ad' && option !== 'edns0');
+  if (choiceOf(state, sandbox).kind === 'outside') return options;
+  return [...options.filter((option) => !option.startsWith('ndots:')), 'ndots:0'];
 }
 
 function serversOf(state: State, sandbox: SandboxRow): readonly string[] {

@@ -46,7 +46,8 @@ export class Upkeep {
     );
     await ipBatch(renderViewAddresses('del', removed), 'resolver address');
     this.#viewAddresses = addresses;
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
   }
 
   /** The bridge of a network, made if it is not there; gives its device index. */
@@ -71,12 +72,23 @@ export class Upkeep {
     this.#rules = undefined;
     this.#viewAddresses = new Set();
     const used = new Set(state.sandboxes.flatMap((s) => s.endpoints.map((endpoint) => endpoint.networkId)));
-    const needed = bridgesOf(state).filter((network) => !network.predefined || used.has(network.id));
+    const needed = bridgesOf(state).filter(
+      (network) => !network.predefined || used.has(network.id) || isThere(network.bridge),
+    );
+    if (needed.length === 0) return this.#clear(state);
     for (const network of needed) await this.ensureBridge(network);
-    if (needed.length > 0) await this.#enableForwarding();
-    if (needed.length > 0) await this.#coexistence.ensure(0);
+    await this.#enableForwarding();
+    await this.#coexistence.ensure(0);
     await this.apply(state);
     await this.#removeStrayLinks(state);
+  }
+
+  /** Without networks a machine that lacks what they need is no failure. */
+  async #clear(state: State): Promise<void> {
+    await this.#names.apply({ files: new Map(), resolvers: [] });
+    await this.rest(state).catch((error: unknown) => {
+      this.#log.debug({ error: messageOf(error) }, 'leftovers of networks could not be looked for');
+    });
   }
 
   /** When no bridge of ours is left, nothing of ours is left. */
