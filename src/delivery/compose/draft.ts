@@ -1,6 +1,7 @@
 import { composeError } from './errors.ts';
 import { type MapNode, nearestAt } from './node.ts';
-import type { Build, EnvFile, FileObject, Model, Network, Service, ServiceNetwork, Volume } from './project.ts';
+import type { FileObject, Model, Network, Volume } from './project.ts';
+import type { Build, EnvFile, Service, ServiceNetwork } from './service.ts';
 
 /** `true`, or the deprecated `{name}`. */
 type External = { readonly external?: boolean | { readonly name?: string } };

@@ -1,5 +1,5 @@
 import type { DraftService } from './draft.ts';
-import type { Dependency } from './project.ts';
+import type { Dependency } from './service.ts';
 
 /** What a service depends on: what it says, and what its links, namespaces and volumes_from imply. */
 export function dependenciesOf(service: DraftService): Readonly<Record<string, Dependency>> {

@@ -4,6 +4,7 @@ export { findComposeFile } from './find.ts';
 export { loadProject, type ProjectSource } from './load.ts';
 export { servicesInOrder } from './order.ts';
 export { portProtocol } from './ports.ts';
+export type { FileObject, IpamPool, Model, Network, Project, ProjectSettings, Volume } from './project.ts';
 export type {
   BindMount,
   Build,
@@ -12,17 +13,11 @@ export type {
   Deploy,
   Device,
   EnvFile,
-  FileObject,
   FileReference,
   Healthcheck,
-  IpamPool,
   Logging,
-  Model,
-  Network,
   OtherMount,
   Port,
-  Project,
-  ProjectSettings,
   ResourceLimits,
   RestartPolicy,
   Service,
@@ -34,9 +29,8 @@ export type {
   TrafficProtocol,
   Ulimit,
   UpdateConfig,
-  Volume,
   VolumeMount,
-} from './project.ts';
+} from './service.ts';
 export { renderProject } from './render.ts';
 export { replicasOf, type ResolvedResources, resourcesOf } from './resources.ts';
 export { projectSettingsSchema, serviceSettingsSchema } from './settings.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UserError } from '../../lib/errors.ts';
-import type { Service } from './project.ts';
+import type { Service } from './service.ts';
 import { loadText } from '../../../test/support/compose.ts';
 
 /** The service `w` of two files merged. */

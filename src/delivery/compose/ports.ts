@@ -1,4 +1,4 @@
-import type { Port, Service, TrafficProtocol } from './project.ts';
+import type { Port, Service, TrafficProtocol } from './service.ts';
 
 /** Words of `app_protocol` that an HTTP/1 proxy can carry; TLS, HTTP/2 and anything else pass as bytes. */
 const HTTP_WORDS = new Set(['http', 'http1', 'http/1.1', 'ws', 'websocket']);

@@ -7,7 +7,8 @@ import { fileContents } from './file-contents.ts';
 import { findComposeFile } from './find.ts';
 import { servicesInOrder } from './order.ts';
 import { portProtocol } from './ports.ts';
-import type { Port, Project, Service } from './project.ts';
+import type { Project } from './project.ts';
+import type { Port, Service } from './service.ts';
 import { replicasOf, resourcesOf } from './resources.ts';
 
 test('a port is HTTP unless something says otherwise', () => {

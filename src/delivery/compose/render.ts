@@ -1,4 +1,5 @@
-import type { Project, Service } from './project.ts';
+import type { Project } from './project.ts';
+import type { Service } from './service.ts';
 
 /**
  * The project as `docker compose config --format json` prints it: a Compose file that says the same with nothing

@@ -4,7 +4,8 @@ import { dependenciesOf } from './implicit.ts';
 import { recordOf } from './kinds.ts';
 import { childOf, type MapNode } from './node.ts';
 import { absolutePath } from './paths.ts';
-import type { Build, FileObject, Network, Project, Service, Volume } from './project.ts';
+import type { FileObject, Network, Project, Volume } from './project.ts';
+import type { Build, Service } from './service.ts';
 import { readProjectSettings, readServiceSettings } from './settings.ts';
 
 export interface ResolveSource extends EnvironmentSource {

@@ -1,4 +1,4 @@
-import type { Service } from './project.ts';
+import type { Service } from './service.ts';
 
 /** A service's limits out of both places where Compose has them; bytes as numbers. */
 export interface ResolvedResources {

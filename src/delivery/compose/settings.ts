@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { joinPath, nearestAt, type Node, nodeError, plainOf } from './node.ts';
 import { unknownKey } from './object.ts';
-import type { ProjectSettings, ServiceSettings } from './project.ts';
+import type { ProjectSettings } from './project.ts';
+import type { ServiceSettings } from './service.ts';
 import { parseComposeDuration } from './units.ts';
 
 /** A duration as Compose writes it, read as milliseconds. */

@@ -1,7 +1,7 @@
 import { expected, integer, invalid, type Kind, list, string, text } from './kinds.ts';
 import { type Node, textOf } from './node.ts';
 import { object, required } from './object.ts';
-import type { Port } from './project.ts';
+import type { Port } from './service.ts';
 
 interface Range {
   readonly first: number;

@@ -15,7 +15,7 @@ import {
 import { type Node } from './node.ts';
 import { kept, object, required } from './object.ts';
 import { absolutePath, cleanPath, expandHome } from './paths.ts';
-import type { Device, ServiceVolume } from './project.ts';
+import type { Device, ServiceVolume } from './service.ts';
 import { labels } from './short.ts';
 
 const FIX = 'Write SOURCE:TARGET[:ro], for example "data:/var/lib/data" or "./site:/srv:ro".';

@@ -18,7 +18,7 @@ import {
 import { joinPath, type Node } from './node.ts';
 import { object, required } from './object.ts';
 import { absolutePath, expandHome, isRemote } from './paths.ts';
-import type { Dependency, EnvFile, FileReference } from './project.ts';
+import type { Dependency, EnvFile, FileReference } from './service.ts';
 import { splitWords } from './shell.ts';
 
 type Pairs = Readonly<Record<string, string | null>>;

@@ -1,5 +1,5 @@
 import { isRemote } from './paths.ts';
-import type { Build, Deploy, Logging, Port, Service, ServiceNetwork, ServiceVolume } from './project.ts';
+import type { Build, Deploy, Logging, Port, Service, ServiceNetwork, ServiceVolume } from './service.ts';
 import type { Unsupported } from './unsupported.ts';
 
 /** Service keys that are run (perhaps with limits, below), or that say nothing about a running release. */
