@@ -8,3 +8,4 @@ export type {
   CacheRecord,
   PruneCacheOptions,
 } from './face.ts';
+export { type Dockerfile, type Flag, type Instruction, parseDockerfile } from './dockerfile/parse.ts';

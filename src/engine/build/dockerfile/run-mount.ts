@@ -51,12 +51,13 @@ function mountOf(type: RunMount['type'], o: Fields): RunMount {
   const owner = { uid: number(o, 'uid', 10) ?? 0, gid: number(o, 'gid', 10) ?? 0 };
   switch (type) {
     case 'bind':
+      if (fields.get('readonly') === 'false')
+        throw unsupportedAt(o.source, o.flag.position, 'a bind mount with write access');
       return {
         type,
         target: required(o, 'target'),
         source: fields.get('source') ?? '/',
         from: fields.get('from'),
-        readOnly: fields.get('readonly') !== 'false',
       };
     case 'cache': {
       const target = required(o, 'target');
@@ -64,7 +65,15 @@ function mountOf(type: RunMount['type'], o: Fields): RunMount {
       if (!['shared', 'private', 'locked'].includes(sharing)) throw bad(o, 'sharing');
       if (sharing === 'private') throw unsupportedAt(o.source, o.flag.position, 'sharing=private of a cache mount');
       const readOnly = fields.get('readonly') === 'true';
-      return { type, target, id: fields.get('id') ?? target, readOnly, mode: number(o, 'mode', 8) ?? 0o755, ...owner };
+      return {
+        type,
+        target,
+        id: fields.get('id') ?? target,
+        isLocked: sharing === 'locked',
+        readOnly,
+        mode: number(o, 'mode', 8) ?? 0o755,
+        ...owner,
+      };
     }
     case 'tmpfs':
       return { type, target: required(o, 'target'), sizeBytes: number(o, 'size', 10) };

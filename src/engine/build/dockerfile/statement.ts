@@ -14,12 +14,13 @@ export type RunMount =
       readonly target: string;
       readonly source: string;
       readonly from: string | undefined;
-      readonly readOnly: boolean;
     }
   | {
       readonly type: 'cache';
       readonly target: string;
       readonly id: string;
+      /** `sharing=locked`: one step at a time has it. */
+      readonly isLocked: boolean;
       readonly readOnly: boolean;
       readonly mode: number;
       readonly uid: number;
@@ -36,6 +37,9 @@ export type RunMount =
       readonly uid: number;
       readonly gid: number;
     };
+
+/** One member a kind, so that a switch narrows each. */
+type Each<K extends string, T> = K extends K ? { readonly kind: K } & T : never;
 
 /** An instruction understood, its variables not yet expanded. */
 export type Statement = StatementBody & { readonly instruction: Instruction };
@@ -65,11 +69,11 @@ export type StatementBody =
       readonly chmod: string | undefined;
       readonly heredocs: readonly Heredoc[];
     }
-  | { readonly kind: 'env' | 'label'; readonly pairs: readonly (readonly [name: string, value: string])[] }
+  | Each<'env' | 'label', { readonly pairs: readonly (readonly [name: string, value: string])[] }>
   | { readonly kind: 'arg'; readonly items: readonly { readonly name: string; readonly value: string | undefined }[] }
-  | { readonly kind: 'workdir' | 'user' | 'stopsignal' | 'maintainer'; readonly value: string }
-  | { readonly kind: 'expose' | 'volume'; readonly values: readonly string[] }
-  | { readonly kind: 'cmd' | 'entrypoint'; readonly command: Command }
+  | Each<'workdir' | 'user' | 'stopsignal' | 'maintainer', { readonly value: string }>
+  | Each<'expose' | 'volume', { readonly values: readonly string[] }>
+  | Each<'cmd' | 'entrypoint', { readonly command: Command }>
   | { readonly kind: 'shell'; readonly args: readonly string[] }
   | { readonly kind: 'healthcheck'; readonly check: HealthcheckConfig; readonly command: Command | undefined }
   | { readonly kind: 'onbuild'; readonly text: string };

@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run, runOrThrow } from '../../../lib/process.ts';
+import { overlayMountArgv, type Upper } from '../../image/index.ts';
+
+/** A mounted root file system. Disposing unmounts it; safe to do twice. */
+export interface MountedRoot extends AsyncDisposable {
+  readonly path: string;
+}
+
+export interface Mounts {
+  /** @param lower layer folders, bottom first */
+  root(lower: readonly string[], upper?: Upper): Promise<MountedRoot>;
+}
+
+const FILLERS = ['empty', 'empty-too'];
+
+/** Mounts for builds, all below one folder, by which those of a killed daemon are found. */
+export function createMounts(directory: string): Mounts {
+  /** An overlay without an upper folder needs two lower ones, one with an upper folder needs one. */
+  const fillers = FILLERS.map((name) => join(directory, name));
+  return {
+    async root(lower, upper) {
+      const path = join(directory, randomBytes(5).toString('hex'));
+      await mkdir(path, { mode: 0o700 });
+      const stack =
+        upper === undefined ? [...fillers.slice(lower.length), ...lower] : lower.length === 0 ? [fillers[0]!] : lower;
+      const pair = upper === undefined ? {} : { upper: upper.directory, work: upper.workDirectory };
+      const argv = overlayMountArgv({ lower: stack, target: path, ...pair });
+      try {
+        await runOrThrow(argv);
+      } catch (error) {
+        await rmdir(path);
+        throw error;
+      }
+      let isMounted = true;
+      return {
+        path,
+        async [Symbol.asyncDispose]() {
+          if (!isMounted) return;
+          isMounted = false;
+          await unmount(path);
+          await rmdir(path);
+        },
+      };
+    },
+  };
+}
+
+/** Makes the folder, and unmounts what a killed daemon left in it. */
+export async function prepareMounts(directory: string): Promise<void> {
+  for (const name of FILLERS) await mkdir(join(directory, name), { recursive: true, mode: 0o755 });
+  const mounted = (await readFile('/proc/self/mountinfo', 'utf8'))
+    .split('\n')
+    .map((line) => unescapeOctal(line.split(' ')[4] ?? ''))
+    .filter((path) => path.startsWith(`${directory}/`));
+  for (const path of mounted.toReversed()) await unmount(path);
+}
+
+async function unmount(path: string): Promise<void> {
+  const { exitCode } = await run(['umount', path]);
+  // A process that is being killed may hold it for a moment: it goes away with its last user.
+  if (exitCode !== 0) await runOrThrow(['umount', '--lazy', path]);
+}
+
+function unescapeOctal(text: string): string {
+  return text.replaceAll(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+}

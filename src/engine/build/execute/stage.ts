@@ -1,0 +1,192 @@
+import { type Digest, chainIdOf, type HistoryEntry, hexOf } from '../../../lib/oci/index.ts';
+import type { Layer } from '../../image/index.ts';
+import { actionText, keyOf } from '../plan/key.ts';
+import type { StagePlan, Step } from '../plan/plan.ts';
+import type { CachedResult } from './cache.ts';
+import { openInputs } from './step-inputs.ts';
+import { performStep } from './perform.ts';
+import type { Session } from './session.ts';
+
+/** What a stage has become. */
+export interface StageResult {
+  readonly plan: StagePlan;
+  /** Bottom first. */
+  readonly layers: readonly Layer[];
+  /** Stands for the files of the stage in cache keys. */
+  readonly key: string;
+  readonly history: readonly HistoryEntry[];
+  readonly createdAt: Date | undefined;
+  readonly baseImage: Digest | undefined;
+}
+
+export type StageResults = ReadonlyMap<number, Promise<StageResult>>;
+
+/** Runs the steps of one stage in order; what it reads of other stages it waits for. */
+export async function runStage(session: Session, plan: StagePlan, results: StageResults): Promise<StageResult> {
+  let state = await startOf(session, plan, results);
+  let allCached = true;
+  for (const step of plan.steps) {
+    session.signal.throwIfAborted();
+    const startedAt = performance.now();
+    session.request.onProgress({
+      kind: 'step-started',
+      step: step.number,
+      total: session.plan.totalSteps,
+      text: step.text,
+      stage: plan.name,
+      line: step.position.line,
+    });
+    const next = await runStepOf({ session, state, step, results });
+    allCached &&= next.cached;
+    state = next.state;
+    session.request.onProgress({
+      kind: 'step-done',
+      step: step.number,
+      cached: allCached,
+      durationMs: performance.now() - startedAt,
+      shortId: next.shortId,
+    });
+  }
+  return state;
+}
+
+async function startOf(session: Session, plan: StagePlan, results: StageResults): Promise<StageResult> {
+  const { base } = plan;
+  switch (base.kind) {
+    case 'scratch':
+      return { plan, layers: [], key: keyOf('scratch'), history: [], createdAt: undefined, baseImage: undefined };
+    case 'stage': {
+      const parent = await resultOf(results, base.index);
+      return { ...parent, plan };
+    }
+    case 'image': {
+      const layers = session.workshop.options.images.layersOf(base.image.id);
+      const { history = [], created } = base.image.config;
+      return {
+        plan,
+        layers,
+        key: keyOf('layers', chainIdOf(layers.map(({ diffId }) => diffId)) ?? ''),
+        history,
+        createdAt: created === undefined ? undefined : new Date(created),
+        baseImage: base.image.id,
+      };
+    }
+  }
+}
+
+export function resultOf(results: StageResults, index: number): Promise<StageResult> {
+  const result = results.get(index);
+  if (result === undefined) throw new Error(`stage ${index} is not planned`);
+  return result;
+}
+
+interface StepRun {
+  readonly session: Session;
+  readonly state: StageResult;
+  readonly step: Step;
+  readonly results: StageResults;
+}
+
+interface StepOutcome {
+  readonly state: StageResult;
+  readonly cached: boolean;
+  readonly shortId: string;
+}
+
+async function runStepOf(run: StepRun): Promise<StepOutcome> {
+  const { state, step } = run;
+  if (step.action.kind === 'metadata') {
+    const history =
+      step.createdBy === undefined ? state.history : [...state.history, entryOf(step, state.createdAt, true)];
+    return { state: { ...state, history }, cached: true, shortId: state.key.slice(0, 12) };
+  }
+  const { key, result, cached } = await resultOfStep(run);
+  const layer = result.diffId === undefined ? undefined : run.session.workshop.options.images.findLayer(result.diffId);
+  return {
+    state: {
+      ...state,
+      key,
+      layers: layer === undefined ? state.layers : [...state.layers, layer],
+      history: [...state.history, entryOf(step, result.createdAt, layer === undefined)],
+      createdAt: result.createdAt,
+    },
+    cached,
+    shortId: (result.diffId === undefined ? key : hexOf(result.diffId)).slice(0, 12),
+  };
+}
+
+function entryOf(step: Step, createdAt: Date | undefined, isEmpty: boolean): HistoryEntry {
+  return {
+    ...(createdAt === undefined ? {} : { created: createdAt.toISOString() }),
+    created_by: step.createdBy ?? '',
+    comment: 'buildkit.dockerfile.v0',
+    ...(isEmpty ? { empty_layer: true } : {}),
+  };
+}
+
+interface KeyedResult {
+  readonly key: string;
+  readonly result: CachedResult;
+  readonly cached: boolean;
+}
+
+/**
+ * Looks for the result first by what the step refers to, which costs nothing, then by the content that it reads
+ * (an earlier stage that was made anew may have given the same files), and only then does the work.
+ */
+async function resultOfStep({ session, state, step, results }: StepRun): Promise<KeyedResult> {
+  const { cache } = session.workshop;
+  const { noCache } = session.request;
+  await using inputs = openInputs({ session, step, results });
+  const text = actionText(step.action);
+  const references = await inputs.references();
+  const quickKey = references === undefined ? undefined : keyOf(state.key, text, 'by-reference', references);
+  const quick = quickKey === undefined || noCache ? undefined : findUsable(session, quickKey);
+  const content = quick?.contentKey ?? keyOf(state.key, text, await inputs.digest());
+  const known = quick ?? (noCache ? undefined : findUsable(session, content));
+  if (known !== undefined) {
+    cache.touch([content]);
+    return { key: content, result: known, cached: true };
+  }
+  const done = await performOnce({ session, state, step, results, key: content }, async () =>
+    performStep({ session, state, step, inputs }),
+  );
+  const record = { ...done.result, description: step.createdBy ?? step.text, sizeBytes: sizeOf(session, done.result) };
+  cache.store(content, record);
+  if (quickKey !== undefined) cache.alias(quickKey, content);
+  return { key: content, result: done.result, cached: done.wasShared };
+}
+
+function findUsable(session: Session, key: string): (CachedResult & { readonly contentKey: string }) | undefined {
+  const { cache, options } = session.workshop;
+  const found = cache.find(key);
+  const isUsable =
+    found !== undefined && (found.diffId === undefined || options.images.findLayer(found.diffId) !== undefined);
+  return isUsable ? found : undefined;
+}
+
+function sizeOf(session: Session, { diffId }: CachedResult): number {
+  return diffId === undefined ? 0 : (session.workshop.options.images.findLayer(diffId)?.sizeBytes ?? 0);
+}
+
+/** Two builds that need the same step do it once; when the one that does it fails, the other tries itself. */
+async function performOnce(
+  run: StepRun & { readonly key: string },
+  perform: () => Promise<CachedResult>,
+): Promise<{ readonly result: CachedResult; readonly wasShared: boolean }> {
+  const { session, key } = run;
+  const { running } = session.workshop;
+  const other = session.request.noCache ? undefined : running.get(key);
+  if (other !== undefined) {
+    const shared = await other.catch(() => undefined);
+    session.signal.throwIfAborted();
+    if (shared !== undefined) return { result: shared, wasShared: true };
+  }
+  const own = session.semaphore.run(perform);
+  running.set(key, own);
+  try {
+    return { result: await own, wasShared: false };
+  } finally {
+    if (running.get(key) === own) running.delete(key);
+  }
+}

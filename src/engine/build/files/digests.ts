@@ -1,0 +1,112 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { inTransaction } from '../../../lib/database.ts';
+import { runOrThrow } from '../../../lib/process.ts';
+import { eachLimited } from './limit.ts';
+import type { SelectedSource } from './select.ts';
+import type { TreeEntry } from './tree.ts';
+
+/** Up to here a file is digested in this process; above, sha256sum does it. */
+const SMALL_BYTES = 256 * 1024;
+const BATCH = 64;
+/** A file that changed so shortly ago may change again without its times telling. */
+const SETTLED_MS = 100;
+const ROWS_AT_ONCE = 2_000;
+
+/** Content digests of files, remembered by path, inode, size and times. */
+export interface FileDigests {
+  /** Digests of the regular files of a source, by their path in it. `remember`: worth keeping for the next build. */
+  of(
+    source: SelectedSource,
+    o: { readonly remember: boolean; readonly signal?: AbortSignal },
+  ): Promise<ReadonlyMap<string, string>>;
+}
+
+export function createFileDigests(database: DatabaseSync): FileDigests {
+  const find = database.prepare(
+    'SELECT path, stamp, digest FROM build_files WHERE path = ? OR (path >= ? AND path < ?)',
+  );
+  const insert = database.prepare(
+    'INSERT INTO build_files VALUES (?, ?, ?) ON CONFLICT (path) DO UPDATE SET stamp = excluded.stamp, digest = excluded.digest',
+  );
+  const known = (directory: string): ReadonlyMap<string, { stamp: string; digest: string }> =>
+    new Map(
+      find
+        .all(directory, `${directory}/`, `${directory}0`)
+        .map((row) => [String(row['path']), { stamp: String(row['stamp']), digest: String(row['digest']) }]),
+    );
+  return {
+    async of(source, { remember, signal }) {
+      const files = source.entries.filter(({ kind }) => kind === 'file');
+      const rows = remember ? known(source.directory) : new Map<string, { stamp: string; digest: string }>();
+      const digests = new Map<string, string>();
+      const unknown: TreeEntry[] = [];
+      for (const entry of files) {
+        const row = rows.get(join(source.directory, entry.path));
+        if (row?.stamp === stampOf(entry)) digests.set(entry.path, row.digest);
+        else unknown.push(entry);
+      }
+      const fresh = await digestFiles(source.directory, unknown, signal);
+      for (const [path, digest] of fresh) digests.set(path, digest);
+      if (remember) await store(unknown.filter(isSettled), fresh);
+      return digests;
+
+      async function store(entries: readonly TreeEntry[], by: ReadonlyMap<string, string>): Promise<void> {
+        for (let at = 0; at < entries.length; at += ROWS_AT_ONCE) {
+          inTransaction(database, () => {
+            for (const entry of entries.slice(at, at + ROWS_AT_ONCE)) {
+              insert.run(join(source.directory, entry.path), stampOf(entry), by.get(entry.path) ?? '');
+            }
+          });
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+      }
+    },
+  };
+}
+
+function stampOf(entry: TreeEntry): string {
+  return [entry.device, entry.inode, entry.sizeBytes, entry.modifiedAt, entry.changedAt].join(' ');
+}
+
+function isSettled(entry: TreeEntry): boolean {
+  return Number(entry.changedAt) * 1_000 < Date.now() - SETTLED_MS;
+}
+
+async function digestFiles(
+  directory: string,
+  entries: readonly TreeEntry[],
+  signal: AbortSignal | undefined,
+): Promise<ReadonlyMap<string, string>> {
+  const digests = new Map<string, string>();
+  const small = entries.filter(({ sizeBytes }) => sizeBytes <= SMALL_BYTES);
+  const large = entries.filter(({ sizeBytes }) => sizeBytes > SMALL_BYTES);
+  const batches = Array.from({ length: Math.ceil(large.length / BATCH) }, (_, index) =>
+    large.slice(index * BATCH, (index + 1) * BATCH),
+  );
+  await Promise.all([
+    eachLimited(small, 8, async ({ path }) => {
+      signal?.throwIfAborted();
+      digests.set(
+        path,
+        createHash('sha256')
+          .update(await readFile(join(directory, path)))
+          .digest('hex'),
+      );
+    }),
+    eachLimited(batches, 2, async (batch) => {
+      const paths = batch.map(({ path }) => join(directory, path));
+      const { stdout } = await runOrThrow(
+        ['sha256sum', '--zero', '--', ...paths],
+        signal === undefined ? {} : { signal },
+      );
+      for (const [index, line] of stdout.split('\0').entries()) {
+        const entry = batch[index];
+        if (entry !== undefined) digests.set(entry.path, line.slice(0, 64));
+      }
+    }),
+  ]);
+  return digests;
+}

@@ -1,0 +1,191 @@
+import { nearestWord } from '../../../lib/nearest.ts';
+import { type Dockerfile, parseDockerfile } from '../dockerfile/parse.ts';
+import { readStatement } from '../dockerfile/read-statement.ts';
+import { errorAt, type Source, unsupportedAt } from '../dockerfile/source.ts';
+import type { Statement } from '../dockerfile/statement.ts';
+import type { BaseImage, BuildPlan, PlanInput, PlanWarning, StageBase, StagePlan, Step } from './plan.ts';
+import { planStage, type UnnumberedStep } from './plan-stage.ts';
+import { type FromStatement, imageMissing, type Planning, type RawStage } from './planning.ts';
+import { createExpansion, isPredefined, platformArguments, platformText } from './variables.ts';
+
+/**
+ * Decides what a build does: which stages, in which steps, with everything expanded. Pure.
+ * @throws UserError `dockerfile-invalid`, `dockerfile-unsupported`, `image-not-found`, `stage-not-found`
+ */
+export function planBuild(dockerfile: Dockerfile, input: PlanInput): BuildPlan {
+  const { source, directives } = dockerfile;
+  const warnings: PlanWarning[] = [...dockerfile.warnings];
+  const statements = dockerfile.instructions.map((instruction) => readStatement(source, instruction));
+  const { before, stages } = splitStages(source, statements);
+  const target = targetOf(source, stages, input.target);
+  const automatic = platformArguments(input.platform, input.target ?? 'default');
+  const globals = readGlobals(before, { source, escape: directives.escape, input, automatic });
+  const planning: Planning = {
+    source,
+    escape: directives.escape,
+    input,
+    stages,
+    globals,
+    automatic,
+    warn: (warning) => warnings.push(warning),
+  };
+  const planned = planNeeded(planning, target);
+  warnUnused(planning, statements);
+  return { ...numbered(planned), target, warnings, source };
+}
+
+function splitStages(
+  source: Source,
+  statements: readonly Statement[],
+): { readonly before: readonly Statement[]; readonly stages: readonly RawStage[] } {
+  const before: Statement[] = [];
+  const stages: { index: number; name: string; from: FromStatement; statements: Statement[] }[] = [];
+  for (const statement of statements) {
+    if (statement.kind === 'from') {
+      const index = stages.length;
+      stages.push({ index, name: statement.name ?? String(index), from: statement, statements: [] });
+    } else if (stages.length > 0) stages.at(-1)?.statements.push(statement);
+    else if (statement.kind === 'arg') before.push(statement);
+    else {
+      throw errorAt(source, statement.instruction.position, {
+        message: `${statement.instruction.keyword.toUpperCase()} stands before the first FROM`,
+        fix: 'Only ARG may stand there: begin the stage with FROM.',
+      });
+    }
+  }
+  if (stages.length === 0) {
+    throw errorAt(source, { line: 1, column: 1 }, { message: 'there is no FROM', fix: 'Begin the stage with FROM.' });
+  }
+  return { before, stages };
+}
+
+function targetOf(source: Source, stages: readonly RawStage[], target: string | undefined): number {
+  if (target === undefined || target === '') return stages.length - 1;
+  const found = stages.findLast((stage) => stage.name === target.toLowerCase()) ?? stages[Number(target)];
+  if (found !== undefined) return found.index;
+  const near = nearestWord(
+    target,
+    stages.map(({ name }) => name),
+  );
+  throw errorAt(source, stages[0]?.from.instruction.position ?? { line: 1, column: 1 }, {
+    code: 'stage-not-found',
+    message: `there is no build stage "${target}"`,
+    fix: near === undefined ? `The stages are ${stages.map(({ name }) => name).join(', ')}.` : `Did you mean ${near}?`,
+  });
+}
+
+function readGlobals(
+  statements: readonly Statement[],
+  o: Pick<Planning, 'source' | 'escape' | 'input' | 'automatic'>,
+): ReadonlyMap<string, string | undefined> {
+  const globals = new Map<string, string | undefined>();
+  const lookup = (name: string): string | undefined => globals.get(name) ?? o.automatic.get(name);
+  const expansion = createExpansion(o.source, lookup, o.escape);
+  for (const statement of statements) {
+    if (statement.kind !== 'arg') continue;
+    for (const { name, value } of statement.items) {
+      const own = value === undefined ? undefined : expansion.word(value, statement.instruction.restPosition);
+      globals.set(name, o.input.buildArgs[name] ?? own ?? o.automatic.get(name));
+    }
+  }
+  return globals;
+}
+
+/** Plans the target and what it needs, in the Dockerfile's order, which always works: stages refer to earlier ones. */
+function planNeeded(planning: Planning, target: number): readonly UnnumberedStage[] {
+  const planned = new Map<number, UnnumberedStage>();
+  const visit = (index: number): UnnumberedStage => {
+    const before = planned.get(index);
+    if (before !== undefined) return before;
+    const raw = planning.stages[index];
+    if (raw === undefined) throw new Error(`no stage ${index}`);
+    const base = baseOf(planning, raw);
+    const parent = base.kind === 'stage' ? visit(base.index) : undefined;
+    const triggers = triggersOf(planning, raw, parent?.config.OnBuild ?? imageOf(base)?.config.config?.OnBuild ?? []);
+    const stage = { ...planStage(planning, { raw, base, triggers, parentConfig: parent?.config }), base };
+    for (const needed of stage.needs) visit(needed);
+    planned.set(index, stage);
+    return stage;
+  };
+  visit(target);
+  return [...planned.values()].toSorted((a, b) => a.index - b.index);
+}
+
+type UnnumberedStage = Omit<StagePlan, 'steps'> & { readonly steps: readonly UnnumberedStep[] };
+
+function imageOf(base: StageBase): BaseImage | undefined {
+  return base.kind === 'image' ? base.image : undefined;
+}
+
+function baseOf(planning: Planning, raw: RawStage): StageBase {
+  const { source, globals, automatic, input } = planning;
+  const { instruction } = raw.from;
+  const expansion = createExpansion(source, (name) => globals.get(name) ?? automatic.get(name), planning.escape);
+  const name = expansion.word(raw.from.image, instruction.restPosition);
+  if (name === '') {
+    throw errorAt(source, instruction.restPosition, {
+      message: `the name of the base image is empty: ${raw.from.image}`,
+      fix: 'Give the ARG before FROM a default, or pass --build-arg.',
+    });
+  }
+  refuseForeignPlatform(planning, raw, expansion.word(raw.from.platform ?? '', instruction.position));
+  const stage = planning.stages.slice(0, raw.index).findLast((candidate) => candidate.name === name.toLowerCase());
+  if (stage !== undefined) return { kind: 'stage', index: stage.index };
+  if (name === 'scratch') return { kind: 'scratch' };
+  const image = input.findImage(name);
+  if (image !== undefined) return { kind: 'image', image };
+  throw imageMissing(planning, raw.from, name);
+}
+
+function refuseForeignPlatform(planning: Planning, raw: RawStage, wanted: string): void {
+  if (wanted === '' || isOurs(wanted, platformText(planning.input.platform))) return;
+  throw unsupportedAt(
+    planning.source,
+    raw.from.instruction.position,
+    `building for ${wanted} on ${platformText(planning.input.platform)}`,
+  );
+}
+
+export function isOurs(wanted: string, ours: string): boolean {
+  const aliases: Readonly<Record<string, string>> = { x86_64: 'amd64', 'x86-64': 'amd64', aarch64: 'arm64' };
+  const [os, architecture] = wanted.toLowerCase().split('/');
+  const [ourOs, ourArchitecture] = ours.split('/');
+  if (architecture === undefined) return os === ourOs || (aliases[os ?? ''] ?? os) === ourArchitecture;
+  return os === ourOs && (aliases[architecture] ?? architecture) === ourArchitecture;
+}
+
+/** ONBUILD instructions of the base run as the first ones of the stage (Dockerfile reference: ONBUILD). */
+function triggersOf(planning: Planning, raw: RawStage, texts: readonly string[]): readonly Statement[] {
+  return texts.flatMap((text) => {
+    const parsed = parseDockerfile(text, `${planning.source.file}:${raw.from.instruction.position.line} ONBUILD`);
+    return parsed.instructions.map((instruction) => {
+      const statement = readStatement(parsed.source, instruction);
+      const at = raw.from.instruction.position;
+      return { ...statement, instruction: { ...instruction, position: at, restPosition: at } };
+    });
+  });
+}
+
+function numbered(stages: readonly UnnumberedStage[]): Pick<BuildPlan, 'stages' | 'totalSteps'> {
+  let number = 0;
+  const withNumbers = stages.map((stage) => ({
+    ...stage,
+    steps: stage.steps.map((step): Step => ({ ...step, number: ++number })),
+  }));
+  return { stages: withNumbers, totalSteps: number };
+}
+
+function warnUnused(planning: Planning, statements: readonly Statement[]): void {
+  const declared = new Set(
+    statements.flatMap((statement) => (statement.kind === 'arg' ? statement.items.map(({ name }) => name) : [])),
+  );
+  const unused = Object.keys(planning.input.buildArgs).filter((name) => !declared.has(name) && !isPredefined(name));
+  for (const name of unused) {
+    const near = nearestWord(name, declared);
+    planning.warn({
+      code: 'build-arg-unused',
+      message: `the build argument ${name} is not used${near === undefined ? '' : `; did you mean ${near}?`}`,
+      line: 0,
+    });
+  }
+}

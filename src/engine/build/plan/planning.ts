@@ -1,0 +1,42 @@
+import { nearestWord } from '../../../lib/nearest.ts';
+import { errorAt, type Source } from '../dockerfile/source.ts';
+import type { Statement } from '../dockerfile/statement.ts';
+import type { PlanInput, PlanWarning } from './plan.ts';
+
+export type FromStatement = Extract<Statement, { readonly kind: 'from' }>;
+
+/** A stage as it is written. */
+export interface RawStage {
+  readonly index: number;
+  readonly name: string;
+  readonly from: FromStatement;
+  readonly statements: readonly Statement[];
+}
+
+export interface Planning {
+  readonly source: Source;
+  readonly escape: string;
+  readonly input: PlanInput;
+  readonly stages: readonly RawStage[];
+  /** ARGs before the first FROM. */
+  readonly globals: ReadonlyMap<string, string | undefined>;
+  readonly automatic: ReadonlyMap<string, string>;
+  warn(warning: PlanWarning): void;
+}
+
+/** @param statement the one that names the image */
+export function imageMissing(planning: Planning, statement: Statement, name: string): Error {
+  const near = nearestWord(
+    name,
+    planning.stages.map((stage) => stage.name),
+  );
+  return errorAt(planning.source, statement.instruction.position, {
+    code: 'image-not-found',
+    kind: 'not-found',
+    message: `no such image: ${name}`,
+    fix:
+      near === undefined
+        ? 'Load it (`docker load`), or make it from packages (`bascule image bootstrap`), or correct its name.'
+        : `Did you mean the stage ${near}? Otherwise load the image first.`,
+  });
+}
