@@ -98,6 +98,39 @@ describe('after a SIGKILL of the daemon', () => {
     await waitFor(answer, { timeoutMs: 10_000, what: 'names are answered again', intervalMs: 200 });
   });
 
+  it('what fails half-way is undone: nothing is left of it', async () => {
+    const network = await networks.create({ name: 'spoilt' });
+    const squatter = await serve('machine', { port: 53, name: 'squatter', host: network.gateway });
+    const ports = [{ containerPort: 80, protocol: 'tcp', hostPort: 8086 }] as const;
+    const message = /name server \(dnsmasq\) on .*address already in use/i;
+    await assert.rejects(openNamed(networks, 'unlucky', { on: ['spoilt'], ports }), { kind: 'unavailable', message });
+    squatter.kill();
+    assert.deepEqual(readdirSync(join(scope.runDirectory, 'netns')), [keeper.id]);
+    assert.deepEqual(readdirSync(join(scope.runDirectory, 'sandboxes')), [keeper.id]);
+    assert.deepEqual(networks.endpointsOf(network.id), []);
+    await once(squatter, 'exit');
+    const lucky = await openNamed(networks, 'lucky', { on: ['spoilt'], ports });
+    await networks.closeSandbox(lucky.id);
+    await networks.remove('spoilt');
+  });
+
+  it('a daemon killed at any moment leaves nothing that the next one does not clear away', async () => {
+    for (const delayMs of [150, 165, 180, 195, 210]) {
+      const daemon = spawn(process.execPath, [DAEMON], { env: { ...process.env, ROOT: '/run/test-crash' } });
+      setTimeout(() => daemon.kill('SIGKILL'), delayMs);
+      await once(daemon, 'exit');
+      const next = await openTestNetworks({ root: '/run/test-crash' });
+      const crashed = scopeOf('/run/test-crash');
+      assert.deepEqual(readdirSync(join(crashed.runDirectory, 'netns')), []);
+      const shop = next.find('shop') ?? (await next.create({ name: 'shop' }));
+      const box = await openNamed(next, 'box', { on: [shop.name], ports: [{ containerPort: 80, protocol: 'tcp' }] });
+      assert.equal(await resolve(box, box.endpoints[0]!.gateway, 'box'), addressOf(box, 'shop'));
+      await next.destroy();
+      for (const name of ['shop', 'vault']) if (next.find(name) !== undefined) await next.remove(name);
+      await next.close();
+    }
+  });
+
   it('a reboot leaves records only, and the networks come back from them', async () => {
     const shop = networks.get('shop');
     await networks.close();

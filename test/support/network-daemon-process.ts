@@ -2,9 +2,9 @@
  * A daemon of its own process, to be killed: opens the sandboxes `keeper` (port 8080, networks shop and vault) and
  * `goner`, prints their ids, and begins to open and close others without end.
  */
-import { openNamed, openTestNetworks } from './network-daemon.ts';
+import { openNamed, openTestNetworks, TEST_ROOT } from './network-daemon.ts';
 
-const networks = await openTestNetworks();
+const networks = await openTestNetworks({ root: process.env['ROOT'] ?? TEST_ROOT });
 await networks.create({ name: 'shop' });
 await networks.create({ name: 'vault', internal: true });
 const ports = [{ containerPort: 80, protocol: 'tcp', hostPort: 8080 }] as const;

@@ -8,7 +8,7 @@ const [action = '', ...args] = process.argv.slice(2);
 
 switch (action) {
   case 'serve':
-    serve(args[0] ?? '', Number(args[1]), args[2] ?? '');
+    serve(args[0] ?? '', { port: Number(args[1]), name: args[2] ?? '', host: args[3] ?? '0.0.0.0' });
     break;
   case 'ask':
     console.log(await (args[0] === 'udp' ? askUdp : askTcp)(args[1] ?? '', Number(args[2])));
@@ -24,17 +24,18 @@ switch (action) {
     throw new Error(`unknown action "${action}"`);
 }
 
-function serve(protocol: string, port: number, name: string): void {
+function serve(protocol: string, o: { port: number; name: string; host: string }): void {
+  const { port, name, host } = o;
   if (protocol === 'tcp') {
     createServer((socket) => socket.on('error', () => {}).end(`${name} ${socket.remoteAddress}`)).listen(
-      { host: '0.0.0.0', port },
+      { host, port },
       () => console.log('ready'),
     );
     return;
   }
   const socket = createSocket('udp4');
   socket.on('message', (_, from) => socket.send(`${name} ${from.address}`, from.port, from.address));
-  socket.bind(port, '0.0.0.0', () => console.log('ready'));
+  socket.bind(port, host, () => console.log('ready'));
 }
 
 function askTcp(host: string, port: number): Promise<string> {

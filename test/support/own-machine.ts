@@ -80,9 +80,9 @@ export type Place = { readonly namespacePath: string } | 'machine' | 'outside';
 /** Answers every connection or datagram with `name` and the address that it sees the asker at. */
 export async function serve(
   place: Place,
-  o: { protocol?: 'tcp' | 'udp'; port: number; name: string },
+  o: { protocol?: 'tcp' | 'udp'; port: number; name: string; host?: string },
 ): Promise<ChildProcess> {
-  const child = peer(place, ['serve', o.protocol ?? 'tcp', String(o.port), o.name]);
+  const child = peer(place, ['serve', o.protocol ?? 'tcp', String(o.port), o.name, o.host ?? '0.0.0.0']);
   const lines: Interface = createInterface({ input: child.stdout! });
   await Promise.race([once(lines, 'line'), once(child, 'exit').then(() => Promise.reject(new Error('no server')))]);
   return child;

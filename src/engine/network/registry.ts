@@ -3,7 +3,7 @@ import { allocateEndpoint, reconcileViews } from './allocation.ts';
 import type { State } from './desired.ts';
 import { bridgesOf } from './desired.ts';
 import * as errors from './errors.ts';
-import { parseCidr } from './ipv4.ts';
+import { parseAddress, parseCidr } from './ipv4.ts';
 import type { HostNetwork } from './machine.ts';
 import { readIfThere } from './machine.ts';
 import type { TakenSubnet } from './network-plan.ts';
@@ -108,6 +108,7 @@ export class Registry {
       dnsOptions = [],
       extraHosts = [],
     } = request;
+    for (const server of dns) checkServer(server);
     const settings = { hostname, domainname, dns, dnsSearch, dnsOptions, extraHosts };
     return this.#records.together(() => {
       this.#records.addSandbox({ id, name: request.name ?? hostname, settings, endpoints: [], ports });
@@ -168,6 +169,12 @@ export class Registry {
     this.#records.addEndpoint(row);
     return row;
   }
+}
+
+/** It becomes part of a command line. */
+function checkServer(server: string): void {
+  if (parseAddress(server) !== undefined || /^[0-9a-f:]*:[0-9a-f:.]*$/i.test(server)) return;
+  throw errors.networkInvalid(`invalid DNS server: ${server}`, 'Give the IP address of a name server.');
 }
 
 function predefinedNetwork(name: 'bridge' | 'host' | 'none'): NetworkRow {
