@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { digestOf } from '../../lib/oci/index.ts';
 import type { BuildEvent } from '../build/index.ts';
-import { createTranscript } from './build-progress.ts';
+import { createQuietTranscript, createTranscript } from './build-progress.ts';
 import { goFileMode } from './file-mode.ts';
 import { parseFilters } from './filters.ts';
 import { createEventHub, EVENT_FILTERS, eventMatches, eventText, type EngineEvent } from './engine-events.ts';
@@ -123,7 +123,7 @@ describe('a build’s transcript', () => {
     data: Buffer.from(text),
   });
   const textOf = (events: readonly BuildEvent[], quiet = false): string => {
-    const transcript = createTranscript(quiet);
+    const transcript = (quiet ? createQuietTranscript : createTranscript)();
     return events
       .flatMap((event) => transcript.take(event))
       .map((line) => ('stream' in line ? line.stream : ''))
@@ -148,7 +148,7 @@ describe('a build’s transcript', () => {
   });
 
   it('loses nothing of a build that fails', () => {
-    const transcript = createTranscript(false);
+    const transcript = createTranscript();
     for (const event of [started(1), started(2), output(2, 'why\n')]) transcript.take(event);
     assert.deepEqual(transcript.rest(), [{ stream: 'Step 2/3 : RUN 2\n' }, { stream: 'why\n' }]);
   });

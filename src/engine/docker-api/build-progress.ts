@@ -3,15 +3,18 @@ import type { BuildEvent } from '../build/index.ts';
 /** One line of the classic JSON stream of `POST /build`. */
 export type BuildLine = { readonly stream: string } | { readonly aux: { readonly ID: string } };
 
+/** Docker's classic transcript of a build. */
+export interface Transcript {
+  take(event: BuildEvent): readonly BuildLine[];
+  /** What was held back: for a build that failed. */
+  rest(): readonly BuildLine[];
+}
+
 /**
  * Turns the events of a build, whose steps may run side by side, into Docker's classic transcript, in the order of
  * the Dockerfile: a step prints live once all before it are done; until then its lines wait.
  */
-export function createTranscript(quiet: boolean): {
-  take(event: BuildEvent): readonly BuildLine[];
-  /** What still waits: for a build that failed. */
-  rest(): readonly BuildLine[];
-} {
+export function createTranscript(): Transcript {
   const waiting = new Map<number, BuildLine[]>();
   const done = new Set<number>();
   let current = 1;
@@ -32,7 +35,7 @@ export function createTranscript(quiet: boolean): {
   const rest = (): readonly BuildLine[] => {
     const lines = [...waiting].sort(([a], [b]) => a - b).flatMap(([, entries]) => entries);
     waiting.clear();
-    return quiet ? [] : lines;
+    return lines;
   };
   const take = (event: BuildEvent): readonly BuildLine[] => {
     switch (event.kind) {
@@ -53,9 +56,20 @@ export function createTranscript(quiet: boolean): {
         return [...rest(), ...builtLines(event)];
     }
   };
+  return { take, rest };
+}
+
+/** `docker build -q`: the image's id alone, or everything when the build fails. */
+export function createQuietTranscript(): Transcript {
+  const transcript = createTranscript();
+  const held: BuildLine[] = [];
   return {
-    take: (event) => (quiet ? quietLines(event) : take(event)),
-    rest,
+    take: (event) => {
+      if (event.kind === 'built') return [{ stream: `${event.imageId}\n` }];
+      held.push(...transcript.take(event));
+      return [];
+    },
+    rest: () => [...held.splice(0), ...transcript.rest()],
   };
 }
 
@@ -66,8 +80,4 @@ function builtLines({ imageId, tags }: Extract<BuildEvent, { kind: 'built' }>): 
     { stream: `Successfully built ${short}\n` },
     ...tags.map((tag) => ({ stream: `Successfully tagged ${tag}\n` })),
   ];
-}
-
-function quietLines(event: BuildEvent): readonly BuildLine[] {
-  return event.kind === 'built' ? [{ stream: `${event.imageId}\n` }] : [];
 }

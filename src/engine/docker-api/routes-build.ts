@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { familiarString, parseReference } from '../../lib/oci/index.ts';
 import type { BuildContext, BuildEvent, BuildRequest } from '../build/index.ts';
-import { createTranscript } from './build-progress.ts';
+import { createQuietTranscript, createTranscript } from './build-progress.ts';
 import type { Exchange } from './exchange.ts';
 import { parseFilters } from './filters.ts';
 import { invalidParameter, unsupported } from './http-errors.ts';
@@ -23,8 +23,7 @@ export function buildRoutes(rooms: BuildRooms): readonly Route[] {
 
 /** The head goes out with the first event: a request or a Dockerfile that is wrong gets a status of its own. */
 async function build({ builder }: BuildRooms, exchange: Exchange): Promise<void> {
-  const quiet = flagOf(exchange.query, 'q');
-  const transcript = createTranscript(quiet);
+  const transcript = flagOf(exchange.query, 'q') ? createQuietTranscript() : createTranscript();
   let lines: JsonLines | undefined;
   const started = (): JsonLines => (lines ??= jsonLines(exchange.stream('application/json')));
   const onProgress = (event: BuildEvent): void => {
@@ -33,9 +32,10 @@ async function build({ builder }: BuildRooms, exchange: Exchange): Promise<void>
   try {
     await builder.build({ ...buildRequestOf(exchange), signal: exchange.signal, onProgress });
   } catch (error) {
-    if (lines === undefined && !quiet) throw error;
     if (exchange.signal.aborted) return;
-    for (const line of transcript.rest()) started().send(line);
+    const rest = transcript.rest();
+    if (lines === undefined && rest.length === 0) throw error;
+    for (const line of rest) started().send(line);
     sendFailure(started(), error);
   }
   started().end();
