@@ -116,6 +116,32 @@ describe('names', { skip }, () => {
     );
   });
 
+  it('prunes everything where nothing is used, parents too', async () => {
+    await using bench = await new ImageBench().open();
+    const base = await bench.step(undefined, (root) => writeFileSync(join(root, 'a'), 'a'), ['base:1', 'base:2']);
+    const middle = await bench.step(base.id, (root) => writeFileSync(join(root, 'b'), 'b'));
+    await bench.step(middle.id, (root) => writeFileSync(join(root, 'c'), 'c'), ['app:1']);
+    await bench.store.prune({ danglingOnly: false, usersOf: () => [] });
+    assert.deepEqual(bench.store.list(), []);
+    assert.deepEqual(bench.contents(), EMPTY);
+  });
+
+  it('starts even when a leftover cannot be removed', async () => {
+    await using bench = await new ImageBench().open();
+    const upper = await bench.store.newUpper();
+    execFileSync('mount', ['--bind', upper.workDirectory, upper.workDirectory]);
+    try {
+      await bench.close();
+      await bench.open();
+      assert.deepEqual(bench.store.list(), []);
+    } finally {
+      execFileSync('umount', [upper.workDirectory]);
+    }
+    await bench.close();
+    await bench.open();
+    assert.deepEqual(bench.contents(), EMPTY);
+  });
+
   it('prunes what no container uses, and keeps layers that others share', async () => {
     await using bench = await new ImageBench().open();
     const base = await bench.step(undefined, (root) => writeFileSync(join(root, 'a'), 'a'), ['base:1']);

@@ -63,11 +63,8 @@ export class ImageBench implements AsyncDisposable {
   mount(image: Digest | undefined, upper?: Upper): string {
     const target = this.path(`mount-${this.#mounts.length}`);
     mkdirSync(target);
-    mkdirSync(this.path('nothing'), { recursive: true });
-    const layers = image === undefined ? [] : this.store.layersOf(image).map((layer) => layer.directory);
-    const lower = layers.length > 0 ? layers : [this.path('nothing')];
+    const lower = image === undefined ? [] : this.store.layersOf(image).map((layer) => layer.directory);
     const writable = upper === undefined ? {} : { upper: upper.directory, work: upper.workDirectory };
-    if (layers.length <= 1 && upper === undefined) lower.push(this.path('nothing')); // overlayfs wants two
     const [program, ...rest] = overlayMountArgv({ lower, ...writable, target });
     execFileSync(program, rest);
     this.#mounts.push(target);

@@ -84,6 +84,16 @@ describe('overlay mount', () => {
     assert.match(options, /^lowerdir=0000000099:.*:0000000000,upperdir=\/u\/upper,workdir=\/u\/work,/);
   });
 
+  it('binds what is no stack', () => {
+    assert.deepEqual(overlayMountArgv({ lower: [], upper: '/u', work: '/w', target: '/t' }), [
+      'mount',
+      '--bind',
+      '/u',
+      '/t',
+    ]);
+    assert.deepEqual(overlayMountArgv({ lower: ['/l/a'], target: '/t' }), ['mount', '-o', 'bind,ro', '/l/a', '/t']);
+  });
+
   it('escapes what would end a path', () => {
     const argv = overlayMountArgv({ lower: ['/s/a:b', '/s/c,d'], target: '/t' });
     assert.match(argv.join(' '), /lowerdir=c\\,d:a\\:b,/);

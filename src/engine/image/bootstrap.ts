@@ -3,7 +3,7 @@ import { existsSync, globSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { systemCodeOf, UserError, unreachable } from '../../lib/errors.ts';
+import { UserError, unreachable } from '../../lib/errors.ts';
 import { readTextIfThere } from '../../lib/files.ts';
 import { platformOfNode } from '../../lib/oci/index.ts';
 import { chooseMirrors, parseOsRelease, renderSources, type Host } from './apt-sources.ts';
@@ -23,6 +23,8 @@ export interface BootstrapWork {
 type DebootstrapRecipe = Extract<BootstrapRecipe, { kind: 'debootstrap' }>;
 
 const LAST_LINES = 6;
+/** unshare's and env's exit code for a program that is not there. */
+const NOT_FOUND = 127;
 /** What Docker's own Debian and Ubuntu images say to apt and dpkg inside a container (debuerreotype). */
 const CONTAINER_FILES: readonly (readonly [path: string, content: string, mode: number])[] = [
   [
@@ -76,10 +78,8 @@ async function writeDebianRoot(recipe: DebootstrapRecipe, work: BootstrapWork): 
 /** mmdebstrap takes the machine's proxy settings from the environment, as apt does. */
 async function runMmdebstrap(argv: readonly [string, ...string[]], work: BootstrapWork): Promise<void> {
   const [program, ...rest] = argv;
-  const child = spawn(program, rest, { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
-  const stop = (): void => {
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGTERM'); // the group: apt and dpkg too
-  };
+  const child = spawn(program, rest, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const stop = (): void => void child.kill('SIGKILL'); // its namespaces end with it
   work.signal.addEventListener('abort', stop, { once: true });
   const lines: string[] = [];
   createInterface({ input: child.stderr }).on('line', (line) => {
@@ -88,10 +88,11 @@ async function runMmdebstrap(argv: readonly [string, ...string[]], work: Bootstr
   });
   try {
     const code = await new Promise<number | null>((resolve, reject) => {
-      child.once('error', (error) => reject(systemCodeOf(error) === 'ENOENT' ? mmdebstrapMissing() : error));
+      child.once('error', reject);
       child.once('close', resolve);
     });
     work.signal.throwIfAborted();
+    if (code === NOT_FOUND) throw mmdebstrapMissing();
     if (code !== 0) throw bootstrapFailed(lines);
   } finally {
     work.signal.removeEventListener('abort', stop);

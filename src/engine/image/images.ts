@@ -107,10 +107,11 @@ export class Images {
     return steps.map(removedOf);
   }
 
+  /** Newest first: children before their parents. */
   async prune(o: PruneOptions): Promise<PrunedImages> {
     const removed: RemovedImage[] = [];
     let freedBytes = 0;
-    for (const { id } of this.list()) {
+    for (const { id } of this.list().toReversed()) {
       for (const steps of this.#pruneSteps(id, o)) {
         freedBytes += await this.#carryOut(steps);
         removed.push(...steps.map(removedOf));

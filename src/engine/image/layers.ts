@@ -1,7 +1,7 @@
 import { createReadStream, existsSync, renameSync, rmSync } from 'node:fs';
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { UserError } from '../../lib/errors.ts';
+import { messageOf, UserError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Digest } from '../../lib/oci/index.ts';
 import { createDurability, type Durability } from './durability.ts';
@@ -11,7 +11,7 @@ import { writeLayerTar, type LayerTarFigures } from './layer-tar.ts';
 import {
   childrenOf,
   makeTemporary,
-  removeThroughTemporary,
+  moveToTemporary,
   removeTrees,
   shortName,
   type Places,
@@ -85,7 +85,7 @@ export class LayerStore {
   }
 
   discard(upper: Upper): Promise<void> {
-    return removeTrees([dirname(upper.directory)]);
+    return this.#remove([dirname(upper.directory)]);
   }
 
   async seal(upper: Upper, signal?: AbortSignal): Promise<Layer> {
@@ -139,11 +139,12 @@ export class LayerStore {
       .filter((diffId) => !used.has(diffId) && !this.#isHeld(diffId))
       .map((diffId) => this.#records.layer(diffId))
       .filter((row) => row !== undefined);
-    for (const row of rows) this.#records.deleteLayer(row.diffId);
-    await removeThroughTemporary(
-      this.#places,
-      rows.flatMap((row) => this.#pathsOf(row)),
-    );
+    const away: string[] = [];
+    for (const row of rows) {
+      this.#records.deleteLayer(row.diffId);
+      away.push(...moveToTemporary(this.#places, this.#pathsOf(row)));
+    }
+    await this.#remove(away);
     return rows.reduce((sum, row) => sum + row.sizeBytes + (row.hasOriginal ? row.tarBytes : 0), 0);
   }
 
@@ -161,14 +162,14 @@ export class LayerStore {
     const known = new Set(rows.flatMap((row) => this.#pathsOf(row)));
     const found = [...(await childrenOf(this.#places.layers)), ...(await childrenOf(this.#places.blobs))];
     const leftovers = [...(await childrenOf(this.#places.uppers)), ...(await childrenOf(this.#places.temporary))];
-    await removeTrees([...leftovers, ...found.filter((path) => !known.has(path))]);
+    await this.#remove([...leftovers, ...found.filter((path) => !known.has(path))]);
     const lost: Digest[] = [];
     for (const row of rows) {
       if (await this.#isWhole(row)) continue;
       this.#log.warn({ diffId: row.diffId }, 'a layer lost content in a power failure and is dropped');
       lost.push(row.diffId);
       this.#records.deleteLayer(row.diffId);
-      await removeTrees(this.#pathsOf(row));
+      await this.#remove(this.#pathsOf(row));
     }
     return lost;
   }
@@ -229,6 +230,15 @@ export class LayerStore {
   async #removePair(upper: Upper, { isMoved }: { isMoved: boolean }): Promise<void> {
     if (isMoved) rmSync(dirname(upper.directory), { recursive: true, force: true });
     else await this.discard(upper);
+  }
+
+  /** What cannot be removed now (somebody has mounted something in it) is no reason to fail: the next open tries again. */
+  async #remove(paths: readonly string[]): Promise<void> {
+    try {
+      await removeTrees(paths);
+    } catch (error) {
+      this.#log.warn({ paths, error: messageOf(error) }, 'leftovers of layers cannot be removed yet');
+    }
   }
 
   #isHeld(diffId: Digest): boolean {

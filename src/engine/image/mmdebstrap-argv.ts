@@ -25,11 +25,27 @@ export function keyringOf(distribution: Distribution): string {
   return KEYRINGS[distribution];
 }
 
-/** A root of essential packages and apt. */
+/**
+ * In a process and mount namespace of its own that ends with the daemon: whatever happens, no process and no mount
+ * of it stays.
+ */
+const CONTAINED = [
+  'setpriv',
+  '--pdeathsig=KILL',
+  'unshare',
+  '--mount',
+  '--pid',
+  '--fork',
+  '--kill-child=SIGKILL',
+  '--mount-proc',
+] as const;
+
+/** Makes a root of essential packages and apt. */
 export function mmdebstrapArgv(request: MmdebstrapRequest): [string, ...string[]] {
   const excludes = request.isSlim ? SLIM_EXCLUDES.map((name) => `--dpkgopt=path-exclude=/usr/share/${name}/*`) : [];
   const copyrights = request.isSlim ? ['--dpkgopt=path-include=/usr/share/doc/*/copyright'] : [];
   return [
+    ...CONTAINED,
     'mmdebstrap',
     '--variant=minbase',
     '--mode=root',

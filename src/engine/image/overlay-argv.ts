@@ -13,9 +13,16 @@ export interface OverlayMount {
  * The command that mounts a stack of layers; read-only without `upper`.
  * Mount options must fit in one page, so layers are named relative to their common folder: `env` goes there
  * and becomes `mount`. More than 100 layers fit. Index, redirects and metacopy are off: an upper folder must be
- * complete by itself to become a layer.
+ * complete by itself to become a layer. What is no stack (an image without layers, a single layer to read) is a
+ * plain bind mount, since overlayfs takes only stacks.
  */
 export function overlayMountArgv(o: OverlayMount): [string, ...string[]] {
+  const [only] = o.lower;
+  if (only === undefined) {
+    if (o.upper === undefined) throw new Error('nothing to mount: neither layers nor an upper folder');
+    return ['mount', '--bind', o.upper, o.target];
+  }
+  if (o.upper === undefined && o.lower.length === 1) return ['mount', '-o', 'bind,ro', only, o.target];
   const base = commonDirectory(o.lower);
   const lower = o.lower.toReversed().map((directory) => escapePath(relative(base, directory)));
   const options = [`lowerdir=${lower.join(':')}`];

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename } from 'node:fs/promises';
+import { renameSync } from 'node:fs';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hexOf, type Digest } from '../../lib/oci/index.ts';
 import { runOrThrow } from '../../lib/process.ts';
@@ -45,15 +46,16 @@ export async function makeTemporary(places: Places): Promise<TemporaryDirectory>
   return { path, [Symbol.asyncDispose]: () => removeTrees([path]) };
 }
 
-/** Out of sight at once, then deleted: a crash in between leaves it to the sweep. */
-export async function removeThroughTemporary(places: Places, paths: readonly string[]): Promise<void> {
-  const doomed: string[] = [];
-  for (const path of paths) {
+/**
+ * Out of sight at once, before anything else happens, so that equal content may come again; deleted afterwards.
+ * A crash in between leaves it to the sweep.
+ */
+export function moveToTemporary(places: Places, paths: readonly string[]): readonly string[] {
+  return paths.map((path) => {
     const away = join(places.temporary, shortName());
-    await rename(path, away);
-    doomed.push(away);
-  }
-  await removeTrees(doomed);
+    renameSync(path, away);
+    return away;
+  });
 }
 
 /** Never into another file system that is mounted inside. Off the event loop. */
