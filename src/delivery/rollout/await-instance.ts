@@ -20,7 +20,10 @@ const POLL_MS = 50;
  * @throws UserError `instance-failed` as soon as it is clear that it never will be, or at the deadline
  */
 export async function awaitHealthy(step: StepOf<'wait-healthy'>, o: Waiting): Promise<void> {
-  const instance = await awaitJudgement(step, o, (seen) => judgeHealth(seen, { mayExit: step.mayExit, now: o.now() }));
+  const started = performance.now();
+  const instance = await awaitJudgement(step, o, (seen) =>
+    judgeHealth(seen, { mayExit: step.mayExit, waitedMs: performance.now() - started, now: o.now() }),
+  );
   if (instance.state !== 'running') return;
   for (const port of step.ports) await awaitPort({ ...step, port, address: addressOf(instance, step) }, o);
 }

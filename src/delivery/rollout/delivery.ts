@@ -9,14 +9,14 @@ import { deploy, dryRun, rollback } from './deploy.ts';
 import type { Delivery } from './face.ts';
 import { execInService, projectLogs } from './instances.ts';
 import { openJournal, type RolloutRecord } from './journal.ts';
-import { ledgerMissing, ledgerOf } from './ledger.ts';
+import { readLedger, readLedgers } from './ledger.ts';
 import { ProjectLocks, viewOf } from './locks.ts';
 import type { Parts } from './parts.ts';
 import { buildImages } from './prepare.ts';
 import { createRetirer } from './retire.ts';
 import { runRecord } from './run-rollout.ts';
 import { takeDown } from './take-down.ts';
-import { projectView, releaseViews, requireProject } from './views.ts';
+import { projectView, releaseViews } from './views.ts';
 import { refreshAll, watchFleet } from './watch-fleet.ts';
 
 export interface DeliveryOptions {
@@ -52,15 +52,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     releases: async (project) => releaseViews(parts, project),
     logs: (query, signal) => projectLogs(parts, query, signal),
     exec: (request) => execInService(parts, request),
-    ledger: (project, rollout) => {
-      const { journal } = parts;
-      const record = rollout === undefined ? journal.list(project).find(isOfAPerson) : journal.find(project, rollout);
-      return record === undefined ? ledgerMissing(project, rollout) : ledgerOf(journal, record);
-    },
-    ledgers: (project) => {
-      requireProject(parts, project);
-      return parts.journal.list(project).map((record) => ledgerOf(parts.journal, record));
-    },
+    ledger: (project, rollout) => readLedger(parts, project, rollout),
+    ledgers: (project) => readLedgers(parts, project),
     running: (project) => viewOf(parts.locks.running(project)),
     resume: async () => {
       await resume(parts);
@@ -88,24 +81,38 @@ function partsOf(options: DeliveryOptions, stopping: AbortSignal): Parts {
     journal: openJournal(database),
     files: openFileStore({ directory }),
     locks: new ProjectLocks(),
+    ...trafficSwitch(traffic),
   };
 }
 
-function isOfAPerson({ kind }: RolloutRecord): boolean {
-  return kind !== 'retire';
+/** The proxy is looked after by its own keeper once it runs: it is ensured once, not before each command. */
+function trafficSwitch(traffic: Traffic): Pick<Parts, 'ensureTraffic' | 'stopTraffic'> {
+  let ensured: Promise<void> | undefined;
+  return {
+    ensureTraffic: () => {
+      ensured ??= traffic.ensure().catch((error: unknown) => {
+        ensured = undefined;
+        throw error;
+      });
+      return ensured;
+    },
+    stopTraffic: async () => {
+      ensured = undefined;
+      await traffic.stop();
+    },
+  };
 }
 
 /** What a killed daemon left open goes to its end: forward, or back where it was being undone. */
 async function resume(parts: Parts): Promise<void> {
   const open = parts.journal.unfinished();
   if (open.length === 0 && parts.journal.standingProjects().length === 0) return;
-  const ready = parts.traffic.ensure();
-  await Promise.all([ready, ...open.map((record) => resumeRollout(parts, record, ready))]);
+  await Promise.all([parts.ensureTraffic(), ...open.map((record) => resumeRollout(parts, record))]);
   await refreshAll(parts);
 }
 
 /** Holds the project from the first moment on, so that no request comes in between. */
-async function resumeRollout(parts: Parts, record: RolloutRecord, ready: Promise<void>): Promise<void> {
+async function resumeRollout(parts: Parts, record: RolloutRecord): Promise<void> {
   const { project, number: rollout, kind, author } = record;
   parts.log.warn({ project, rollout, kind }, 'a rollout was interrupted; it goes on');
   const startedAt = new Date(record.startedMs);
@@ -113,7 +120,7 @@ async function resumeRollout(parts: Parts, record: RolloutRecord, ready: Promise
     Object.assign(running, { rollout, from: record.from, to: record.to });
     const watch = { onProgress: () => {}, signal: new AbortController().signal };
     try {
-      await ready;
+      await parts.ensureTraffic();
       const { result, release } = await runRecord(parts, { record, running, watch });
       parts.log.info({ project, rollout, result, release }, 'the interrupted rollout has ended');
     } catch (error) {

@@ -15,7 +15,7 @@ export async function deploy(parts: Parts, request: DeployRequest, watch: WatchO
   assertSupported(request.project);
   const kind = kindOf(parts.journal.standing(project));
   return await parts.locks.hold(project, holder(parts, kind, request.author), async (running) => {
-    await parts.traffic.ensure();
+    await parts.ensureTraffic();
     const target = await unlessCancelled(watch, () => freeze(parts, request, watch));
     const decide = await unlessCancelled(watch, () => planRelease(parts, { kind, target, force: request.force }));
     const plan = decide();
@@ -81,7 +81,7 @@ function unchanged(parts: Parts, { kind, project, watch, started }: Unchanged): 
 export async function dryRun(parts: Parts, request: DeployRequest): Promise<PlanView> {
   const project = request.project.name;
   assertSupported(request.project);
-  await parts.traffic.ensure();
+  await parts.ensureTraffic();
   const standing = parts.journal.standing(project);
   const images = await findImages(parts.fleet, request);
   const files = await parts.files.keep(request.project, request.environment);
@@ -107,7 +107,7 @@ function planView({ project, kind, from, to, unchanged: isUnchanged, waves, warn
 export async function rollback(parts: Parts, request: RollbackRequest, watch: WatchOptions): Promise<RolloutOutcome> {
   const { project } = request;
   return await parts.locks.hold(project, holder(parts, 'rollback', request.author), async (running) => {
-    await parts.traffic.ensure();
+    await parts.ensureTraffic();
     const target = rollbackTarget(parts, request);
     const decide = await unlessCancelled(watch, () => planRelease(parts, { kind: 'rollback', target, force: false }));
     const plan = decide();

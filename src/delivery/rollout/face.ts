@@ -24,8 +24,9 @@ export interface Delivery {
   logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine>;
   exec(request: ExecRequest): Promise<ExecSession>;
   /** The evidence of a rollout, the latest by default. @throws UserError `ledger-not-found` */
-  ledger(project: string, rollout?: number): Ledger;
-  ledgers(project: string): readonly Ledger[];
+  ledger(project: string, rollout?: number): Promise<Ledger>;
+  /** Newest first. @throws UserError `project-not-found` */
+  ledgers(project: string): Promise<readonly Ledger[]>;
   /** The rollout that runs at this moment, if any. */
   running(project: string): RunningRollout | undefined;
 

@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { inTransaction, migrate, type Schema } from '../../lib/database.ts';
+import type { LaneId } from '../traffic/index.ts';
 import type { Failure, RolloutKind, RolloutResult } from './face.ts';
-import type { LaneReading } from './lane-readings.ts';
 import { EMPTY_STANDING, type Standing } from './standing.ts';
 import type { Step } from './step.ts';
 
@@ -19,6 +19,24 @@ export interface RolloutRecord {
   readonly result?: RolloutResult;
   readonly failure?: Failure;
   readonly readings: readonly LaneReading[];
+}
+
+/** What one lane of a set had counted before a rollout and after it. */
+export interface LaneReading {
+  readonly lane: LaneId;
+  readonly service: string;
+  readonly release: number;
+  readonly before?: Counted;
+  readonly after?: Counted;
+}
+
+export interface Counted {
+  readonly requests: number;
+  readonly connectionErrors: number;
+  readonly proxyErrors: number;
+  readonly responseErrors: number;
+  readonly instanceAborts: number;
+  readonly retries: number;
 }
 
 export interface StepRecord {

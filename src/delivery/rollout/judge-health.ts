@@ -5,19 +5,28 @@ export type Judgement =
   | { readonly verdict: 'waiting'; readonly reason: string }
   | { readonly verdict: 'failed'; readonly reason: string };
 
-/** So often it may crash and be restarted before it is a crash loop. */
+/** A crash loop: so many restarts, or a few of them in some time (one that waits for another may crash at first). */
 const CRASHES = 5;
+const FEW_CRASHES = 3;
+const FEW_CRASHES_MS = 3_000;
 /** Without a health check it must have run so long. */
 const STEADY_MS = 1_000;
 
+export interface Circumstances {
+  /** It may end with success instead of running on. */
+  readonly mayExit: boolean;
+  /** Since when it has been watched. */
+  readonly waitedMs: number;
+  readonly now: Date;
+}
+
 /** Is a new instance fit for traffic, not yet, or never? */
-export function judgeHealth(seen: ObservedInstance, o: { readonly mayExit: boolean; readonly now: Date }): Judgement {
+export function judgeHealth(seen: ObservedInstance, o: Circumstances): Judgement {
   const ending = `exit code ${seen.exitCode}${seen.oomKilled ? ', out of memory' : ''}`;
-  if (seen.restarts >= CRASHES)
-    return {
-      verdict: 'failed',
-      reason: `it crashes again and again (${seen.restarts} restarts${seen.exitCode === undefined ? '' : `, ${ending}`})`,
-    };
+  if (seen.restarts >= CRASHES || (seen.restarts >= FEW_CRASHES && o.waitedMs >= FEW_CRASHES_MS)) {
+    const last = seen.exitCode === undefined ? '' : `, ${ending}`;
+    return { verdict: 'failed', reason: `it crashes again and again (${seen.restarts} restarts${last})` };
+  }
   switch (seen.state) {
     case 'running':
       return judgeRunning(seen, o.now);

@@ -1,24 +1,7 @@
 import type { LaneCounters, LaneId, Traffic } from '../traffic/index.ts';
 import type { LedgerTraffic } from './face.ts';
-import { type LiveRelease, type SetRecord } from './standing.ts';
-
-/** What one lane of a set had counted before a rollout and after it. */
-export interface LaneReading {
-  readonly lane: LaneId;
-  readonly service: string;
-  readonly release: number;
-  readonly before?: Counted;
-  readonly after?: Counted;
-}
-
-interface Counted {
-  readonly requests: number;
-  readonly connectionErrors: number;
-  readonly proxyErrors: number;
-  readonly responseErrors: number;
-  readonly instanceAborts: number;
-  readonly retries: number;
-}
+import type { Counted, Journal, LaneReading, RolloutRecord } from './journal.ts';
+import type { LiveRelease, SetRecord } from './standing.ts';
 
 /** The lanes of all sets that take part: those that serve and those that will. */
 export function lanesInvolved(releases: readonly LiveRelease[]): readonly LaneReading[] {
@@ -49,6 +32,17 @@ export async function readLanes(
     const lane = counters?.lanes.get(reading.lane);
     return lane === undefined ? reading : { ...reading, [moment]: countedOf(lane) };
   });
+}
+
+/** Brings the record of a rollout up to date with what its lanes have counted until now. */
+export async function readAfter(
+  o: { readonly traffic: Pick<Traffic, 'counters'>; readonly journal: Pick<Journal, 'read'> },
+  record: RolloutRecord,
+): Promise<RolloutRecord> {
+  if (record.readings.length === 0) return record;
+  const readings = await readLanes(o.traffic, record.readings, 'after');
+  o.journal.read(record, readings);
+  return { ...record, readings };
 }
 
 function countedOf(lane: LaneCounters): Counted {

@@ -1,11 +1,42 @@
 import { UserError } from '../../lib/errors.ts';
 import type { Ledger, LedgerStep } from './face.ts';
 import { plannedOf } from './execute.ts';
+import { switchDuration } from './switch-duration.ts';
 import type { Journal, RolloutRecord, StepRecord } from './journal.ts';
-import { ledgerTraffic } from './lane-readings.ts';
+import { ledgerTraffic, readAfter } from './lane-readings.ts';
+import type { Parts } from './parts.ts';
+import { requireProject } from './views.ts';
 
-/** The evidence of one rollout, out of its journal. */
-export function ledgerOf(journal: Journal, record: RolloutRecord): Ledger {
+/** The evidence of a rollout: the latest that a person asked for, by default. @throws UserError `ledger-not-found` */
+export async function readLedger(parts: Parts, project: string, rollout?: number): Promise<Ledger> {
+  const { journal } = parts;
+  const latest = journal.list(project).find(({ kind }) => kind !== 'retire');
+  const record = rollout === undefined ? latest : journal.find(project, rollout);
+  if (record === undefined) throw ledgerMissing(project, rollout);
+  return ledgerOf(journal, await upToDate(parts, record, latest));
+}
+
+/** Newest first. */
+export async function readLedgers(parts: Parts, project: string): Promise<readonly Ledger[]> {
+  requireProject(parts, project);
+  const records = parts.journal.list(project);
+  const latest = records.find(({ kind }) => kind !== 'retire');
+  return await Promise.all(
+    records.map(async (record) => ledgerOf(parts.journal, await upToDate(parts, record, latest))),
+  );
+}
+
+/** The latest rollout goes on counting until the next one begins. */
+async function upToDate(
+  parts: Parts,
+  record: RolloutRecord,
+  latest: RolloutRecord | undefined,
+): Promise<RolloutRecord> {
+  if (record.number !== latest?.number || record.phase !== 'ended') return record;
+  return await readAfter(parts, record);
+}
+
+function ledgerOf(journal: Journal, record: RolloutRecord): Ledger {
   const steps = journal.steps(record.project, record.number);
   const traffic = ledgerTraffic(record.readings);
   const switchMs = switchDuration(steps);
@@ -44,19 +75,8 @@ function ledgerStep(each: StepRecord, { phase }: RolloutRecord): LedgerStep {
   };
 }
 
-/** The wave that moved the traffic of the release: the longest of its steps, since they run side by side. */
-export function switchDuration(steps: readonly StepRecord[]): number | undefined {
-  const switches = steps.filter(
-    ({ step, undoing, outcome }) =>
-      !undoing && outcome === 'done' && (step.kind === 'switch-routes' || step.kind === 'switch-tcp'),
-  );
-  const last = switches.at(-1)?.wave;
-  const durations = switches.filter(({ wave }) => wave === last).map(({ durationMs }) => durationMs ?? 0);
-  return durations.length === 0 ? undefined : Math.max(...durations);
-}
-
-export function ledgerMissing(project: string, rollout: number | undefined): never {
-  throw new UserError({
+function ledgerMissing(project: string, rollout: number | undefined): UserError {
+  return new UserError({
     code: 'ledger-not-found',
     kind: 'not-found',
     message: rollout === undefined ? `"${project}" has had no rollout yet` : `"${project}" has no rollout ${rollout}`,

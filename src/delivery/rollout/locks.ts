@@ -24,6 +24,11 @@ export class ProjectLocks {
     return this.#running.get(project);
   }
 
+  /** Nothing runs on any project. */
+  isFree(): boolean {
+    return this.#running.size === 0;
+  }
+
   /** @throws UserError `rollout-running` naming who, when and where it stands */
   async hold<T>(
     project: string,

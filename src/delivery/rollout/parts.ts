@@ -8,6 +8,10 @@ export interface Parts extends World {
   readonly journal: Journal;
   readonly locks: ProjectLocks;
   readonly log: Log;
+  /** Starts or adopts the proxy, the first time. */
+  ensureTraffic(): Promise<void>;
+  /** Ends the proxy: nothing is served any more. */
+  stopTraffic(): Promise<void>;
   /** Fires when the daemon ends. */
   readonly stopping: AbortSignal;
 }

@@ -1,7 +1,7 @@
 import type { Release } from '../release/index.ts';
 import { type Observed, type Plan, step, wavesOf } from './plan.ts';
 import { levelsOf } from './plan-start.ts';
-import { EMPTY_STANDING, liveSets, type Standing } from './standing.ts';
+import { EMPTY_STANDING, isEmptyStanding, liveSets, type Standing } from './standing.ts';
 import type { Step } from './step.ts';
 
 export interface DownInput {
@@ -26,7 +26,7 @@ export function planDown(input: DownInput): Plan {
     instances.map(({ name }) => step(cause, { kind: 'remove-instance', instance: name })),
     observed.fleet.networks.map(({ name }) => step(cause, { kind: 'remove-network', network: name })),
     input.volumes ? observed.fleet.volumes.map((volume) => step(cause, { kind: 'remove-volume', volume })) : [],
-    isEmpty(standing) ? [] : [step(cause, { kind: 'set-standing', standing: emptied(standing) })],
+    isEmptyStanding(standing) ? [] : [step(cause, { kind: 'set-standing', standing: emptied(standing) })],
   );
   const from = standing.current === undefined ? {} : { from: standing.current.release };
   return { kind: 'down', project, ...from, waves, warnings: [], unchanged: waves.length === 0 };
@@ -59,10 +59,6 @@ function stopWaves({ observed, current }: DownInput): readonly (readonly Step[])
       .filter(({ service }) => isWanted(service))
       .map(({ name }) => step('down', { kind: 'stop-instance', instance: name }));
   return [stopOf((service) => !ordered.has(service)), ...levels.map((level) => stopOf((name) => level.includes(name)))];
-}
-
-function isEmpty(standing: Standing): boolean {
-  return standing.current === undefined && standing.warm.length === 0 && standing.ports.length === 0;
 }
 
 function emptied({ prunedBelow }: Standing): Standing {

@@ -2,7 +2,7 @@ import { messageOf } from '../../lib/errors.ts';
 import { portProtocol } from '../compose/index.ts';
 import type { Release } from '../release/index.ts';
 import type { TrafficState } from '../traffic/index.ts';
-import { readLanes } from './lane-readings.ts';
+import { readAfter } from './lane-readings.ts';
 import type { Parts } from './parts.ts';
 import { planRetire } from './plan-retire.ts';
 import { lookAround } from './planning.ts';
@@ -127,10 +127,9 @@ function hasTcpPort(release: Release | undefined, { service }: SetRecord): boole
 }
 
 /** The last word of the ledger on the lanes of a release that leaves. */
-async function lastReading({ journal, traffic }: Parts, project: string, warm: WarmRelease): Promise<void> {
-  const record = journal.find(project, warm.rollout);
-  if (record === undefined) return;
-  journal.read(record, await readLanes(traffic, record.readings, 'after'));
+async function lastReading(parts: Parts, project: string, warm: WarmRelease): Promise<void> {
+  const record = parts.journal.find(project, warm.rollout);
+  if (record !== undefined) await readAfter(parts, record);
 }
 
 /** Releases that have served, lie behind the rollback window, and still hold images. */

@@ -3,8 +3,8 @@ import { collectEvidence } from './evidence.ts';
 import { carryOn, Interrupted } from './execute.ts';
 import type { Failure, PortView, RolloutOutcome, WatchOptions } from './face.ts';
 import type { RolloutRecord } from './journal.ts';
-import { lanesInvolved, readLanes } from './lane-readings.ts';
-import { switchDuration } from './ledger.ts';
+import { lanesInvolved, readAfter, readLanes } from './lane-readings.ts';
+import { switchDuration } from './switch-duration.ts';
 import type { Running } from './locks.ts';
 import type { Parts } from './parts.ts';
 import { describe, type Plan } from './plan.ts';
@@ -77,17 +77,25 @@ export async function runRecord(
       running.undoing = undoing;
     },
   }).catch(rethrown);
-  parts.journal.read(ended, await readLanes(parts.traffic, ended.readings, 'after'));
+  await readAfter(parts, ended);
   const outcome = outcomeOf(parts, ended);
   watch.onProgress({ type: 'finished', outcome });
   if (ended.failure !== undefined) throw rolloutFailed(outcome, ended.failure);
   return outcome;
 }
 
-/** After a crash the first reading is kept, so that the ledger covers the whole rollout. */
-async function readBefore({ journal, traffic }: Parts, record: RolloutRecord): Promise<RolloutRecord> {
+/**
+ * The first reading of this rollout, which is the last one of the rollout before. After a crash the first reading is
+ * kept, so that the ledger covers the whole rollout.
+ */
+async function readBefore(parts: Parts, record: RolloutRecord): Promise<RolloutRecord> {
+  const { journal, traffic } = parts;
   if (record.readings.every(({ before }) => before !== undefined)) return record;
-  const readings = await readLanes(traffic, record.readings, 'before');
+  const last = journal.list(record.project).find(({ number, kind }) => number < record.number && kind !== 'retire');
+  const [readings] = await Promise.all([
+    readLanes(traffic, record.readings, 'before'),
+    last === undefined ? undefined : readAfter(parts, last),
+  ]);
   journal.read(record, readings);
   return { ...record, readings };
 }

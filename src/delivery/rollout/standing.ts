@@ -52,6 +52,10 @@ export interface SetRecord {
 
 export const EMPTY_STANDING: Standing = { warm: [], ports: [], prunedBelow: 0 };
 
+export function isEmptyStanding(standing: Standing): boolean {
+  return standing.current === undefined && standing.warm.length === 0 && standing.ports.length === 0;
+}
+
 /** The releases that are alive: the current one first, then the warm ones. */
 export function liveReleases(standing: Standing): readonly LiveRelease[] {
   return [...(standing.current === undefined ? [] : [standing.current]), ...standing.warm];

@@ -4,13 +4,14 @@ import type { Parts } from './parts.ts';
 import { planDown } from './plan-down.ts';
 import { lookAround } from './planning.ts';
 import { runPlan } from './run-rollout.ts';
+import { isEmptyStanding } from './standing.ts';
 
 /** Ends everything of a project. Once begun it goes on to its end. */
 export async function takeDown(parts: Parts, request: DownRequest, watch: WatchOptions): Promise<RolloutOutcome> {
   const { project, volumes, author } = request;
   const startedAt = parts.now();
-  return await parts.locks.hold(project, { kind: 'down', author, startedAt }, async (running) => {
-    await parts.traffic.ensure();
+  const outcome = await parts.locks.hold(project, { kind: 'down', author, startedAt }, async (running) => {
+    await parts.ensureTraffic();
     const { observed, standing } = await lookAround(parts, project);
     const current = standing.current === undefined ? undefined : parts.releases.find(project, standing.current.release);
     const plan = planDown({ project, standing, observed, current, volumes });
@@ -23,6 +24,13 @@ export async function takeDown(parts: Parts, request: DownRequest, watch: WatchO
     requireDone(parts, outcome);
     return outcome;
   });
+  if (isNothingLeft(parts)) await parts.stopTraffic();
+  return outcome;
+}
+
+/** No project is alive, and none is about to be. */
+function isNothingLeft({ journal, locks }: Parts): boolean {
+  return locks.isFree() && journal.standingProjects().every((project) => isEmptyStanding(journal.standing(project)));
 }
 
 function requireDone({ journal }: Parts, { project, rollout }: RolloutOutcome): void {
