@@ -27,7 +27,7 @@ export function parseFile(file: ComposeText, context: TreeContext): readonly Map
   return parseCompose(file.text, sourceOf(file.path, context));
 }
 
-export function sourceOf(path: string, { root, directory }: TreeContext): Source {
+function sourceOf(path: string, { root, directory }: TreeContext): Source {
   const absolute = absolutePath(path, directory);
   const prefix = root.endsWith('/') ? root : `${root}/`;
   return { path: absolute, label: absolute.startsWith(prefix) ? absolute.slice(prefix.length) : absolute, directory };

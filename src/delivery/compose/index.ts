@@ -12,7 +12,6 @@ export type {
   DependencyCondition,
   Deploy,
   Device,
-  EnvFile,
   FileReference,
   Healthcheck,
   Logging,

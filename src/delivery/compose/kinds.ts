@@ -1,7 +1,7 @@
 import type { UserError } from '../../lib/errors.ts';
 import { nearestWord } from '../../lib/nearest.ts';
 import { formatBytes, formatGoDuration, parseBytes, parseComposeDuration } from './units.ts';
-import { joinPath, kindOf, type MapNode, type Node, nodeError, plainOf, type ScalarNode, textOf } from './node.ts';
+import { joinPath, kindOf, type MapNode, type Node, nodeError, type ScalarNode, textOf } from './node.ts';
 
 /**
  * How a value of the Compose file is read: checked and brought into the canonical form in one go.
@@ -212,6 +212,3 @@ export function emptyAllowed<T>(kind: Kind<T>): Kind<T> {
 function emptyMap(node: Node): MapNode {
   return { kind: 'map', at: node.at, entries: new Map() };
 }
-
-/** Whatever it is, as plain data. */
-export const anything: Kind<unknown> = { expects: 'a value', read: (node) => plainOf(node) };

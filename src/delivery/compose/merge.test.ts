@@ -99,6 +99,17 @@ test('forms that cannot be merged are refused at the later one', () => {
   );
 });
 
+test('a reset in an extending service counts for earlier files too', () => {
+  const files = {
+    'a.yaml': 'services: {w: {image: i, command: first}}',
+    'b.yaml': 'services: {w: {extends: {service: o, file: o.yaml}, command: !reset null}}',
+    'o.yaml': 'services: {o: {command: second, user: me}}',
+  };
+  const { services } = loadText(files, { compose: ['a.yaml', 'b.yaml'] });
+  assert.equal(services['w']?.command, null);
+  assert.equal(services['w']?.user, 'me');
+});
+
 test('documents of one file are merged like files', () => {
   const project = loadText('services: {w: {image: a, user: b}}\n---\nservices: {w: {image: c}}');
   assert.equal(project.services['w']?.image, 'c');

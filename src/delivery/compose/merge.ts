@@ -20,11 +20,7 @@ import {
  */
 export function mergeNodes(base: MapNode, over: MapNode, path: readonly string[] = []): MapNode {
   const entries = new Map(base.entries);
-  for (const [key, entry] of over.entries) {
-    const merged = mergeEntry(entries.get(key), entry, [...path, key]);
-    if (merged === undefined) entries.delete(key);
-    else entries.set(key, merged);
-  }
+  for (const [key, entry] of over.entries) entries.set(key, mergeEntry(entries.get(key), entry, [...path, key]));
   return { ...base, entries };
 }
 
@@ -51,10 +47,13 @@ function settled(node: Node): Node | undefined {
   );
 }
 
-function mergeEntry(base: Entry | undefined, over: Entry, path: readonly string[]): Entry | undefined {
-  if (over.value.directive === 'reset') return undefined;
-  if (base === undefined || over.value.directive === 'override' || path.at(-1)?.startsWith('x-')) return over;
-  return { keyAt: over.keyAt, value: mergeValue(base.value, over.value, path) };
+/** Directives stay until `dropDirectives`: an extending service's `!reset` counts for earlier files, too. */
+function mergeEntry(base: Entry | undefined, over: Entry, path: readonly string[]): Entry {
+  const replaces = over.value.directive !== undefined || path.at(-1)?.startsWith('x-') === true;
+  if (base === undefined || base.value.directive === 'reset' || replaces) return over;
+  const value = mergeValue(base.value, over.value, path);
+  const { directive } = base.value;
+  return { keyAt: over.keyAt, value: directive === undefined ? value : { ...value, directive } };
 }
 
 function mergeValue(base: Node, over: Node, path: readonly string[]): Node {

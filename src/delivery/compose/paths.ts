@@ -14,7 +14,7 @@ export function absolutePath(path: string, directory: string): string {
   return path.startsWith('/') ? cleanPath(path) : joinPaths(directory, path);
 }
 
-export function joinPaths(directory: string, path: string): string {
+function joinPaths(directory: string, path: string): string {
   return cleanPath(`${directory}/${path}`);
 }
 

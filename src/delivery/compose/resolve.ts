@@ -59,6 +59,7 @@ function activeServices(draft: Draft, { profiles, fail }: ResolveSource): Readon
 
 function resolveService(name: string, draft: DraftService, source: ResolveSource): Service {
   const { env_file: _files, label_file: _labels, build, pull_policy, networks, ...rest } = draft;
+  const { deploy, scale } = draft;
   const dependencies = dependenciesOf(draft);
   const environment = environmentOf(name, draft, source);
   const labels = labelsOf(name, draft, source);
@@ -78,6 +79,7 @@ function resolveService(name: string, draft: DraftService, source: ResolveSource
     ...(labels !== undefined && { labels }),
     ...(joined !== undefined && draft.provider === undefined && { networks: joined }),
     ...(Object.keys(dependencies).length > 0 && { depends_on: dependencies }),
+    ...(deploy !== undefined && { deploy: scale === undefined ? deploy : { replicas: scale, ...deploy } }),
     ...(pull_policy !== undefined && { pull_policy: pull_policy === 'if_not_present' ? 'missing' : pull_policy }),
     settings: readServiceSettings(settingsNode, `services.${name}.x-bascule`),
   };

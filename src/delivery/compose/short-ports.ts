@@ -12,7 +12,7 @@ const PROTOCOLS = new Set(['tcp', 'udp', 'sctp']);
 const FIX = 'Write HOST:CONTAINER, for example "8080:80", "127.0.0.1:8080:80", "8000-8002:80-82" or "53:53/udp".';
 
 /** One entry of `ports` in the short form makes one or more ports. */
-export function parsePort(spec: string): readonly Port[] | string {
+function parsePort(spec: string): readonly Port[] | string {
   const match = /^(?:(.*):)?([^:]*?)(?:\/([^/]*))?$/.exec(spec);
   const [, front, container = '', protocol = 'tcp'] = match ?? [];
   if (!PROTOCOLS.has(protocol.toLowerCase())) return `unknown protocol "${protocol}"`;

@@ -29,7 +29,7 @@ type Parsed = { -readonly [K in keyof ServiceVolume]: ServiceVolume[K] } & {
 };
 
 /** Parses the short form; a string says what is wrong. The source is left as written. */
-export function parseVolume(spec: string): Parsed | string {
+function parseVolume(spec: string): Parsed | string {
   const parts = spec.split(':');
   if (spec === '') return 'an empty volume';
   if (parts.some((part) => part === '')) return `"${spec}" has an empty part between its colons`;

@@ -97,7 +97,7 @@ export const hosts: Kind<readonly string[]> = {
   expects: 'a mapping of names to addresses, or a list of NAME=ADDRESS',
   read(node, path, env) {
     const found = node.kind === 'map' ? hostsOfMapping(node, path, env) : hostsOfList(node, path, env);
-    return uniqueBy(found, (host) => host).toSorted((a, b) => compareText(nameOf(a), nameOf(b)));
+    return uniqueBy(found, (host) => host).toSorted();
   },
 };
 
@@ -109,14 +109,6 @@ function hostsOfMapping(node: Node, path: string, env: ReadEnvironment): readonl
 function hostsOfList(node: Node, path: string, env: ReadEnvironment): readonly string[] {
   const words = list(string).read(node, path, env) ?? [];
   return words.map((word, index) => hostOf(word, node, joinPath(path, index)));
-}
-
-function nameOf(host: string): string {
-  return host.slice(0, host.indexOf('='));
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function hostOf(word: string, node: Node, path: string): string {
@@ -156,7 +148,7 @@ export const envFiles: Kind<readonly EnvFile[]> = {
   },
 };
 
-export const CONDITIONS = ['service_started', 'service_healthy', 'service_completed_successfully'] as const;
+const CONDITIONS = ['service_started', 'service_healthy', 'service_completed_successfully'] as const;
 
 const dependency: Kind<Dependency> = {
   expects: 'a mapping with "condition"',
