@@ -14,6 +14,7 @@ import { silentLog } from '../../src/lib/log.ts';
 import { run } from '../../src/lib/process.ts';
 import { type Scope, scopeOf } from '../../src/lib/scope.ts';
 import { type Backend, startBackend } from '../support/backend.ts';
+import { openLab } from '../support/traffic-lab.ts';
 import { startLoad } from '../support/load.ts';
 import { openEventStreamProbe, openWebSocketProbe } from '../support/probes.ts';
 import { waitFor } from '../support/wait.ts';
@@ -67,6 +68,9 @@ describe('traffic', { skip, timeout: 240_000 }, () => {
     assert.equal(headers['x-forwarded-port'], String(port));
     assert.equal(headers['x-mine'], '1');
     assert.equal(await text(`http://127.0.77.7:${port}/`), 'blue');
+    assert.equal(await text(`http://[::1]:${port}/`), 'blue');
+    const sixth = JSON.parse(await text(`http://[::1]:${port}/echo`)) as { headers: Record<string, string> };
+    assert.equal(sixth.headers['x-forwarded-port'], String(port));
     for (const address of await ownAddresses()) assert.equal(await text(`http://${address}:${port}/`), 'blue');
   });
 
@@ -277,6 +281,20 @@ describe('traffic', { skip, timeout: 240_000 }, () => {
     await traffic.removeRoute('shop/db/5432');
     await assert.rejects(greet(tcpPort));
     for (const { close } of [...greetings, kept, last, one, two]) close();
+  });
+
+  it('publishes TCP of another network: from this host, from outside, and from a neighbour of the target', async () => {
+    await using lab = await openLab();
+    const tcpPort = await freePort();
+    await traffic.setTcpRoute('lab/db/7000', [{ address: lab.target, port: 7000 }]);
+    await traffic.publishPort({ port: tcpPort, protocol: 'tcp', route: 'lab/db/7000' });
+    const here = await greet(tcpPort);
+    assert.equal(here.greeting, 'from the lab');
+    here.close();
+    assert.equal(await lab.askFromOutside(tcpPort), 'from the lab');
+    assert.equal(await lab.askFromNeighbour(tcpPort), 'from the lab');
+    await traffic.unpublishPort({ port: tcpPort, protocol: 'tcp' });
+    await traffic.removeRoute('lab/db/7000');
   });
 
   it('is adopted after its owner was killed, with every request answered meanwhile', async () => {

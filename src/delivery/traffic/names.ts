@@ -35,7 +35,7 @@ export function assertTarget({ address, port }: TcpTarget): void {
 
 export function assertPortKey({ port, hostAddress }: PortKey): void {
   assertPort(port);
-  if (hostAddress !== undefined) assert(isIP(hostAddress) !== 0, `host address ${JSON.stringify(hostAddress)}`);
+  if (hostAddress !== undefined) assert(isIP(hostAddress) === 4, `IPv4 host address ${JSON.stringify(hostAddress)}`);
 }
 
 function assertPort(port: number): void {

@@ -26,6 +26,29 @@ export function transportOf(port: PortKey): 'tcp' | 'udp' {
   return port.protocol === 'udp' ? 'udp' : 'tcp';
 }
 
+/**
+ * HAProxy learns the original port of redirected IPv4 connections only. For IPv6 it listens on a row of ports after
+ * its main one, and each published port is redirected to one of its own: its slot.
+ */
+export const IPV6_SLOTS = 64;
+
+/** The port of the proxy that a slot stands for. */
+export function slotPort(httpPort: number, slot: number): number {
+  return httpPort + 1 + slot;
+}
+
+export interface RecordedPort extends PublishedPort {
+  /** 0 to IPV6_SLOTS - 1; none: this port is published by IPv4 only. */
+  readonly slot?: number;
+}
+
+/** The lowest slot that nobody has; only ports of every address get one. Undefined when all are taken. */
+export function slotFor(port: PublishedPort, recorded: readonly RecordedPort[]): number | undefined {
+  if (port.protocol !== 'http' || port.hostAddress !== undefined) return undefined;
+  const taken = new Set(recorded.map(({ slot }) => slot));
+  return Array.from({ length: IPV6_SLOTS }, (_, slot) => slot).find((slot) => !taken.has(slot));
+}
+
 /** A socket that listens, as the kernel lists it. */
 export interface Listener {
   readonly address: string;

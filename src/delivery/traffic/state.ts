@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { inTransaction, migrate } from '../../lib/database.ts';
-import type { LaneId, PortKey, PublishedPort, RouteId, RouteShare, TcpTarget } from './traffic.ts';
+import type { RecordedPort } from './ports.ts';
+import type { LaneId, PortKey, RouteId, RouteShare, TcpTarget } from './traffic.ts';
 
 /** An instance as it should stand in the proxy. */
 export interface RecordedInstance {
@@ -16,7 +17,7 @@ export interface Intent {
   readonly instances: readonly RecordedInstance[];
   readonly routes: ReadonlyMap<RouteId, RouteShare>;
   readonly tcpRoutes: ReadonlyMap<RouteId, readonly TcpTarget[]>;
-  readonly ports: readonly PublishedPort[];
+  readonly ports: readonly RecordedPort[];
 }
 
 /**
@@ -32,7 +33,7 @@ export interface TrafficRecord {
   putRoutes(shares: ReadonlyMap<RouteId, RouteShare>): void;
   putTcpRoute(route: RouteId, targets: readonly TcpTarget[]): void;
   removeRoute(route: RouteId): void;
-  putPort(port: PublishedPort): void;
+  putPort(port: RecordedPort): void;
   removePort(port: PortKey): void;
   clear(): void;
 }
@@ -50,7 +51,7 @@ const SCHEMA = {
      ) STRICT;
      CREATE TABLE traffic_tcp_route (route TEXT PRIMARY KEY, targets TEXT NOT NULL) STRICT;
      CREATE TABLE traffic_port (
-       port INTEGER NOT NULL, protocol TEXT NOT NULL, host_address TEXT NOT NULL, route TEXT NOT NULL,
+       port INTEGER NOT NULL, protocol TEXT NOT NULL, host_address TEXT NOT NULL, route TEXT NOT NULL, slot INTEGER,
        PRIMARY KEY (port, protocol, host_address)
      ) STRICT;`,
   ],
@@ -100,8 +101,15 @@ export function openTrafficRecord(database: DatabaseSync): TrafficRecord {
         run('DELETE FROM traffic_route WHERE route = ?', route);
         run('DELETE FROM traffic_tcp_route WHERE route = ?', route);
       }),
-    putPort: ({ port, protocol, hostAddress, route }) =>
-      run('INSERT OR REPLACE INTO traffic_port VALUES (?, ?, ?, ?)', port, protocol, hostAddress ?? '', route),
+    putPort: ({ port, protocol, hostAddress, route, slot }) =>
+      run(
+        'INSERT OR REPLACE INTO traffic_port VALUES (?, ?, ?, ?, ?)',
+        port,
+        protocol,
+        hostAddress ?? '',
+        route,
+        slot ?? null,
+      ),
     removePort: ({ port, protocol, hostAddress }) =>
       run(
         'DELETE FROM traffic_port WHERE port = ? AND protocol = ? AND host_address = ?',
@@ -142,12 +150,13 @@ function tcpRouteOf(row: Row): [RouteId, readonly TcpTarget[]] {
   return [String(row['route']), JSON.parse(String(row['targets'])) as TcpTarget[]];
 }
 
-function portOf(row: Row): PublishedPort {
+function portOf(row: Row): RecordedPort {
   const hostAddress = String(row['host_address']);
   return {
     port: Number(row['port']),
-    protocol: row['protocol'] as PublishedPort['protocol'],
+    protocol: row['protocol'] as RecordedPort['protocol'],
     route: String(row['route']),
     ...(hostAddress === '' ? {} : { hostAddress }),
+    ...(typeof row['slot'] === 'number' ? { slot: row['slot'] } : {}),
   };
 }

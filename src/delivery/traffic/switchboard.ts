@@ -8,7 +8,7 @@ import { numberIn, parseStat, parseTable, type RuntimeServer, type StatRow } fro
 import { watchProxy, type Watch } from './haproxy/watch.ts';
 import { assertInstance, assertLane, assertPortKey, assertRoute, assertShare, assertTarget } from './names.ts';
 import { applyTraffic, holderOf, interfacesTo, otherTableWith, removeTraffic } from './nft/kernel.ts';
-import { conflictOf, isSamePort, portInUse, portPublished } from './ports.ts';
+import { conflictOf, isSamePort, portInUse, portPublished, slotFor } from './ports.ts';
 import type { Intent, TrafficRecord } from './state.ts';
 import type { InstanceState, Lane, LaneId, PortHolder, PortKey, RouteShare, Traffic, TrafficState } from './traffic.ts';
 
@@ -133,7 +133,9 @@ export function createTraffic(parts: Parts): Traffic {
         if (conflict !== undefined) throw portPublished(port, conflict);
         const found = await holder(port);
         if (found !== undefined) throw portInUse(port, found);
-        record.putPort(port);
+        const recorded = record.read().ports;
+        const slot = recorded.find((other) => isSamePort(other, port))?.slot ?? slotFor(port, recorded);
+        record.putPort(slot === undefined ? port : { ...port, slot });
         await applyPorts();
       }),
     unpublishPort: (port) =>
@@ -179,7 +181,7 @@ async function observe({ record, proxy, laneCount }: Parts): Promise<TrafficStat
   );
   const rows = ids.length === 0 ? [] : parseStat(await proxy.api.ask(...statCommands(ids)));
   const lanes = ids.map((id) => laneOf(id, runtime.servers, rows));
-  return { pid, lanes, laneCount, routes, tcpRoutes, publishedPorts: ports };
+  return { pid, lanes, laneCount, routes, tcpRoutes, publishedPorts: ports.map(({ slot: _, ...port }) => port) };
 }
 
 function laneOf(id: LaneId, servers: readonly RuntimeServer[], rows: readonly StatRow[]): Lane {

@@ -2,9 +2,10 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { UserError } from '../../../lib/errors.ts';
+import { systemCodeOf, UserError } from '../../../lib/errors.ts';
 import { readTextIfThere, writeFileAtomic } from '../../../lib/files.ts';
 import { run } from '../../../lib/process.ts';
+import { IPV6_SLOTS, slotPort } from '../ports.ts';
 import type { Intent } from '../state.ts';
 import {
   type ProxySettings,
@@ -40,7 +41,7 @@ export async function startProxy(
 ): Promise<void> {
   const { runDirectory } = settings;
   await mkdir(runDirectory, { recursive: true, mode: 0o750 });
-  await writeFileAtomic(portsMapOf(runDirectory), renderMap(portsEntries(intent.ports)));
+  await writeFileAtomic(portsMapOf(runDirectory), renderMap(portsEntries(intent.ports, settings.httpPort)));
   await writeFileAtomic(routesMapOf(runDirectory), renderMap(routesEntries(intent)));
   await writeFileAtomic(configPathOf(runDirectory), renderConfiguration(settings, intent.instances));
   const takeOver = replacing === undefined ? [] : ['-x', socketPathOf(runDirectory), '-sf', String(replacing)];
@@ -114,25 +115,35 @@ export function connectionsFor(limits: string): number {
   return Math.min(MOST_CONNECTIONS, Math.floor((descriptors * 0.9) / 2));
 }
 
-/** A port that nobody listens on, at random so that two daemons that start together do not meet. */
+/**
+ * A port that nobody listens on, with the slots for IPv6 after it; at random, so that two daemons that start together
+ * do not meet.
+ */
 export async function chooseHttpPort(): Promise<number> {
+  const rows = Math.floor((PORTS.last - PORTS.first + 1) / (IPV6_SLOTS + 1));
   for (let attempt = 0; attempt < 100; attempt++) {
-    const port = randomInt(PORTS.first, PORTS.last + 1);
-    if (await isFree(port)) return port;
+    const port = PORTS.first + randomInt(rows) * (IPV6_SLOTS + 1);
+    if (await isRowFree(port)) return port;
   }
   throw new UserError({
     code: 'no-free-port',
     kind: 'unavailable',
-    message: `no free port for the proxy between ${PORTS.first} and ${PORTS.last}`,
+    message: `no free row of ${IPV6_SLOTS + 1} ports for the proxy between ${PORTS.first} and ${PORTS.last}`,
     fix: 'See with `ss -ltnp` what listens there, and free a part of this range.',
   });
 }
 
-export function isFree(port: number): Promise<boolean> {
+async function isRowFree(port: number): Promise<boolean> {
+  const slots = Array.from({ length: IPV6_SLOTS }, (_, slot) => isFree({ host: '::', port: slotPort(port, slot) }));
+  return (await Promise.all([isFree({ host: '0.0.0.0', port }), ...slots])).every(Boolean);
+}
+
+/** Where there is no IPv6, nobody listens by it. */
+function isFree(where: { readonly host: string; readonly port: number }): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen({ port, host: '0.0.0.0', exclusive: true }, () => server.close(() => resolve(true)));
+    server.once('error', (error) => resolve(systemCodeOf(error) !== 'EADDRINUSE'));
+    server.listen({ ...where, ipv6Only: true, exclusive: true }, () => server.close(() => resolve(true)));
   });
 }
 

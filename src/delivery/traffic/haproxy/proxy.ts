@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
 import type { Log } from '../../../lib/log.ts';
+import type { RecordedPort } from '../ports.ts';
 import type { Intent, RecordedInstance } from '../state.ts';
-import type { LaneId, PublishedPort, RouteId, RouteShare } from '../traffic.ts';
+import type { LaneId, RouteId, RouteShare } from '../traffic.ts';
 import { addServer, closeServerSessions, type CommandLine, deleteServer, drainServer, shareText } from './commands.ts';
 import { endProxy, isProxyAlive, isRunning, machineTraits, startProxy, versionOf } from './process.ts';
 import {
@@ -41,7 +42,7 @@ export interface HttpProxy {
   /** All routes of the map at one instant. */
   replaceRoutes(intent: Pick<Intent, 'routes'>): Promise<void>;
   removeRoute(route: RouteId): Promise<void>;
-  replacePorts(ports: readonly PublishedPort[]): Promise<void>;
+  replacePorts(ports: readonly RecordedPort[]): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -69,12 +70,12 @@ export async function createHttpProxy(options: ProxyOptions): Promise<HttpProxy>
   };
 
   const repair = async (intent: Intent): Promise<void> => {
-    const repairs = planRepairs(version, intent, await runtime());
+    const repairs = planRepairs(settings, intent, await runtime());
     if (isNothing(repairs)) return;
     options.log.warn({ ...sizes(repairs) }, 'the running proxy differs from the record: repairing it');
     for (const commands of repairs.additions) await api.tell(commands, ['exists', 'absent', 'busy']);
     if (repairs.routesDiffer) await replaceMap(api, routes, routesEntries(intent));
-    if (repairs.portsDiffer) await replaceMap(api, ports, portsEntries(intent.ports));
+    if (repairs.portsDiffer) await replaceMap(api, ports, portsEntries(intent.ports, settings.httpPort));
     for (const commands of repairs.removals) await api.tell(commands, ['absent', 'busy']);
   };
 
@@ -108,7 +109,7 @@ export async function createHttpProxy(options: ProxyOptions): Promise<HttpProxy>
     async removeRoute(route) {
       await api.tell([`del map ${routes} ${route}`], ['absent']);
     },
-    replacePorts: (published) => replaceMap(api, ports, portsEntries(published)),
+    replacePorts: (published) => replaceMap(api, ports, portsEntries(published, settings.httpPort)),
     async stop() {
       await endProxy(runDirectory, ['SIGTERM', 'SIGKILL']);
       await rm(runDirectory, { recursive: true, force: true });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { laneName } from '../lanes.ts';
+import { IPV6_SLOTS, slotPort } from '../ports.ts';
 import type { LaneId } from '../traffic.ts';
 import { isAtLeast, type ProxyVersion } from './version.ts';
 
@@ -119,9 +120,14 @@ function renderFrontend(settings: ProxySettings): string {
   const routes = routesMapOf(settings.runDirectory);
   return section('frontend http', [
     `bind 0.0.0.0:${settings.httpPort}`,
-    ...(settings.withIpv6 ? [`bind [::]:${settings.httpPort} v6only`] : []),
+    ...(settings.withIpv6
+      ? [`bind [::]:${slotPort(settings.httpPort, 0)}-${slotPort(settings.httpPort, IPV6_SLOTS - 1)} v6only`]
+      : []),
     // The port and address that the client meant: the kernel remembers them across the redirect.
     'http-request set-var(txn.port) dst_port',
+    // … of IPv4 connections; a slot stands for a port of IPv6.
+    `http-request set-var(txn.slot_of) str(6),concat(@,txn.port),map(${ports})`,
+    'http-request set-var(txn.port) var(txn.slot_of) if { var(txn.slot_of) -m found }',
     `http-request set-var(txn.route) dst,concat(@,txn.port),map(${ports})`,
     `http-request set-var(txn.route) var(txn.port),map(${ports}) unless { var(txn.route) -m found }`,
     // One read of one entry decides: stable lane | candidate lane | weight.
@@ -173,7 +179,7 @@ function renderForwarded(): readonly string[] {
   const headers = {
     'X-Forwarded-Proto': 'http',
     'X-Forwarded-Host': '%[req.hdr(Host)]',
-    'X-Forwarded-Port': '%[dst_port]',
+    'X-Forwarded-Port': '%[var(txn.port)]',
   };
   const isPrivate = '{ src 127.0.0.0/8 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 ::1 fc00::/7 }';
   return Object.entries(headers).flatMap(([name, value]) => [
@@ -183,7 +189,7 @@ function renderForwarded(): readonly string[] {
 }
 
 function renderHelpers(): string {
-  const text = 'Nothing is deployed behind port %[dst_port] of this host.\\n';
+  const text = 'Nothing is deployed behind port %[var(txn.port)] of this host.\\n';
   return [
     section('backend lane-errors', ['stick-table type string len 31 size 16k store gpc0']),
     section('backend unrouted', [

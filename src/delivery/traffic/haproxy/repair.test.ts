@@ -64,7 +64,11 @@ describe('repairing a running proxy', () => {
     fc.assert(
       fc.property(anyInstances, (instances) => {
         const runtime = { servers: instances.map(asServer), routes: new Map(), ports: new Map() };
-        const { additions, removals, routesDiffer, portsDiffer } = planRepairs(version, intentOf(instances), runtime);
+        const { additions, removals, routesDiffer, portsDiffer } = planRepairs(
+          { version, httpPort: 61_000 },
+          intentOf(instances),
+          runtime,
+        );
         assert.deepEqual([additions, removals, routesDiffer, portsDiffer], [[], [], false, false]);
       }),
     );
@@ -74,7 +78,7 @@ describe('repairing a running proxy', () => {
     fc.assert(
       fc.property(anyInstances, anyInstances, (wanted, held) => {
         const servers = held.map(asServer);
-        const { additions, removals } = planRepairs(version, intentOf(wanted), {
+        const { additions, removals } = planRepairs({ version, httpPort: 61_000 }, intentOf(wanted), {
           servers,
           routes: new Map(),
           ports: new Map(),
@@ -95,11 +99,14 @@ describe('repairing a running proxy', () => {
       ports,
       routes: new Map([['shop/web/80', { stable: 'lane-000', candidate: null, weight: 0 }]]),
     };
-    const agreeing = { servers: [], routes: routesEntries(intent), ports: portsEntries(ports) };
-    assert.equal(planRepairs(version, intent, agreeing).routesDiffer, false);
-    assert.equal(planRepairs(version, intent, { ...agreeing, routes: new Map() }).routesDiffer, true);
+    const agreeing = { servers: [], routes: routesEntries(intent), ports: portsEntries(ports, 61_000) };
+    assert.equal(planRepairs({ version, httpPort: 61_000 }, intent, agreeing).routesDiffer, false);
+    assert.equal(
+      planRepairs({ version, httpPort: 61_000 }, intent, { ...agreeing, routes: new Map() }).routesDiffer,
+      true,
+    );
     const more = new Map([...agreeing.ports, ['81', 'shop/web/80']]);
-    assert.equal(planRepairs(version, intent, { ...agreeing, ports: more }).portsDiffer, true);
+    assert.equal(planRepairs({ version, httpPort: 61_000 }, intent, { ...agreeing, ports: more }).portsDiffer, true);
   });
 });
 
@@ -116,11 +123,15 @@ describe('an entry of the routes map', () => {
 describe('entries of the ports map', () => {
   it('name the address where there is one, and leave TCP out', () => {
     const route = 'shop/web/80';
-    const entries = portsEntries([
-      { port: 80, protocol: 'http', route },
-      { port: 81, protocol: 'http', route, hostAddress: '127.0.0.1' },
-      { port: 82, protocol: 'tcp', route },
-    ]);
-    assert.deepEqual([...entries.keys()], ['80', '127.0.0.1@81']);
+    const entries = portsEntries(
+      [
+        { port: 80, protocol: 'http', route, slot: 3 },
+        { port: 81, protocol: 'http', route, hostAddress: '127.0.0.1' },
+        { port: 82, protocol: 'tcp', route },
+      ],
+      61_000,
+    );
+    assert.deepEqual([...entries.keys()], ['80', '127.0.0.1@81', '6@61004']);
+    assert.equal(entries.get('6@61004'), '80');
   });
 });

@@ -1,5 +1,5 @@
 import type { Intent, RecordedInstance } from '../state.ts';
-import type { PublishedPort } from '../traffic.ts';
+import { type RecordedPort, slotPort } from '../ports.ts';
 import {
   addServer,
   closeServerSessions,
@@ -10,6 +10,7 @@ import {
   undrainServer,
 } from './commands.ts';
 import type { RuntimeServer } from './replies.ts';
+import type { ProxySettings } from './render-haproxy.ts';
 import type { ProxyVersion } from './version.ts';
 
 /** What the running proxy holds. */
@@ -29,13 +30,17 @@ export interface Repairs {
 }
 
 /** The commands that make a running proxy agree with the record. */
-export function planRepairs(version: ProxyVersion, intent: Intent, runtime: Runtime): Repairs {
+export function planRepairs(
+  { version, httpPort }: Pick<ProxySettings, 'version' | 'httpPort'>,
+  intent: Intent,
+  runtime: Runtime,
+): Repairs {
   const live = new Map(runtime.servers.map((server) => [keyOf(server), server]));
   const wanted = new Map(intent.instances.map((instance) => [keyOf(instance), instance]));
   return {
     additions: intent.instances.flatMap((instance) => additionsFor(version, instance, live.get(keyOf(instance)))),
     routesDiffer: differ(routesEntries(intent), runtime.routes),
-    portsDiffer: differ(portsEntries(intent.ports), runtime.ports),
+    portsDiffer: differ(portsEntries(intent.ports, httpPort), runtime.ports),
     removals: runtime.servers
       .filter((server) => !wanted.has(keyOf(server)))
       .flatMap((server) => removalsFor(version, server)),
@@ -47,13 +52,16 @@ export function routesEntries(intent: Pick<Intent, 'routes'>): ReadonlyMap<strin
   return new Map([...intent.routes].map(([route, share]) => [route, shareText(share)]));
 }
 
-/** Entries of the ports map: `8080` or `127.0.0.1@8080` → route. */
-export function portsEntries(ports: readonly PublishedPort[]): ReadonlyMap<string, string> {
+/** Entries of the ports map: `8080` or `127.0.0.1@8080` → route, and `6@61003` → the port that slot stands for. */
+export function portsEntries(ports: readonly RecordedPort[], httpPort: number): ReadonlyMap<string, string> {
   const http = ports.filter((port) => port.protocol === 'http');
-  return new Map(http.map((port) => [portKeyText(port), port.route]));
+  const slots = http.flatMap(({ port, slot }): [string, string][] =>
+    slot === undefined ? [] : [[`6@${slotPort(httpPort, slot)}`, String(port)]],
+  );
+  return new Map([...http.map((port): [string, string] => [portKeyText(port), port.route]), ...slots]);
 }
 
-function portKeyText({ port, hostAddress }: PublishedPort): string {
+function portKeyText({ port, hostAddress }: RecordedPort): string {
   return hostAddress === undefined ? String(port) : `${hostAddress}@${port}`;
 }
 

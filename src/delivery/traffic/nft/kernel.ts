@@ -3,16 +3,40 @@ import { readTextIfThere } from '../../../lib/files.ts';
 import { run, runOrThrow } from '../../../lib/process.ts';
 import { type Listener, listenerFor, parseListeners, transportOf } from '../ports.ts';
 import type { PortHolder, PortKey, TcpTarget } from '../traffic.ts';
-import { type NftState, renderRemoval, renderTraffic } from './render-nft.ts';
+import { CONNECTION_MARK, type NftState, renderRemoval, renderTraffic } from './render-nft.ts';
 
 /** Replaces all rules of our table in one transaction. */
 export async function applyTraffic(state: NftState): Promise<void> {
   await runOrThrow(['nft', '-f', '-'], { input: renderTraffic(state), timeoutMs: 10_000 });
   await Promise.all(state.targetInterfaces.map(allowLoopbackSources));
+  if (state.targetInterfaces.length > 0) await letDockerForward(state.table);
 }
 
 export async function removeTraffic(table: string): Promise<void> {
   await runOrThrow(['nft', '-f', '-'], { input: renderRemoval(table), timeoutMs: 10_000 });
+  await iptables('-D', dockerRule(table));
+}
+
+/**
+ * Where dockerd runs, it drops forwarded packets that none of its own rules lets through. Its chain DOCKER-USER is
+ * meant for exceptions like ours; where there is none, nothing is to be done.
+ */
+async function letDockerForward(table: string): Promise<void> {
+  if (await iptables('-C', dockerRule(table))) return;
+  await iptables('-I', dockerRule(table));
+}
+
+function dockerRule(table: string): readonly string[] {
+  const mark = `0x${CONNECTION_MARK.toString(16)}`;
+  return ['DOCKER-USER', '-m', 'connmark', '--mark', mark, '-m', 'comment', '--comment', table, '-j', 'ACCEPT'];
+}
+
+/** False when it failed: the chain, the rule or the program itself is not there. */
+async function iptables(action: '-C' | '-I' | '-D', rule: readonly string[]): Promise<boolean> {
+  return run(['iptables', '-w', '5', action, ...rule], { timeoutMs: 10_000 }).then(
+    ({ exitCode }) => exitCode === 0,
+    () => false,
+  );
 }
 
 /** Interfaces by which the targets are reached, the loopback left out. */

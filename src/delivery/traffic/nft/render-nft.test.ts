@@ -6,7 +6,7 @@ const state: NftState = {
   table: 'bascule_traffic_0a1b2c3d',
   httpPort: 61_000,
   ports: [
-    { port: 8080, protocol: 'http', route: 'shop/web/80' },
+    { port: 8080, protocol: 'http', route: 'shop/web/80', slot: 2 },
     { port: 8443, protocol: 'http', route: 'shop/web/80', hostAddress: '192.0.2.1' },
     { port: 5432, protocol: 'tcp', route: 'shop/db/5432' },
     { port: 53, protocol: 'udp', route: 'shop/dns/53' },
@@ -33,6 +33,7 @@ const rules = renderTraffic(state)
 describe('rules of published ports', () => {
   it('lead HTTP to the one port of the proxy', () => {
     assert.ok(rules.includes('publish meta nfproto ipv4 fib daddr type local tcp dport 8080 redirect to :61000'));
+    assert.ok(rules.includes('publish meta nfproto ipv6 fib daddr type local tcp dport 8080 redirect to :61003'));
     assert.ok(rules.includes('publish meta nfproto ipv4 ip daddr 192.0.2.1 tcp dport 8443 redirect to :61000'));
   });
 

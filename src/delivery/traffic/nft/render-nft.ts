@@ -1,11 +1,12 @@
-import type { PublishedPort, RouteId, TcpTarget } from '../traffic.ts';
+import { type RecordedPort, slotPort } from '../ports.ts';
+import type { PortKey, RouteId, TcpTarget } from '../traffic.ts';
 
 export interface NftState {
   /** `bascule_traffic`, or `bascule_traffic_<suffix>`. */
   readonly table: string;
   /** The proxy's one port. */
   readonly httpPort: number;
-  readonly ports: readonly PublishedPort[];
+  readonly ports: readonly RecordedPort[];
   readonly tcpRoutes: ReadonlyMap<RouteId, readonly TcpTarget[]>;
   /** Interfaces that lead to targets of TCP routes. */
   readonly targetInterfaces: readonly string[];
@@ -57,21 +58,24 @@ const CHAINS: readonly (readonly [string, string])[] = [
   ['guard', '{ type filter hook prerouting priority -310; policy accept; }'],
 ];
 
-function renderPort(state: NftState, port: PublishedPort): readonly string[] {
+function renderPort(state: NftState, port: RecordedPort): readonly string[] {
   const where = renderWhere(port);
-  // HAProxy 2.6 learns the original port of redirected IPv4 connections only.
-  if (port.protocol === 'http') {
-    return [`meta nfproto ipv4 ${where} tcp dport ${port.port} redirect to :${state.httpPort}`];
-  }
+  if (port.protocol === 'http') return renderRedirects(state, port);
   const targets = state.tcpRoutes.get(port.route) ?? [];
   if (targets.length === 0) return [];
   const match = `meta nfproto ipv4 ${where} ${port.protocol} dport ${port.port}`;
   return [`${match} ct mark set ${CONNECTION_MARK}`, `${match} dnat ip ${renderTargets(targets)}`];
 }
 
-function renderWhere({ hostAddress }: PublishedPort): string {
+function renderRedirects({ httpPort }: NftState, port: RecordedPort): readonly string[] {
+  const match = `${renderWhere(port)} tcp dport ${port.port}`;
+  const ipv6 = `meta nfproto ipv6 ${match} redirect to :${slotPort(httpPort, port.slot ?? 0)}`;
+  return [`meta nfproto ipv4 ${match} redirect to :${httpPort}`, ...(port.slot === undefined ? [] : [ipv6])];
+}
+
+function renderWhere({ hostAddress }: PortKey): string {
   if (hostAddress === undefined) return 'fib daddr type local';
-  return `${hostAddress.includes(':') ? 'ip6' : 'ip'} daddr ${hostAddress}`;
+  return `ip daddr ${hostAddress}`;
 }
 
 /** New connections take turns. */
