@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
@@ -128,6 +128,22 @@ describe('after a SIGKILL of the daemon', () => {
       await next.destroy();
       for (const name of ['shop', 'vault']) if (next.find(name) !== undefined) await next.remove(name);
       await next.close();
+    }
+  });
+
+  it('a strict umask keeps nobody from names', async () => {
+    const umask = process.umask(0o077);
+    const strict = await openTestNetworks({ root: '/run/test-strict' });
+    try {
+      await strict.create({ name: 'shop' });
+      const box = await openNamed(strict, 'box', { on: ['shop'] });
+      const second = await openNamed(strict, 'second', { on: ['shop'] });
+      assert.equal(await resolve(box, box.endpoints[0]!.gateway, 'second'), addressOf(second, 'shop'));
+      assert.equal(statSync(box.resolvConf).mode & 0o777, 0o644);
+    } finally {
+      process.umask(umask);
+      await strict.destroy();
+      await strict.close();
     }
   });
 

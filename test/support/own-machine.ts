@@ -13,7 +13,7 @@ const PEER = join(import.meta.dirname, 'network-peer.ts');
 /** Addresses of the machine that a test gets for itself, and of the host at the other end of its uplink. */
 export const MACHINE_ADDRESS = '198.51.100.2';
 export const OUTSIDE_ADDRESS = '198.51.100.1';
-export const UPLINK_MTU = 1400;
+const UPLINK_MTU = 1400;
 
 /**
  * Goes on with this test file in namespaces of its own (network, mounts, processes): whatever it does to bridges, rules

@@ -4,7 +4,6 @@ export type {
   Endpoint,
   EndpointRequest,
   NetworkCheck,
-  NetworkDriver,
   NetworkEvent,
   NetworkRecord,
   NetworkRequest,

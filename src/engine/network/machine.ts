@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { messageOf } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { run } from '../../lib/process.ts';
@@ -93,8 +93,13 @@ export async function dropNamespace(path: string): Promise<void> {
   await rm(path, { force: true });
 }
 
+/** Folders that everybody may pass through (the name servers run as nobody), whatever the umask. */
 export async function makeDirectories(...paths: readonly string[]): Promise<void> {
-  for (const path of paths) await mkdir(path, { recursive: true, mode: 0o711 });
+  for (const path of paths) {
+    await mkdir(path, { recursive: true, mode: 0o711 });
+    const { mode } = await stat(path);
+    if ((mode & 0o011) !== 0o011) await chmod(path, (mode & 0o777) | 0o011);
+  }
 }
 
 /** The index of a device, or undefined when it is not there. */

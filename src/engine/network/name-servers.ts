@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises';
+import { chmod, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, systemCodeOf } from '../../lib/errors.ts';
 import { writeFileAtomic } from '../../lib/files.ts';
@@ -45,6 +45,7 @@ export class NameServers {
     await Promise.all(
       changed.map(async ([name, text]) => {
         await writeFileAtomic(join(this.#directory, name), text);
+        await chmod(join(this.#directory, name), 0o644); // whatever the umask: nobody reads it
         this.#written.set(name, text);
       }),
     );

@@ -29,7 +29,7 @@ export interface SandboxRow {
   readonly ports: readonly PortBinding[];
 }
 
-export interface SandboxSettings {
+interface SandboxSettings {
   readonly hostname: string;
   readonly domainname: string;
   readonly dns: readonly string[];

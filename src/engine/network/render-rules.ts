@@ -8,7 +8,7 @@ export interface RulesModel {
   readonly ports: readonly RulesPort[];
 }
 
-export interface RulesNetwork {
+interface RulesNetwork {
   readonly bridge: string;
   readonly subnet: string;
   readonly gateway: string;
@@ -17,7 +17,7 @@ export interface RulesNetwork {
 }
 
 /** A resolver for containers on several networks: only they may ask it. */
-export interface RulesView {
+interface RulesView {
   readonly address: string;
   readonly guests: readonly string[];
 }

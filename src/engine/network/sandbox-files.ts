@@ -1,7 +1,8 @@
-import { mkdir, open, rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { choiceOf, networkOf, outwardEndpointOf } from './desired.ts';
 import type { State } from './desired.ts';
+import { makeDirectories } from './machine.ts';
 import type { SandboxRow } from './records.ts';
 import { renderContainerHosts, renderResolvConf } from './render-names.ts';
 import type { ResolvConf } from './render-names.ts';
@@ -23,7 +24,7 @@ export function filesOf(directory: string): SandboxFiles {
 
 /** Writes them, in place where they are there: a bind mount goes on showing the same inode. */
 export async function writeSandboxFiles(directory: string, state: State, sandbox: SandboxRow): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o711 });
+  await makeDirectories(directory);
   const files = filesOf(directory);
   await Promise.all([
     writeInPlace(files.resolvConf, renderResolvConf(resolvConfOf(state, sandbox))),
@@ -92,6 +93,7 @@ async function writeInPlace(path: string, text: string): Promise<void> {
   try {
     await file.write(text, 0);
     await file.truncate(Buffer.byteLength(text));
+    await file.chmod(0o644); // whatever the umask: users in the container read it
   } finally {
     await file.close();
   }

@@ -23,7 +23,7 @@ export interface NetworkRecord {
   readonly predefined: boolean;
 }
 
-export type NetworkDriver = 'bridge' | 'host' | 'none';
+type NetworkDriver = 'bridge' | 'host' | 'none';
 
 export interface NetworkRequest {
   readonly name: string;

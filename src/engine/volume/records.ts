@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { migrate } from '../../lib/database.ts';
 import type { VolumeRecord } from './types.ts';
 
-export type VolumeRow = Omit<VolumeRecord, 'mountpoint'>;
+type VolumeRow = Omit<VolumeRecord, 'mountpoint'>;
 
 export interface VolumeRecords {
   all(): readonly VolumeRow[];
