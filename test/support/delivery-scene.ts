@@ -27,7 +27,11 @@ export interface DeliveryScene extends AsyncDisposable {
   rollback(project: string, release?: number): Promise<RolloutOutcome>;
 }
 
-export async function openScene(o: { readonly socketPath: string; readonly root?: string; readonly log?: Log }): Promise<DeliveryScene> {
+export async function openScene(o: {
+  readonly socketPath: string;
+  readonly root?: string;
+  readonly log?: Log;
+}): Promise<DeliveryScene> {
   const root = o.root ?? mkdtempSync(join(tmpdir(), 'bascule-delivery-'));
   const scope = scopeOf(root);
   const directory = join(root, 'delivery');
@@ -47,12 +51,18 @@ export async function openScene(o: { readonly socketPath: string; readonly root?
     traffic,
     delivery,
     events,
-    deploy: (yaml, more, signal = never) => delivery.deploy(requestOf(projectOf(yaml, root), more), { onProgress, signal }),
+    deploy: (yaml, more, signal = never) =>
+      delivery.deploy(requestOf(projectOf(yaml, root), more), { onProgress, signal }),
     rollback: (project, release) =>
-      delivery.rollback({ project, author: 'test', ...(release === undefined ? {} : { release }) }, { onProgress, signal: never }),
+      delivery.rollback(
+        { project, author: 'test', ...(release === undefined ? {} : { release }) },
+        { onProgress, signal: never },
+      ),
     [Symbol.asyncDispose]: async () => {
       for (const project of delivery.projects()) {
-        await delivery.down({ project, volumes: true, author: 'test' }, { onProgress, signal: never }).catch(console.error);
+        await delivery
+          .down({ project, volumes: true, author: 'test' }, { onProgress, signal: never })
+          .catch(console.error);
         await forgetImages(fleet, delivery, project);
       }
       await delivery.close();

@@ -1,13 +1,14 @@
-import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { formatDuration } from '../../lib/duration.ts';
 import { UserError } from '../../lib/errors.ts';
 import type { Fleet, ObservedInstance } from '../fleet/index.ts';
 import { judgeHealth, type Judgement } from './judge-health.ts';
+import type { Probe } from './probe.ts';
 import type { StepOf } from './step.ts';
 
 interface Waiting {
   readonly fleet: Pick<Fleet, 'inspect'>;
+  readonly probe: Probe;
   readonly signal: AbortSignal;
   now(): Date;
 }
@@ -66,27 +67,14 @@ interface PortWait {
   readonly timeoutMs: number;
 }
 
-async function awaitPort(o: PortWait, { signal }: Waiting): Promise<void> {
+async function awaitPort(o: PortWait, { probe, signal }: Waiting): Promise<void> {
   const deadline = performance.now() + o.timeoutMs;
-  while (!(await takesConnections(o.address, o.port))) {
+  while (!(await probe.listens(o.address, o.port))) {
     if (performance.now() >= deadline) {
       throw instanceFailed(o.instance, `nothing listens on its port ${o.port} after ${formatDuration(o.timeoutMs)}`);
     }
     await delay(POLL_MS, undefined, { signal });
   }
-}
-
-function takesConnections(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: 1_000 });
-    const end = (answer: boolean): void => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once('connect', () => end(true));
-    socket.once('error', () => end(false));
-    socket.once('timeout', () => end(false));
-  });
 }
 
 export function instanceFailed(instance: string, reason: string): UserError {

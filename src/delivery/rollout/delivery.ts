@@ -13,6 +13,7 @@ import { readLedger, readLedgers } from './ledger.ts';
 import { ProjectLocks, viewOf } from './locks.ts';
 import type { Parts } from './parts.ts';
 import { buildImages } from './prepare.ts';
+import { networkProbe, type Probe } from './probe.ts';
 import { createRetirer } from './retire.ts';
 import { runRecord } from './run-rollout.ts';
 import { takeDown } from './take-down.ts';
@@ -28,6 +29,8 @@ export interface DeliveryOptions {
   readonly traffic: Traffic;
   readonly log: Log;
   now(): Date;
+  /** How new instances are looked at; default: over the network. */
+  readonly probe?: Probe;
 }
 
 /** The delivery wing over one fleet and one traffic port. Call `resume()` before the first request. */
@@ -70,12 +73,13 @@ export function createDelivery(options: DeliveryOptions): Delivery {
 }
 
 function partsOf(options: DeliveryOptions, stopping: AbortSignal): Parts {
-  const { database, directory, fleet, traffic, log, now } = options;
+  const { database, directory, fleet, traffic, log, now, probe = networkProbe } = options;
   return {
     fleet,
     traffic,
     log,
     now,
+    probe,
     stopping,
     releases: openReleases({ database }),
     journal: openJournal(database),

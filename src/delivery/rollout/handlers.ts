@@ -5,6 +5,7 @@ import type { RouteShare, TcpTarget, Traffic } from '../traffic/index.ts';
 import type { Journal } from './journal.ts';
 import { awaitCompleted, awaitHealthy } from './await-instance.ts';
 import { refreshTraffic, removeFromLane } from './refresh-traffic.ts';
+import type { Probe } from './probe.ts';
 import { smokeTest } from './smoke-test.ts';
 import type { Standing } from './standing.ts';
 import type { StepKind, StepOf, TcpSide } from './step.ts';
@@ -15,6 +16,7 @@ export interface World {
   readonly traffic: Traffic;
   readonly releases: Releases;
   readonly files: FileStore;
+  readonly probe: Probe;
   readonly journal: Pick<Journal, 'standing' | 'setStanding'>;
   now(): Date;
 }
@@ -44,7 +46,7 @@ export const HANDLERS: Handlers = {
   'wait-healthy': (step, { world, signal }) => awaitHealthy(step, { ...world, signal }),
   'wait-completed': (step, { world, signal }) => awaitCompleted(step, { ...world, signal }),
   'smoke-test': async (step, { world, signal }) =>
-    await smokeTest(step, { address: await addressOf(world, step.instance, step.network), signal }),
+    await smokeTest(step, { address: await addressOf(world, step.instance, step.network), probe: world.probe, signal }),
   'add-to-lane': addToLane,
   'remove-from-lane': ({ lane, instance }, { world }) => removeFromLane(world.traffic, lane, instance),
   'switch-routes': ({ changes }, { world }) => switchRoutes(world.traffic, changes),

@@ -24,4 +24,5 @@ export type {
   RunningRollout,
   WatchOptions,
 } from './face.ts';
+export type { Probe } from './probe.ts';
 export type { PlannedStep, ProgressEvent } from './progress.ts';

@@ -1,7 +1,6 @@
-import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from '../../lib/errors.ts';
 import { instanceFailed } from './await-instance.ts';
+import type { Probe } from './probe.ts';
 import type { StepOf } from './step.ts';
 
 /**
@@ -10,28 +9,18 @@ import type { StepOf } from './step.ts';
  */
 export async function smokeTest(
   step: StepOf<'smoke-test'>,
-  o: { readonly address: string; readonly signal: AbortSignal },
+  o: { readonly address: string; readonly probe: Probe; readonly signal: AbortSignal },
 ): Promise<void> {
   const deadline = performance.now() + step.timeoutMs;
   for (;;) {
-    const answer = await statusOf(`http://${o.address}:${step.port}${step.path}`, step.timeoutMs, o.signal);
+    const answer = await o.probe.httpStatus(`http://${o.address}:${step.port}${step.path}`, {
+      timeoutMs: step.timeoutMs,
+      signal: o.signal,
+    });
     if (answer === step.status) return;
     if (performance.now() >= deadline) {
       throw instanceFailed(step.instance, `its smoke test ${step.path} gives ${answer}, not ${step.status}`);
     }
     await delay(100, undefined, { signal: o.signal });
   }
-}
-
-/** The status, or what went wrong instead. */
-function statusOf(url: string, timeout: number, signal: AbortSignal): Promise<number | string> {
-  return new Promise((resolve) => {
-    const sent = request(url, { timeout, signal, agent: false }, (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    });
-    sent.once('timeout', () => sent.destroy(new Error('no answer in time')));
-    sent.once('error', (error) => resolve(messageOf(error)));
-    sent.end();
-  });
 }
