@@ -17,14 +17,14 @@ export interface TreeContext {
   readonly included: readonly string[];
 }
 
-export interface ComposeText {
+/** A file with its YAML documents, their places named relative to the project. */
+export interface ParsedFile {
   readonly path: string;
-  readonly text: string;
+  readonly documents: readonly MapNode[];
 }
 
-/** The documents of one file, their places named relative to the project. */
-export function parseFile(file: ComposeText, context: TreeContext): readonly MapNode[] {
-  return parseCompose(file.text, sourceOf(file.path, context));
+export function parseFile(path: string, text: string, context: TreeContext): ParsedFile {
+  return { path, documents: parseCompose(text, sourceOf(path, context)) };
 }
 
 function sourceOf(path: string, { root, directory }: TreeContext): Source {

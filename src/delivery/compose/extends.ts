@@ -88,7 +88,7 @@ function openBase(file: Node, at: string, scope: Scope): Scope {
     throw nodeError(file, at, `there is no file ${name}`, fix);
   }
   const context: TreeContext = { ...scope.context, directory: parentOf(path) };
-  const [document] = parseFile({ path, text }, context);
+  const [document] = parseFile(path, text, context).documents;
   const filled = interpolate(document as MapNode, context);
   const services = childOf(filled, 'services');
   if (services?.kind !== 'map') throw nodeError(file, at, `${name} has no services`, 'Name a file with "services:".');

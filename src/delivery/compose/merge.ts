@@ -111,7 +111,10 @@ const asKeysOf =
   };
 const asKeys = asKeysOf((item) => ({ kind: 'scalar', type: 'null', value: null, at: item.at }));
 const asConditions = asKeysOf((item) =>
-  mapNode(item.at, [['condition', { keyAt: item.at, value: stringNode(item.at, 'service_started') }]]),
+  mapNode(item.at, [
+    ['condition', { keyAt: item.at, value: stringNode(item.at, 'service_started') }],
+    ['required', { keyAt: item.at, value: { kind: 'scalar', type: 'bool', value: true, at: item.at } }],
+  ]),
 );
 const asBuild: Form = (node) =>
   node.kind === 'scalar' ? mapNode(node.at, [['context', { keyAt: node.at, value: node }]]) : node;

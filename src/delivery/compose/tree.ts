@@ -1,4 +1,4 @@
-import { type ComposeText, parseFile, type TreeContext } from './context.ts';
+import type { ParsedFile, TreeContext } from './context.ts';
 import { composeError } from './errors.ts';
 import { applyExtends } from './extends.ts';
 import { applyInclude } from './include.ts';
@@ -7,14 +7,13 @@ import { mergeNodes } from './merge.ts';
 import type { MapNode } from './node.ts';
 
 /** The files merged into one tree, with variables filled in and `extends` and `include` applied. */
-export function loadTree(files: readonly ComposeText[], context: TreeContext): MapNode {
-  const parsed = files.map((file) => ({ file, documents: parseFile(file, context) }));
+export function loadTree(files: readonly ParsedFile[], context: TreeContext): MapNode {
   let merged: MapNode | undefined;
-  for (const { file, documents } of parsed) {
+  for (const { path, documents } of files) {
     for (const document of documents) {
       const filled = interpolate(document, context);
-      const extended = applyExtends(filled, file.path, context);
-      const complete = applyInclude(extended, { ...context, included: [...context.included, file.path] }, loadTree);
+      const extended = applyExtends(filled, path, context);
+      const complete = applyInclude(extended, { ...context, included: [...context.included, path] }, loadTree);
       merged = merged === undefined ? complete : mergeNodes(merged, complete);
     }
   }
