@@ -155,11 +155,10 @@ async function startFailure(logFile: string, pidFile: string): Promise<string | 
   return (await readTextIfThere(logFile)) || undefined;
 }
 
-/** A command that is not there is an outcome of the step, as with a shell; anything else is an error of ours. */
+/** A command that is not there is an outcome of the step (the runtime has said so); anything else is an error. */
 async function reportFailure(o: StepRequest, logText: string): Promise<StepResult> {
   const failure = startFailed(logText);
   const exitCode = await exitCodeOfFailure(o.rootDirectory, o);
   if (exitCode === undefined) throw failure;
-  o.onOutput('stderr', Buffer.from(`${failure.message}\n`));
   return { exitCode, oomKilled: false };
 }

@@ -1,0 +1,91 @@
+import { writeFile } from 'node:fs/promises';
+import type { Containers, Entry } from './containers.ts';
+import { hostDevices, resolveDevices } from './devices.ts';
+import { containerNotRunning, initMissing } from './errors.ts';
+import type { Host } from './host.ts';
+import { findInit } from './machine.ts';
+import { resolveMounts } from './mount-sources.ts';
+import { hostnameOf, openNetworking, type Networking } from './network-files.ts';
+import type { ResolvedMount } from './render-mounts.ts';
+import { renderSpec, specText, type Namespaces } from './render-spec.ts';
+import { mountRoot } from './root-mount.ts';
+import { readInRoot } from './root-path.ts';
+import { resolveUser } from './users.ts';
+
+const INIT_PATH = '/sbin/docker-init';
+
+/** Mounts the root, opens the network and writes `config.json`: everything that the OCI runtime needs. */
+export async function prepareBundle(host: Host, containers: Containers, entry: Entry): Promise<void> {
+  const init = entry.spec.init ? (findInit() ?? noInit()) : undefined;
+  const [networking] = await settle([
+    openNetworking(host, containers, entry),
+    mountRoot(host, entry.spec.imageId, entry.paths),
+  ]);
+  const text = await specOf(host, containers, entry, { networking, init });
+  await writeFile(entry.paths.config, text);
+}
+
+/** Waits for both before it fails: what the other one made must be there to be undone. */
+async function settle<A, B>(both: readonly [Promise<A>, Promise<B>]): Promise<[A, B]> {
+  await Promise.allSettled(both);
+  return Promise.all(both);
+}
+
+function noInit(): never {
+  throw initMissing();
+}
+
+interface Surroundings {
+  readonly networking: Networking;
+  readonly init: string | undefined;
+}
+
+async function specOf(host: Host, containers: Containers, entry: Entry, around: Surroundings): Promise<string> {
+  const { spec, paths } = entry;
+  const [passwd, group, mounts, devices] = await Promise.all([
+    readInRoot(paths.root, '/etc/passwd'),
+    readInRoot(paths.root, '/etc/group'),
+    resolveMounts(host, spec.mounts, paths.root),
+    spec.security.privileged ? hostDevices() : resolveDevices(spec.devices),
+  ]);
+  const rendered = renderSpec({
+    spec: { ...spec, hostname: hostnameOf(entry) },
+    user: resolveUser(spec.user, spec.groupAdd, { passwd, group }),
+    rootDirectory: paths.root,
+    cgroupsPath: paths.cgroup,
+    namespaces: namespacesOf(containers, entry, around.networking),
+    mounts: around.init === undefined ? mounts : [...mounts, initMount(around.init)],
+    files: around.networking.files,
+    devices,
+    machine: host.machine,
+    ...(around.init === undefined ? {} : { initPath: INIT_PATH }),
+  });
+  for (const warning of rendered.warnings) host.log.warn({ container: entry.id }, warning);
+  return specText(rendered.spec);
+}
+
+function initMount(source: string): ResolvedMount {
+  return { type: 'bind', source, target: INIT_PATH, readOnly: true };
+}
+
+function namespacesOf(containers: Containers, entry: Entry, networking: Networking): Namespaces {
+  const { pidMode, ipcMode, utsMode } = entry.spec;
+  return {
+    network: networking.namespace,
+    pid: namespaceOf(containers, pidMode, 'pid'),
+    ipc: namespaceOf(containers, ipcMode, 'ipc'),
+    uts: utsMode === 'host' ? 'host' : 'private',
+  };
+}
+
+function namespaceOf(
+  containers: Containers,
+  mode: string | undefined,
+  kind: 'pid' | 'ipc',
+): 'host' | 'private' | { readonly path: string } {
+  if (mode === 'host') return 'host';
+  if (!mode?.startsWith('container:')) return 'private';
+  const other = containers.get(mode.slice('container:'.length));
+  if (other.state.init === undefined) throw containerNotRunning(other.id);
+  return { path: `/proc/${other.state.init.pid}/ns/${kind}` };
+}

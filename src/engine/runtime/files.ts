@@ -1,0 +1,212 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { lstat, readlink, readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { UserError } from '../../lib/errors.ts';
+import { run, runOrThrow } from '../../lib/process.ts';
+import type { Layer } from '../image/index.ts';
+import { exclusively, isUp, type Entry } from './containers.ts';
+import { pathNotFound } from './errors.ts';
+import type { Change, PathStat } from './face.ts';
+import type { Host } from './host.ts';
+import { resolveInRoot } from './root-path.ts';
+import { mountRoot, unmountRoot } from './root-mount.ts';
+
+/** Reading and writing a container's files from outside, whether it runs or not. */
+export class ContainerFiles {
+  readonly #host: Host;
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  async stat(entry: Entry, path: string): Promise<PathStat> {
+    return this.#withRoot(entry, async (root) => statIn(root, path, entry.spec.name));
+  }
+
+  /** The tar is written while it is read; until it ends no other operation touches the container. */
+  async copyOut(entry: Entry, path: string): Promise<{ stat: PathStat; tar: Readable }> {
+    const { promise, resolve, reject } = Promise.withResolvers<{ stat: PathStat; tar: Readable }>();
+    this.#withRoot(entry, async (root) => {
+      const stat = await statIn(root, path, entry.spec.name);
+      const place = await resolveInRoot(root, path, !/\/\.?$/.test(path));
+      const [folder, name] = place === root ? [root, '.'] : [dirname(place), basename(place)];
+      const child = tarOut(['--directory', folder, '--', name]);
+      resolve({ stat, tar: child.stdout });
+      await endOf(child);
+    }).catch(reject);
+    return promise;
+  }
+
+  /** Docker's `docker export`: the container's own root, without what is mounted in it. */
+  async exportRoot(entry: Entry): Promise<Readable> {
+    const { promise, resolve, reject } = Promise.withResolvers<Readable>();
+    this.#withRoot(entry, async () => {
+      const child = tarOut(['--one-file-system', '--directory', entry.paths.root, '.']);
+      resolve(child.stdout);
+      await endOf(child);
+    }).catch(reject);
+    return promise;
+  }
+
+  async copyIn(entry: Entry, path: string, tar: Readable): Promise<void> {
+    await this.#withRoot(entry, async (root) => {
+      const directory = await resolveInRoot(root, path);
+      const found = await lstat(directory).catch(() => undefined);
+      if (!found?.isDirectory()) throw pathNotFound(path, entry.spec.name);
+      await unpack(directory, tar);
+    });
+  }
+
+  /** Compares the container's own layer with the image (`docker diff`). Folders that were made anew are `modified`. */
+  async changes(entry: Entry): Promise<readonly Change[]> {
+    const layers = this.#host.images.layersOf(entry.spec.imageId).map((layer) => layer.directory);
+    const mountPoints = mountPointsOf(entry);
+    const changes: Change[] = [];
+    for (const { path, deleted } of await walk(entry.paths.upper, '')) {
+      const below = await isInLayers(layers.toReversed(), path);
+      if (!below && (deleted || mountPoints.has(path))) continue;
+      changes.push({ path, kind: deleted ? 'deleted' : below ? 'modified' : 'added' });
+    }
+    return changes;
+  }
+
+  async sizeOf(entry: Entry): Promise<number> {
+    const { stdout } = await runOrThrow(['du', '--summarize', '--bytes', entry.paths.upper]);
+    return Number(stdout.split('\t')[0]);
+  }
+
+  async seal(entry: Entry): Promise<Layer | undefined> {
+    const { images } = this.#host;
+    const upper = await images.newUpper();
+    try {
+      await runOrThrow(['cp', '--archive', '--no-target-directory', entry.paths.upper, upper.directory]);
+      if (!(await images.isEmpty(upper))) return await images.seal(upper);
+    } catch (error) {
+      await images.discard(upper).catch(() => {});
+      throw error;
+    }
+    await images.discard(upper);
+    return undefined;
+  }
+
+  /** A running container is seen through its first process, mounts and all; another is mounted for the time. */
+  async #withRoot<T>(entry: Entry, work: (root: string) => Promise<T>): Promise<T> {
+    if (isUp(entry) && entry.state.init !== undefined) return work(`/proc/${entry.state.init.pid}/root`);
+    return exclusively(entry, async () => {
+      await mountRoot(this.#host, entry.spec.imageId, entry.paths);
+      try {
+        return await work(entry.paths.root);
+      } finally {
+        await unmountRoot(entry.paths.root);
+      }
+    });
+  }
+}
+
+async function statIn(root: string, path: string, containerName: string): Promise<PathStat> {
+  const place = await resolveInRoot(root, path, !/\/\.?$/.test(path));
+  const found = await lstat(place).catch(() => undefined);
+  if (found === undefined) throw pathNotFound(path, containerName);
+  return {
+    name: place === root ? '/' : basename(place),
+    sizeBytes: found.size,
+    mode: found.mode,
+    modifiedAt: found.mtime,
+    linkTarget: found.isSymbolicLink() ? await readlink(place) : '',
+  };
+}
+
+type Piped = ChildProcess & { stdout: Readable };
+
+function tarOut(args: readonly string[]): Piped {
+  const stdio = ['ignore', 'pipe', 'ignore'] as const;
+  return spawn('tar', ['--create', '--file', '-', '--numeric-owner', '--sparse', ...args], {
+    stdio: [...stdio],
+  }) as unknown as Piped;
+}
+
+async function endOf(child: ChildProcess): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    child.once('close', () => resolve());
+    child.once('error', reject);
+  });
+}
+
+async function unpack(directory: string, tar: Readable): Promise<void> {
+  const child = spawn(
+    'tar',
+    ['--extract', '--file', '-', '--numeric-owner', '--same-permissions', '--directory', directory],
+    {
+      stdio: ['pipe', 'ignore', 'pipe'],
+    },
+  );
+  let errors = '';
+  child.stderr.on('data', (data: Buffer) => (errors += data.toString()));
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('close', resolve);
+    child.once('error', reject);
+  });
+  const [written, code] = await Promise.all([pipeline(tar, child.stdin).catch((error: unknown) => error), ended]);
+  if (code === 0 && written === undefined) return;
+  throw new UserError({
+    code: 'archive-invalid',
+    kind: 'invalid',
+    message: `the archive could not be unpacked: ${errors.trim() || String(written)}`,
+    fix: 'Send an uncompressed tar archive.',
+  });
+}
+
+interface Found {
+  readonly path: string;
+  readonly deleted: boolean;
+}
+
+async function walk(upper: string, path: string): Promise<readonly Found[]> {
+  const found: Found[] = [];
+  for (const item of await readdir(join(upper, path), { withFileTypes: true })) {
+    const own = `${path}/${item.name}`;
+    const deleted = item.isCharacterDevice() && (await lstat(join(upper, own))).rdev === 0;
+    found.push({ path: own, deleted });
+    if (item.isDirectory()) found.push(...(await walk(upper, own)));
+  }
+  return found;
+}
+
+async function isInLayers(topFirst: readonly string[], path: string): Promise<boolean> {
+  for (const layer of topFirst) {
+    const stat = await lstat(join(layer, path)).catch(() => undefined);
+    if (stat !== undefined) return !(stat.isCharacterDevice() && stat.rdev === 0);
+  }
+  return false;
+}
+
+/** Folders and files that are in the layer only because something is mounted there. */
+function mountPointsOf(entry: Entry): ReadonlySet<string> {
+  const system = [
+    '/proc',
+    '/sys',
+    '/dev',
+    '/dev/pts',
+    '/dev/shm',
+    '/dev/mqueue',
+    '/dev/console',
+    '/sys/fs',
+    '/sys/fs/cgroup',
+  ];
+  const files = ['/etc', '/etc/hosts', '/etc/hostname', '/etc/resolv.conf'];
+  return new Set([...system, ...files, ...entry.spec.mounts.map((mount) => mount.target)]);
+}
+
+/** For `docker top`: all processes of the machine as `ps` prints them. */
+export async function listProcesses(psArguments: readonly string[]): Promise<string> {
+  const result = await run(['ps', ...(psArguments.length === 0 ? ['-ef'] : psArguments)]);
+  if (result.exitCode === 0) return result.stdout;
+  throw new UserError({
+    code: 'ps-failed',
+    kind: 'invalid',
+    message: `ps: ${result.stderr.trim()}`,
+    fix: 'Give arguments that ps(1) takes; the output must have the column PID.',
+  });
+}

@@ -1,0 +1,46 @@
+import { ALL_CAPABILITIES } from './capabilities.ts';
+import type { ExecRequest } from './face.ts';
+import type { OciProcess } from './oci.ts';
+import { renderCapabilities, type Machine } from './render-spec.ts';
+import type { ResolvedUser } from './users.ts';
+
+export interface ExecInput {
+  /** The container's own process. */
+  readonly process: OciProcess;
+  readonly request: ExecRequest;
+  /** Absent: the container's user. */
+  readonly user: ResolvedUser | undefined;
+  readonly machine: Machine;
+}
+
+/** A further process: like the container's own, but for what was asked (OCI Runtime Specification, `process`). */
+export function renderExecProcess({ process, request, user, machine }: ExecInput): OciProcess {
+  const identity = user === undefined ? process.user : userOf(user);
+  const held = request.privileged
+    ? ALL_CAPABILITIES.filter((name) => machine.capabilities.includes(name))
+    : process.capabilities.bounding;
+  return {
+    ...process,
+    terminal: request.tty ?? false,
+    args: request.args,
+    env: mergeEnvironment(process.env, [
+      ...(user === undefined ? [] : [`HOME=${user.home}`]),
+      ...(request.tty ? ['TERM=xterm'] : []),
+      ...(request.env ?? []),
+    ]),
+    cwd: request.workingDirectory || process.cwd,
+    user: identity,
+    capabilities: renderCapabilities(held, identity.uid),
+    noNewPrivileges: request.privileged ? false : process.noNewPrivileges,
+  };
+}
+
+function userOf({ uid, gid, additionalGids }: ResolvedUser): OciProcess['user'] {
+  return { uid, gid, additionalGids };
+}
+
+/** The later one of the same name counts. */
+export function mergeEnvironment(base: readonly string[], more: readonly string[]): readonly string[] {
+  const merged = new Map([...base, ...more].map((entry) => [entry.split('=', 1)[0], entry] as const));
+  return [...merged.values()];
+}

@@ -1,0 +1,33 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { run } from '../../lib/process.ts';
+import { overlayMountArgv } from '../image/index.ts';
+import type { Digest } from '../../lib/oci/index.ts';
+import { mountDenied, mountUnsupported } from './errors.ts';
+import type { Host } from './host.ts';
+import type { ContainerPaths } from './paths.ts';
+
+/** mount(8), exit status. */
+const MOUNT_FAILED = 32;
+
+/** Mounts an image's layers under the container's own, in the host's mount namespace: it outlives the daemon. */
+export async function mountRoot(host: Host, imageId: Digest, paths: ContainerPaths): Promise<void> {
+  const lower = host.images.layersOf(imageId).map((layer) => layer.directory);
+  await Promise.all([paths.root, paths.upper, paths.work].map((path) => mkdir(path, { recursive: true })));
+  const result = await run(overlayMountArgv({ lower, upper: paths.upper, work: paths.work, target: paths.root }));
+  if (result.exitCode === 0) return;
+  throw await explainFailure(result.exitCode, result.stderr.trim());
+}
+
+/** Privileges or the kernel: looked up, not read from the message. */
+async function explainFailure(exitCode: number, detail: string): Promise<Error> {
+  const status = await readFile('/proc/self/status', 'utf8');
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`);
+  const CAP_SYS_ADMIN = 21n;
+  if (((effective >> CAP_SYS_ADMIN) & 1n) === 0n || exitCode !== MOUNT_FAILED) return mountDenied(detail);
+  return mountUnsupported(detail);
+}
+
+/** Nothing happens where nothing is mounted. Lazy: a process outside may still look into it. */
+export async function unmountRoot(root: string): Promise<void> {
+  await run(['umount', '--lazy', '--quiet', root]);
+}
