@@ -1,4 +1,4 @@
-import type { ComposeText, TreeContext } from './context.ts';
+import { type ParsedFile, parseFile, type TreeContext } from './context.ts';
 import { parseDotenv } from './dotenv.ts';
 import { expected } from './kinds.ts';
 import { dropDirectives } from './merge.ts';
@@ -21,7 +21,7 @@ import { lookupIn } from './template.ts';
 const SECTIONS = ['services', 'volumes', 'networks', 'secrets', 'configs', 'models'];
 const KEYS = ['path', 'env_file', 'project_directory'];
 
-type LoadTree = (files: readonly ComposeText[], context: TreeContext) => MapNode;
+type LoadTree = (files: readonly ParsedFile[], context: TreeContext) => MapNode;
 
 /** Adds what the file's `include` names; a name that both define differently is an error. */
 export function applyInclude(file: MapNode, context: TreeContext, loadTree: LoadTree): MapNode {
@@ -67,7 +67,7 @@ function textAt(node: Node, at: string): string {
 }
 
 interface Opened {
-  readonly files: readonly ComposeText[];
+  readonly files: readonly ParsedFile[];
   readonly context: TreeContext;
 }
 
@@ -83,10 +83,12 @@ function openIncluded(item: Node, at: string, context: TreeContext): Opened {
   const directory =
     request.directory === undefined ? parentOf(first.path) : absolutePath(request.directory, context.directory);
   const environment = includedEnvironment(request, directory, { at, context });
-  return {
-    files,
-    context: { ...context, directory, lookup: (name) => context.lookup(name) ?? lookupIn(environment)(name) },
+  const inner: TreeContext = {
+    ...context,
+    directory,
+    lookup: (name) => context.lookup(name) ?? lookupIn(environment)(name),
   };
+  return { files: files.map(({ path, text }) => parseFile(path, text, inner)), context: inner };
 }
 
 function assertNoCircle(path: string, node: Node, at: string, { included }: TreeContext): void {

@@ -33,4 +33,5 @@ export type {
 export { renderProject } from './render.ts';
 export { replicasOf, type ResolvedResources, resourcesOf } from './resources.ts';
 export { projectSettingsSchema, serviceSettingsSchema } from './settings.ts';
-export { assertSupported, type Unsupported, unsupportedIn } from './unsupported.ts';
+export { assertSupported, unsupportedIn } from './unsupported.ts';
+export type { Unsupported } from './unsupported-service.ts';

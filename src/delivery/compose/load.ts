@@ -41,10 +41,11 @@ export function loadProject(source: ProjectSource): Project {
     readText: (path) => readText(path),
     included: [],
   };
-  const documents = source.files.flatMap((file) => parseFile(file, base));
+  const files = source.files.map(({ path, text }) => parseFile(path, text, base));
+  const documents = files.flatMap((file) => file.documents);
   const name = projectNameOf({ given: source.projectName, files: documents, directory, lookup: variables });
   const lookup: Lookup = (key) => (key === 'COMPOSE_PROJECT_NAME' ? name : variables(key));
-  const root = dropDirectives(loadTree(source.files, { ...base, lookup }));
+  const root = dropDirectives(loadTree(files, { ...base, lookup }));
   const draft = composeFile.read(root, '', { home: variables('HOME') }) as Draft;
   const fail = failIn(root);
   checkDraft(draft, fail);

@@ -1,6 +1,12 @@
 import { isRemote } from './paths.ts';
 import type { Build, Deploy, Logging, Port, Service, ServiceNetwork, ServiceVolume } from './service.ts';
-import type { Unsupported } from './unsupported.ts';
+
+/** One thing that Compose knows and Bascule cannot run yet. */
+export interface Unsupported {
+  /** `services.web.ipc` */
+  readonly path: string;
+  readonly reason: string;
+}
 
 /** Service keys that are run (perhaps with limits, below), or that say nothing about a running release. */
 const RUN = new Set(

@@ -1,13 +1,6 @@
 import { UserError } from '../../lib/errors.ts';
-import { unsupportedInService } from './unsupported-service.ts';
+import { type Unsupported, unsupportedInService } from './unsupported-service.ts';
 import type { FileObject, Network, Project, Volume } from './project.ts';
-
-/** One thing that Compose knows and Bascule cannot run yet. */
-export interface Unsupported {
-  /** `services.web.ipc` */
-  readonly path: string;
-  readonly reason: string;
-}
 
 /** What this project uses that cannot be run yet; empty when all of it can. */
 export function unsupportedIn(project: Project): readonly Unsupported[] {
