@@ -1,5 +1,6 @@
 import { chmod, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, systemCodeOf } from '../../lib/errors.ts';
 import { writeFileAtomic } from '../../lib/files.ts';
 import type { Log } from '../../lib/log.ts';
@@ -8,6 +9,10 @@ import type { DesiredNames, DesiredResolver } from './desired.ts';
 import { machineFailed } from './errors.ts';
 import { readIfThere } from './machine.ts';
 import { renderResolverArgv } from './resolver-plan.ts';
+
+/** dnsmasq's exit code for "a problem with network access", such as an address in use. */
+const EXIT_NETWORK = 2;
+const ADDRESS_PATIENCE_MS = 500;
 
 /**
  * The name server processes (dnsmasq) of one daemon. They outlive it: what runs is known by pid files, and a process
@@ -63,10 +68,16 @@ export class NameServers {
       this.#signal(pid, 'SIGHUP');
   }
 
+  /** A predecessor that was just killed may hold the address for an instant. */
   async #start(resolver: DesiredResolver): Promise<void> {
     await this.#stop(resolver.key);
-    const { exitCode, stderr } = await run(this.#argvOf(resolver));
-    if (exitCode !== 0) throw machineFailed(`name server (dnsmasq) on ${resolver.address}`, stderr);
+    const deadline = performance.now() + ADDRESS_PATIENCE_MS;
+    let result = await run(this.#argvOf(resolver));
+    while (result.exitCode === EXIT_NETWORK && performance.now() < deadline) {
+      await delay(10);
+      result = await run(this.#argvOf(resolver));
+    }
+    if (result.exitCode !== 0) throw machineFailed(`name server (dnsmasq) on ${resolver.address}`, result.stderr);
     this.#log.debug({ address: resolver.address, key: resolver.key }, 'name server started');
   }
 
@@ -127,9 +138,14 @@ function commandLineOf(pid: number): readonly string[] {
   return (readIfThere(`/proc/${pid}/cmdline`) ?? '').split('\0').filter((part) => part !== '');
 }
 
-/** A killed process lets go of its address before the next one asks for it. */
+/** A killed process has let go of its sockets when it is gone or a zombie, not yet when its command line is. */
 async function untilGone(pid: number): Promise<void> {
   const deadline = performance.now() + 2_000;
-  while (commandLineOf(pid).length > 0 && performance.now() < deadline)
-    await new Promise((resolve) => setTimeout(resolve, 1));
+  while (!hasEnded(pid) && performance.now() < deadline) await delay(1);
+}
+
+/** The state is the first letter behind the program's name (proc_pid_stat(5)). */
+function hasEnded(pid: number): boolean {
+  const state = /\) (\S)/.exec(readIfThere(`/proc/${pid}/stat`) ?? '')?.[1];
+  return state === undefined || state === 'Z' || state === 'X';
 }
