@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { UserError } from '../../lib/errors.ts';
 import type { InstanceAddress, LaneId, PortKey, RouteId, RouteShare, TcpTarget } from './traffic.ts';
 
 /**
@@ -35,7 +36,19 @@ export function assertTarget({ address, port }: TcpTarget): void {
 
 export function assertPortKey({ port, hostAddress }: PortKey): void {
   assertPort(port);
-  if (hostAddress !== undefined) assert(isIP(hostAddress) === 4, `IPv4 host address ${JSON.stringify(hostAddress)}`);
+  if (hostAddress === undefined) return;
+  assert(isIP(hostAddress) !== 0, `host address ${JSON.stringify(hostAddress)}`);
+  if (isIP(hostAddress) === 6) throw ipv6AddressUnsupported(port, hostAddress);
+}
+
+function ipv6AddressUnsupported(port: number, hostAddress: string): UserError {
+  return new UserError({
+    code: 'host-address-unsupported',
+    kind: 'unsupported',
+    message: `port ${port} is published on the IPv6 address ${hostAddress}; a single IPv6 address is not supported`,
+    fix: 'Publish it on an IPv4 address, or on every address (leave the host address out): that includes IPv6.',
+    details: { port, hostAddress },
+  });
 }
 
 function assertPort(port: number): void {

@@ -1,16 +1,16 @@
 import { UserError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
-import { parseShare } from './haproxy/commands.ts';
 import { countersOf } from './haproxy/counters.ts';
 import type { HttpProxy } from './haproxy/proxy.ts';
 import { socketPathOf } from './haproxy/render-haproxy.ts';
-import { numberIn, parseStat, parseTable, type RuntimeServer, type StatRow } from './haproxy/replies.ts';
-import { watchProxy, type Watch } from './haproxy/watch.ts';
+import { createKeeper } from './keeper.ts';
+import { observe, statCommands, usedLanes } from './observe.ts';
+import { parseStat, parseTable } from './haproxy/replies.ts';
 import { assertInstance, assertLane, assertPortKey, assertRoute, assertShare, assertTarget } from './names.ts';
 import { applyTraffic, holderOf, interfacesTo, otherTableWith, removeTraffic } from './nft/kernel.ts';
 import { conflictOf, isSamePort, portInUse, portPublished, slotFor } from './ports.ts';
 import type { Intent, TrafficRecord } from './state.ts';
-import type { InstanceState, Lane, LaneId, PortHolder, PortKey, RouteShare, Traffic, TrafficState } from './traffic.ts';
+import type { LaneId, PortHolder, PortKey, Traffic } from './traffic.ts';
 
 export interface Parts {
   readonly record: TrafficRecord;
@@ -31,7 +31,7 @@ export interface Parts {
 export function createTraffic(parts: Parts): Traffic {
   const { record, proxy, table, laneCount, httpPort, log } = parts;
   const inTurn = createTurns();
-  const keeper = createKeeper(parts, () => inTurn(ensure));
+  const keeper = createKeeper({ socketPath: socketPathOf(parts.runDirectory), log, ensure: () => inTurn(ensure) });
 
   async function ensure(): Promise<void> {
     await proxy.ensure(record.read());
@@ -171,59 +171,6 @@ export function createTraffic(parts: Parts): Traffic {
   }
 }
 
-async function observe({ record, proxy, laneCount }: Parts): Promise<TrafficState> {
-  const { ports, tcpRoutes } = record.read();
-  const [pid, runtime] = await Promise.all([proxy.pid(), proxy.runtime()]);
-  const routes = new Map([...runtime.routes].map(([route, text]) => [route, parseShare(text)]));
-  const ids = usedIn(
-    runtime.servers.map((server) => server.lane),
-    routes.values(),
-  );
-  const rows = ids.length === 0 ? [] : parseStat(await proxy.api.ask(...statCommands(ids)));
-  const lanes = ids.map((id) => laneOf(id, runtime.servers, rows));
-  return { pid, lanes, laneCount, routes, tcpRoutes, publishedPorts: ports.map(({ slot: _, ...port }) => port) };
-}
-
-function laneOf(id: LaneId, servers: readonly RuntimeServer[], rows: readonly StatRow[]): Lane {
-  const sessions = (name: string): number =>
-    numberIn(
-      rows.find((row) => row['pxname'] === id && row['svname'] === name),
-      'scur',
-    );
-  const instances = servers
-    .filter((server) => server.lane === id)
-    .map(({ name, address, port, ...server }) => ({
-      name,
-      address,
-      port,
-      sessions: sessions(name),
-      state: stateOf(server),
-    }));
-  return { id, instances, sessions: sessions('BACKEND') };
-}
-
-function stateOf(server: Pick<RuntimeServer, 'isInMaintenance' | 'isUp'>): InstanceState {
-  if (server.isInMaintenance) return 'draining';
-  return server.isUp ? 'up' : 'down';
-}
-
-/** Frontends 1, backends 2, servers 4; all rows of one proxy by its name. */
-function statCommands(lanes: readonly LaneId[]): readonly string[] {
-  return ['http', 'unrouted', ...lanes].map((proxy) => `show stat ${proxy} 7 -1`);
-}
-
-function usedLanes(intent: Intent): readonly LaneId[] {
-  return usedIn(
-    intent.instances.map((instance) => instance.lane),
-    intent.routes.values(),
-  );
-}
-
-function usedIn(lanes: readonly LaneId[], shares: Iterable<RouteShare>): readonly LaneId[] {
-  const named = [...shares].flatMap(({ stable, candidate }) => (candidate === null ? [stable] : [stable, candidate]));
-  return [...new Set([...lanes, ...named])].sort();
-}
-
 function findInstance(intent: Intent, lane: LaneId, name: string) {
   return intent.instances.find((instance) => instance.lane === lane && instance.name === name);
 }
@@ -243,56 +190,6 @@ function createTurns(): <T>(work: () => Promise<T>) => Promise<T> {
     const turn = last.then(work, work);
     last = turn.catch(() => {});
     return turn;
-  };
-}
-
-interface Keeper {
-  watch(): void;
-  /** Until the next `watch()`. */
-  pause(): void;
-  /** For good. */
-  stop(): void;
-}
-
-const RESTART_DELAYS_MS = [0, 100, 500, 1_000, 5_000];
-
-/** Starts the proxy again when it dies while we live; more and more slowly when it keeps dying. */
-function createKeeper({ runDirectory, log }: Parts, ensure: () => Promise<void>): Keeper {
-  let watch: Watch | undefined;
-  let isStopped = false;
-  let attempt = 0;
-  let timer: NodeJS.Timeout | undefined;
-  let watchedSince = 0;
-
-  const pause = (): void => {
-    watch?.stop();
-    watch = undefined;
-    clearTimeout(timer);
-  };
-  const onEnd = (): void => {
-    watch = undefined;
-    if (isStopped) return;
-    if (performance.now() - watchedSince > 60_000) attempt = 0;
-    const delayMs = RESTART_DELAYS_MS[Math.min(attempt++, RESTART_DELAYS_MS.length - 1)] ?? 0;
-    timer = setTimeout(() => {
-      ensure().catch((error: unknown) => {
-        log.error({ error }, 'the proxy could not be started');
-        onEnd();
-      });
-    }, delayMs);
-    log.warn({ delayMs }, 'lost the proxy: looking after it');
-  };
-  return {
-    watch() {
-      if (watch !== undefined || isStopped) return;
-      watchedSince = performance.now();
-      watch = watchProxy(socketPathOf(runDirectory), onEnd);
-    },
-    pause,
-    stop() {
-      isStopped = true;
-      pause();
-    },
   };
 }
 

@@ -139,11 +139,17 @@ async function gone(pid: number, timeoutMs: number): Promise<void> {
   while (isRunning(pid) && performance.now() < deadline) await delay(50);
 }
 
+/** A line must fit into one of the proxy's buffers (16 KiB). */
+const COMMANDS_IN_A_LINE = 30;
+
 /** Readers see all of the old entries or all of the new ones (management guide, "prepare map" and "commit map"). */
 async function replaceMap(api: RuntimeApi, map: string, entries: ReadonlyMap<string, string>): Promise<void> {
   const version = parseNewVersion(await api.ask(`prepare map ${map}`));
   if (version === undefined) throw new Error(`no version of ${map} was prepared`);
-  for (const [key, value] of entries) await api.tell([`add map @${version} ${map} ${key} ${value}`]);
+  const additions = [...entries].map(([key, value]) => `add map @${version} ${map} ${key} ${value}`);
+  for (let start = 0; start < additions.length; start += COMMANDS_IN_A_LINE) {
+    await api.tell(additions.slice(start, start + COMMANDS_IN_A_LINE));
+  }
   await api.tell([`commit map @${version} ${map}`]);
 }
 
