@@ -3,9 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { UserError } from '../../src/lib/errors.ts';
-import { EMPTY, ImageBench } from '../support/image-bench.ts';
+import { EMPTY, ImageBench, whyNoLayers } from '../support/image-bench.ts';
 
-const skip = process.getuid?.() === 0 ? false : 'needs root: owners, overlay mounts';
+const skip = whyNoLayers();
 const hasBusybox = existsSync('/bin/busybox') || existsSync('/usr/bin/busybox');
 const hasMmdebstrap = existsSync('/usr/bin/mmdebstrap');
 

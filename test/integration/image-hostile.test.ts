@@ -7,9 +7,9 @@ import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { UserError } from '../../src/lib/errors.ts';
 import { digestOf } from '../../src/lib/oci/index.ts';
 import { imageArchiveOf, tarOf, type ArchiveMember } from '../support/image-archives.ts';
-import { configOf, EMPTY, ImageBench } from '../support/image-bench.ts';
+import { configOf, EMPTY, ImageBench, whyNoLayers } from '../support/image-bench.ts';
 
-const skip = process.getuid?.() === 0 ? false : 'needs root: layers are unpacked with owners and devices';
+const skip = whyNoLayers();
 
 describe('hostile and broken archives', { skip }, () => {
   const file = (name: string, content = 'hostile'): ArchiveMember => ({ header: { name }, content });

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { UserError } from '../../src/lib/errors.ts';
 import { digestOf, type Digest } from '../../src/lib/oci/index.ts';
-import { configOf, EMPTY, ImageBench } from '../support/image-bench.ts';
+import { configOf, EMPTY, ImageBench, whyNoLayers } from '../support/image-bench.ts';
 import { changeBase, describeTree, writeBase } from '../support/image-trees.ts';
 
-const skip = process.getuid?.() === 0 ? false : 'needs root: overlay mounts, device nodes, owners';
+const skip = whyNoLayers();
 const nobodyUses = { force: false, usersOf: () => [] };
 
 describe('image store', { skip }, () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { createReadStream, createWriteStream, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { createReadStream, createWriteStream, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
@@ -18,6 +18,15 @@ import { describeTree } from './image-trees.ts';
 
 /** What a store without images has on the disk. */
 export const EMPTY = { layers: [], uppers: [], temporary: [], 'blobs/sha256': [] };
+
+const PROGRAMS = ['/usr/bin/getfattr', '/usr/bin/setfattr', '/usr/sbin/setcap'];
+
+/** Why tests of layers cannot run here, or false. */
+export function whyNoLayers(): string | false {
+  if (process.getuid?.() !== 0) return 'needs root: overlay mounts, device nodes, owners';
+  const missing = PROGRAMS.find((program) => !existsSync(program));
+  return missing === undefined ? false : `needs ${missing}: packages attr and libcap2-bin`;
+}
 
 /** A store of its own in a temporary folder; mounts made through it end with it. */
 export class ImageBench implements AsyncDisposable {

@@ -83,7 +83,7 @@ export interface ImportOptions {
 }
 
 /** What `load` does at the moment. */
-export interface LoadProgress {
+interface LoadProgress {
   readonly diffId: Digest;
   readonly state: 'verifying' | 'unpacking' | 'exists' | 'done';
 }
@@ -122,7 +122,7 @@ export interface PruneOptions {
 /** The content store of the engine: images and their layers. Names are what Docker takes: tag, digest, id, short id. */
 export interface ImageStore {
   list(): readonly ImageRecord[];
-  /** By tag, `name@digest`, id, or unambiguous beginning of an id. */
+  /** By tag, `name@digest`, id, or beginning of an id. @throws UserError `image-ambiguous` when several ids begin so */
   find(nameOrId: string): ImageRecord | undefined;
   /** @throws UserError `image-not-found` ("No such image: x:y") */
   get(nameOrId: string): ImageRecord;

@@ -1,21 +1,3 @@
-export type {
-  BootstrapOptions,
-  HistoryRow,
-  ImageEvent,
-  ImageRecord,
-  ImageStore,
-  ImageStoreOptions,
-  ImageUser,
-  ImportOptions,
-  Layer,
-  LoadOptions,
-  LoadProgress,
-  PrunedImages,
-  PruneOptions,
-  RegisterRequest,
-  RemovedImage,
-  RemoveOptions,
-  Upper,
-} from './face.ts';
-export { overlayMountArgv, type OverlayMount } from './overlay-argv.ts';
+export type { HistoryRow, ImageEvent, ImageRecord, ImageStore, ImageUser, Layer, RemovedImage, Upper } from './face.ts';
+export { overlayMountArgv } from './overlay-argv.ts';
 export { openImageStore } from './store.ts';

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { whyNoLayers } from '../../../test/support/image-bench.ts';
 import { treeArbitrary, writeBase, writeTree } from '../../../test/support/image-trees.ts';
 import type { Digest } from '../../lib/oci/index.ts';
 import { writeLayerTar } from './layer-tar.ts';
@@ -12,7 +13,7 @@ import { readSmallFolder } from './small-layer.ts';
 import { createDigestSink } from './sink.ts';
 import { openXattrReader, type XattrReader } from './xattr.ts';
 
-const skip = process.getuid?.() === 0 ? false : 'needs root: whiteouts are device nodes';
+const skip = whyNoLayers();
 const reader = openXattrReader();
 const noReader = reader === undefined ? 'this Node has no foreign function interface' : skip;
 

@@ -1,5 +1,5 @@
-import { createReadStream, existsSync, renameSync, rmSync } from 'node:fs';
-import { mkdir, readdir, stat } from 'node:fs/promises';
+import { chmodSync, createReadStream, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { messageOf, UserError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
@@ -70,9 +70,11 @@ export class LayerStore {
 
   async newUpper(): Promise<Upper> {
     const parent = join(this.#places.uppers, shortName());
-    await mkdir(parent, { mode: 0o700 });
     const upper: Upper = { directory: join(parent, 'upper'), workDirectory: join(parent, 'work') };
-    await Promise.all([mkdir(upper.directory, { mode: 0o755 }), mkdir(upper.workDirectory)]);
+    mkdirSync(parent, { mode: 0o700 }); // three calls of a few microseconds: a thread would take longer
+    mkdirSync(upper.directory);
+    mkdirSync(upper.workDirectory);
+    chmodSync(upper.directory, 0o755);
     return upper;
   }
 

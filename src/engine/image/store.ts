@@ -36,10 +36,11 @@ export async function openImageStore(o: ImageStoreOptions): Promise<ImageStore> 
   return createStore({ layers, images, announce, onEvent: (listener) => void listeners.push(listener) });
 }
 
-interface Parts extends Pick<ImageStore, 'onEvent'> {
+interface Parts {
   readonly layers: LayerStore;
   readonly images: Images;
-  announce(event: Omit<ImageEvent, 'at'>): void;
+  readonly announce: (event: Omit<ImageEvent, 'at'>) => void;
+  readonly onEvent: (listener: (event: ImageEvent) => void) => void;
 }
 
 function createStore(parts: Parts): ImageStore {

@@ -41,11 +41,6 @@ export function tarEntry(fields: Pick<TarEntry, 'path' | 'type'> & Partial<TarEn
   };
 }
 
-/** A file name as a byte string. */
-export function bytesOf(name: string): string {
-  return Buffer.from(name).toString('latin1');
-}
-
 /** A byte string for people. */
 export function textOf(bytes: string): string {
   return Buffer.from(bytes, 'latin1').toString();

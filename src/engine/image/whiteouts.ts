@@ -42,7 +42,7 @@ function keptXattrs(entry: TarEntry): ReadonlyMap<string, Buffer> {
   return new Map([...entry.xattrs].filter(([name]) => isPortableXattr(name)));
 }
 
-export function isPortableXattr(name: string): boolean {
+function isPortableXattr(name: string): boolean {
   return name === 'security.capability' || (name.startsWith('user.') && !name.startsWith('user.overlay.'));
 }
 
