@@ -108,6 +108,50 @@ describe('traffic', { skip, timeout: 240_000 }, () => {
     assert.equal((await traffic.observe()).pid, earlier.pid);
   });
 
+  it('loses nothing over 100 deployments: new instance, switch, drain, removal, end of the old one', async (t) => {
+    const { pid } = await traffic.observe();
+    let current = { lane: 'lane-000', name: 'd-0', backend: await startBackend('d-0', '127.0.63.1') };
+    await traffic.addInstance('lane-010', addressOf('d-0', current.backend));
+    current = { ...current, lane: 'lane-010' };
+    await traffic.setRoute(ROUTE, ONLY('lane-010'));
+    await using load = await startLoad({ url, connections: 8, newConnectionShare: 0.2 });
+    let longestRemovalMs = 0;
+    for (let count = 1; count <= 100; count++) {
+      const name = `d-${count}`;
+      const next = {
+        lane: count % 2 === 0 ? 'lane-010' : 'lane-011',
+        name,
+        backend: await startBackend(name, '127.0.63.1'),
+      };
+      await traffic.addInstance(next.lane, addressOf(name, next.backend));
+      await traffic.setRoute(ROUTE, ONLY(next.lane));
+      await traffic.drainInstance(current.lane, current.name);
+      const startedAt = performance.now();
+      await waitFor(() => removed(current), { timeoutMs: 15_000, what: `${current.name} is removed` });
+      longestRemovalMs = Math.max(longestRemovalMs, performance.now() - startedAt);
+      await current.backend.kill();
+      current = next;
+    }
+    const report = await load.stop();
+    t.diagnostic(`${report.requests} requests; longest removal ${Math.round(longestRemovalMs)} ms`);
+    assert.equal(report.lost, 0, JSON.stringify(report.examples));
+    assert.equal((await traffic.observe()).pid, pid);
+    await traffic.setRoute(ROUTE, ONLY('lane-000'));
+    await traffic.drainInstance(current.lane, current.name);
+    await waitFor(() => removed(current), { timeoutMs: 15_000, what: 'the last one is removed' });
+    await current.backend.kill();
+
+    function removed({ lane, name }: { lane: string; name: string }): Promise<boolean> {
+      return traffic.removeInstance(lane, name).then(
+        () => true,
+        (error: UserError) => {
+          assert.equal(error.code, 'instance-busy');
+          return false;
+        },
+      );
+    }
+  });
+
   it('switches several routes at the same instant', async () => {
     await traffic.setRoutes(
       new Map([
@@ -371,6 +415,10 @@ describe('traffic', { skip, timeout: 240_000 }, () => {
     await waitFor(async () => !(await isRunning(earlier)), { timeoutMs: 20_000, what: 'the old process ends' });
   });
 });
+
+function addressOf(name: string, { address, port }: Backend) {
+  return { name, address, port };
+}
 
 function openIn(scope: Scope, laneCount = 32): Promise<Traffic> {
   return openTraffic({ scope, directory: join(scope.root, 'delivery/traffic'), log: silentLog, laneCount });
