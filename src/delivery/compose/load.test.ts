@@ -238,9 +238,9 @@ test('any Compose-like file is loaded or refused with a user error', () => {
         if (!(error instanceof UserError)) throw error;
       }
     }),
-    { numRuns: 3_000 },
+    { numRuns: 800 },
   );
-  assert.ok(loaded > 50, `only ${loaded} were loaded`);
+  assert.ok(loaded > 20, `only ${loaded} were loaded`);
 });
 
 test('any text is loaded or refused with a user error', () => {
@@ -278,6 +278,6 @@ test('any text is loaded or refused with a user error', () => {
         if (!(error instanceof UserError)) throw error;
       }
     }),
-    { numRuns: 3_000 },
+    { numRuns: 800 },
   );
 });
