@@ -13,7 +13,7 @@ import { runStage, type StageResult } from './execute/stage.ts';
 import type { Builder, BuilderOptions, BuildRequest, PruneCacheOptions } from './face.ts';
 import { createFileDigests } from './files/digests.ts';
 import { createSemaphore } from './files/limit.ts';
-import type { BuildPlan, PlanInput } from './plan/plan.ts';
+import type { PlanInput } from './plan/plan.ts';
 import { isOurs, planBuild } from './plan/plan-build.ts';
 import { platformText } from './plan/variables.ts';
 

@@ -146,6 +146,7 @@ async function resultOfStep({ session, state, step, results }: StepRun): Promise
   const known = quick ?? (noCache ? undefined : findUsable(session, content));
   if (known !== undefined) {
     cache.touch([content]);
+    if (quick === undefined && quickKey !== undefined) cache.alias(quickKey, content);
     return { key: content, result: known, cached: true };
   }
   const done = await performOnce({ session, state, step, results, key: content }, async () =>

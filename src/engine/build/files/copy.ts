@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
-import { chmod, copyFile, lchown, link, lstat, lutimes, mkdir, readlink, rm, symlink } from 'node:fs/promises';
+import { chmod, copyFile, lchown, link, lstat, lutimes, mkdir, readdir, readlink, rm, symlink } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { systemCodeOf, UserError } from '../../../lib/errors.ts';
 import { runOrThrow } from '../../../lib/process.ts';
+import { copyInBulk } from './bulk-copy.ts';
 import { eachLimited } from './limit.ts';
 import { resolveInRoot } from './root-path.ts';
 import type { SelectedSource } from './select.ts';
@@ -60,8 +61,14 @@ export async function makeDirectories(path: string, o: Pick<CopyOptions, 'root' 
 
 interface MadeDirectory {
   readonly path: string;
+  /** Nothing is in it but what we put there. */
   readonly isNew: boolean;
+  /** No link led to it: it is where its name says. */
+  readonly isDirect: boolean;
 }
+
+/** From so many files on, two processes more pay. */
+const BULK_FILES = 200;
 
 function createCopy(source: SelectedSource, o: CopyOptions): { at(path: string): Promise<void> } {
   const directories = new Map<string, MadeDirectory>();
@@ -74,7 +81,8 @@ function createCopy(source: SelectedSource, o: CopyOptions): { at(path: string):
     if (kind === undefined) await mkdir(path);
     const real = kind === 'link' ? await resolveInRoot(o.root, relative(o.root, path)) : path;
     if (kind !== undefined && (await kindOf(real)) !== 'directory') throw notDirectory(relative(o.root, path));
-    directories.set(entry.path, { path: real, isNew: kind === undefined });
+    const isDirect = parent.isDirect && kind !== 'link';
+    directories.set(entry.path, { path: real, isNew: kind === undefined, isDirect });
   }
 
   function parentOf(entry: TreeEntry): MadeDirectory {
@@ -82,6 +90,19 @@ function createCopy(source: SelectedSource, o: CopyOptions): { at(path: string):
     const made = directories.get(parent === '.' ? '' : parent);
     if (made === undefined) throw new Error(`no folder for ${entry.path}`);
     return made;
+  }
+
+  async function copyFiles(to: string, entries: readonly TreeEntry[]): Promise<void> {
+    const isFree = (entry: TreeEntry): boolean => parentOf(entry).isNew && parentOf(entry).isDirect;
+    const free = entries.filter(isFree);
+    if (free.length < BULK_FILES) return eachLimited(entries, 8, copyOther);
+    const paths = free.map((entry) => entry.path);
+    await copyInBulk({ ...o, from: source.directory, to, paths });
+    await eachLimited(
+      entries.filter((entry) => !isFree(entry)),
+      8,
+      copyOther,
+    );
   }
 
   async function copyOther(entry: TreeEntry): Promise<void> {
@@ -129,20 +150,20 @@ function createCopy(source: SelectedSource, o: CopyOptions): { at(path: string):
       const [top, ...rest] = source.entries;
       if (top === undefined) return;
       if (top.kind !== 'directory') return copyAs(top, path, false);
-      const isNew = (await kindOf(path)) === undefined;
-      if (isNew) await mkdir(path);
+      const isMissing = (await kindOf(path)) === undefined;
+      if (isMissing) await mkdir(path);
       else if ((await kindOf(path)) !== 'directory') throw notDirectory(relative(o.root, path));
-      directories.set('', { path, isNew });
+      const isNew = isMissing || (await readdir(path)).length === 0;
+      directories.set('', { path, isNew, isDirect: true });
       for (const entry of rest) if (entry.kind === 'directory') await copyDirectory(entry);
-      await eachLimited(
+      await copyFiles(
+        path,
         rest.filter(({ kind }) => kind !== 'directory'),
-        8,
-        copyOther,
       );
       const folders = source.entries.filter(({ kind }) => kind === 'directory').toReversed();
       for (const entry of folders) {
         const made = directories.get(entry.path);
-        if (made !== undefined && (entry.path !== '' || isNew)) await setMetadata(made.path, entry);
+        if (made !== undefined && (entry.path !== '' || isMissing)) await setMetadata(made.path, entry);
       }
     },
   };

@@ -1,0 +1,80 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { UserError } from '../../../lib/errors.ts';
+import type { Ownership } from './copy.ts';
+
+export interface BulkCopy {
+  readonly from: string;
+  /** Its folders are there, and nothing of what is copied. */
+  readonly to: string;
+  /** Relative to both. */
+  readonly paths: readonly string[];
+  readonly ownership: Ownership;
+  readonly mode: number | undefined;
+  readonly signal?: AbortSignal;
+}
+
+/** Copies many files by two processes, one reading and one writing: several times faster than one call a file. */
+export async function copyInBulk(o: BulkCopy): Promise<void> {
+  const spawnOptions = {
+    ...(o.signal === undefined ? {} : { signal: o.signal }),
+    env: { ...process.env, LC_ALL: 'C.UTF-8' },
+  };
+  const reader = spawn('tar', readerArguments(o), { ...spawnOptions, stdio: ['pipe', 'pipe', 'pipe'] });
+  const writer = spawn('tar', writerArguments(o), { ...spawnOptions, stdio: [reader.stdout, 'ignore', 'pipe'] });
+  reader.stdout.destroy(); // the writer has it
+  reader.stdin.on('error', () => {}); // its exit code tells
+  reader.stdin.end(o.paths.map((path) => `${path}\0`).join(''));
+  const outcomes = await Promise.allSettled([ended(reader), ended(writer)]);
+  const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failure !== undefined) throw failure.reason;
+}
+
+function readerArguments(o: BulkCopy): readonly string[] {
+  const owner =
+    o.ownership === 'as-source'
+      ? ['--xattrs', '--xattrs-include=security.capability']
+      : [`--owner=+${o.ownership.uid}`, `--group=+${o.ownership.gid}`];
+  const mode = o.mode === undefined ? [] : [`--mode=${o.mode.toString(8)}`];
+  const list = ['--no-recursion', '--null', '--no-unquote', '--files-from=-'];
+  return [
+    '--create',
+    '--file=-',
+    '--format=posix',
+    '--numeric-owner',
+    `--directory=${o.from}`,
+    ...owner,
+    ...mode,
+    ...list,
+  ];
+}
+
+function writerArguments(o: BulkCopy): readonly string[] {
+  const xattrs = o.ownership === 'as-source' ? ['--xattrs', '--xattrs-include=security.capability'] : [];
+  return [
+    '--extract',
+    '--file=-',
+    `--directory=${o.to}`,
+    '--numeric-owner',
+    '--same-owner',
+    '--same-permissions',
+    ...xattrs,
+  ];
+}
+
+function ended(child: ChildProcess): Promise<void> {
+  let said = '';
+  child.stderr?.on('data', (data: Buffer) => (said = (said + data.toString()).slice(-2_000)));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => (code === 0 ? resolve() : reject(copyFailed(said))));
+  });
+}
+
+function copyFailed(said: string): UserError {
+  return new UserError({
+    code: 'copy-failed',
+    kind: 'failed',
+    message: `copying failed: ${said.trim()}`,
+    fix: 'Files of the context must not change while they are copied, and the disk must have room: build again.',
+  });
+}
