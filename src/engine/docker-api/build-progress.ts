@@ -17,6 +17,8 @@ export interface Transcript {
 export function createTranscript(): Transcript {
   const waiting = new Map<number, BuildLine[]>();
   const done = new Set<number>();
+  /** FROM steps: a base is there, or not; Docker does not call it cached. */
+  const bases = new Set<number>();
   let current = 1;
   const put = (step: number, line: BuildLine): readonly BuildLine[] => {
     if (step <= current) return [line];
@@ -40,12 +42,13 @@ export function createTranscript(): Transcript {
   const take = (event: BuildEvent): readonly BuildLine[] => {
     switch (event.kind) {
       case 'step-started':
+        if (/^FROM\s/i.test(event.text)) bases.add(event.step);
         return put(event.step, { stream: `Step ${event.step}/${event.total} : ${event.text}\n` });
       case 'output':
         return put(event.step, { stream: event.data.toString('utf8') });
       case 'step-done': {
         const lines = put(event.step, {
-          stream: `${event.cached ? ' ---> Using cache\n' : ''} ---> ${event.shortId}\n`,
+          stream: `${event.cached && !bases.has(event.step) ? ' ---> Using cache\n' : ''} ---> ${event.shortId}\n`,
         });
         done.add(event.step);
         return [...lines, ...advance()];

@@ -1,6 +1,6 @@
 import type { ImageEvent } from '../image/index.ts';
 import type { NetworkEvent } from '../network/index.ts';
-import type { ContainerEvent } from '../runtime/index.ts';
+import type { Container, ContainerEvent } from '../runtime/index.ts';
 import type { VolumeEvent } from '../volume/index.ts';
 import type { Filters } from './filters.ts';
 
@@ -96,6 +96,12 @@ function withoutTag(name: string): string {
 
 export function ofContainer(event: ContainerEvent): NewEvent {
   return { type: 'container', action: event.action, actorId: event.containerId, attributes: event.attributes };
+}
+
+/** An event that the door itself sees, e.g. `attach`, `top`, `commit`. */
+export function doneTo({ id, spec }: Container, action: string, more: Readonly<Record<string, string>> = {}): NewEvent {
+  const attributes = { ...spec.labels, ...more, image: spec.imageName, name: spec.name };
+  return { type: 'container', action, actorId: id, attributes };
 }
 
 export function ofImage(event: ImageEvent): NewEvent {

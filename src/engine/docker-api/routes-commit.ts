@@ -3,6 +3,7 @@ import type { ImageRecord, Layer } from '../image/index.ts';
 import type { Container } from '../runtime/index.ts';
 import { applyChanges } from './config-changes.ts';
 import { parseContainerConfig, type ContainerConfig } from './create-request.ts';
+import { doneTo } from './engine-events.ts';
 import type { Exchange } from './exchange.ts';
 import { mergeConfig } from './merge-config.ts';
 import { flagOf, textOf } from './query.ts';
@@ -30,7 +31,13 @@ async function commit({ images, runtime, events }: CommitRooms, exchange: Exchan
     ...(reference === undefined ? {} : { references: [reference] }),
     parent: base.id,
   });
-  events.publish(commitEvent(container, image, exchange));
+  events.publish(
+    doneTo(container, 'commit', {
+      comment: query.get('comment') ?? '',
+      imageID: image.id,
+      imageRef: image.references[0] ?? '',
+    }),
+  );
   exchange.reply(201, { Id: image.id });
 }
 
@@ -104,18 +111,6 @@ function imageConfigOf({ base, layer, config, entry, now }: CommittedImage): Ima
     rootfs: { type: 'layers', diff_ids: [...base.config.rootfs.diff_ids, ...diffIds] },
     history: [...(base.config.history ?? []), step],
   };
-}
-
-function commitEvent({ id, spec }: Container, image: ImageRecord, { query }: Exchange) {
-  const attributes = {
-    ...spec.labels,
-    comment: query.get('comment') ?? '',
-    image: spec.imageName,
-    imageID: image.id,
-    imageRef: image.references[0] ?? '',
-    name: spec.name,
-  };
-  return { type: 'container' as const, action: 'commit', actorId: id, attributes };
 }
 
 function setOf(keys: readonly string[]): Record<string, Record<string, never>> {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { UserError } from '../../lib/errors.ts';
 import type { Exec, ExecRequest, ExecStreams } from '../runtime/index.ts';
 import type { Exchange } from './exchange.ts';
 import { invalidParameter } from './http-errors.ts';
@@ -46,8 +47,19 @@ async function create({ runtime }: ExecRooms, exchange: Exchange): Promise<void>
   if (!result.success)
     throw invalidParameter(`${result.error.issues[0]?.path.join('.')}: ${result.error.issues[0]?.message}`);
   if ((result.data.Cmd ?? []).length === 0) throw invalidParameter('No exec command specified', 'Give the field Cmd.');
-  const { id } = runtime.get(exchange.params['id'] ?? '');
+  const name = exchange.params['id'] ?? '';
+  const { id, state } = runtime.get(name);
+  if (state.status === 'paused') throw isPaused(name);
   exchange.reply(201, { Id: runtime.createExec(id, execRequestOf(result.data)).id });
+}
+
+function isPaused(name: string): UserError {
+  return new UserError({
+    code: 'container-paused',
+    kind: 'conflict',
+    message: `Container ${name} is paused, unpause the container before exec`,
+    fix: 'Unpause it.',
+  });
 }
 
 function execRequestOf(body: z.infer<typeof createBody>): ExecRequest {

@@ -3,6 +3,7 @@ import type { Container, StopOptions, UpdateRequest, WaitCondition } from '../ru
 import { isUp } from './container-filters.ts';
 import { containerNameOf } from './container-spec.ts';
 import { parseHostConfig } from './create-request.ts';
+import { doneTo } from './engine-events.ts';
 import type { Exchange } from './exchange.ts';
 import { checkHostConfig } from './host-config-check.ts';
 import { invalidParameter } from './http-errors.ts';
@@ -64,15 +65,10 @@ export function lifecycleRoutes({ runtime, host, events }: LifecycleRooms): read
     on('POST', 'wait', (container, exchange) => wait({ runtime }, container, exchange)),
     on('GET', 'top', async (container, exchange) => {
       const { titles, rows } = await runtime.top(container.id, psArgumentsOf(exchange));
-      events.publish(eventOf(container, 'top'));
+      events.publish(doneTo(container, 'top'));
       exchange.reply(200, { Processes: rows, Titles: titles });
     }),
   ];
-}
-
-function eventOf({ id, spec }: Container, action: string) {
-  const attributes = { ...spec.labels, image: spec.imageName, name: spec.name };
-  return { type: 'container' as const, action, actorId: id, attributes };
 }
 
 function psArgumentsOf(exchange: Exchange): readonly string[] {
@@ -107,7 +103,8 @@ async function wait({ runtime }: Pick<Rooms, 'runtime'>, container: Container, e
   const ended = runtime.wait(container.id, condition, exchange.signal);
   const sink = exchange.stream('application/json');
   const { exitCode, error } = await ended;
-  sink.end(`${JSON.stringify({ Error: error === undefined ? null : { Message: error }, StatusCode: exitCode })}\n`);
+  const reason = condition === 'removed' || error === undefined ? null : { Message: error };
+  sink.end(`${JSON.stringify({ Error: reason, StatusCode: exitCode })}\n`);
 }
 
 function isPaused(): UserError {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { UserError } from '../../lib/errors.ts';
 import type { NetworkRecord, NetworkRequest } from '../network/index.ts';
 import { parseEndpointConfig } from './create-request.ts';
 import type { Exchange } from './exchange.ts';
@@ -93,8 +94,19 @@ async function create({ networks }: NetworkRooms, exchange: Exchange): Promise<v
   const result = createBody.safeParse(await exchange.json());
   if (!result.success)
     throw invalidParameter(`${result.error.issues[0]?.path.join('.')}: ${result.error.issues[0]?.message}`);
-  const network = await networks.create(networkRequestOf(result.data));
+  const request = networkRequestOf(result.data);
+  if (networks.find(request.name)?.predefined === true) throw isPredefined(request.name);
+  const network = await networks.create(request);
   exchange.reply(201, { Id: network.id, Warning: '' });
+}
+
+function isPredefined(name: string): UserError {
+  return new UserError({
+    code: 'network-predefined',
+    kind: 'denied',
+    message: `operation is not permitted on predefined ${name} network`,
+    fix: 'Choose another name.',
+  });
 }
 
 /** @throws UserError `invalid-parameter`, `unsupported` */

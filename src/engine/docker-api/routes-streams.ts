@@ -1,4 +1,5 @@
 import type { Attachment, Container, LogsOptions, OutputPiece } from '../runtime/index.ts';
+import { doneTo } from './engine-events.ts';
 import type { Exchange, RawConnection } from './exchange.ts';
 import { frameOf } from './frames.ts';
 import { invalidParameter } from './http-errors.ts';
@@ -8,7 +9,7 @@ import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
 import { writeTo } from './writing.ts';
 
-type StreamRooms = Pick<Rooms, 'runtime'>;
+type StreamRooms = Pick<Rooms, 'runtime' | 'events'>;
 
 export const RAW_STREAM = 'application/vnd.docker.raw-stream';
 
@@ -45,7 +46,7 @@ export function terminalSizeOf({ query }: Exchange): { columns: number; rows: nu
   return { columns, rows };
 }
 
-async function logs({ runtime }: StreamRooms, container: Container, exchange: Exchange): Promise<void> {
+async function logs({ runtime }: Pick<Rooms, 'runtime'>, container: Container, exchange: Exchange): Promise<void> {
   const options = logsOptionsOf(exchange);
   if (!options.stdout && !options.stderr) {
     throw invalidParameter('Bad parameters: you must choose at least one stream', 'Give stdout=1 or stderr=1.');
@@ -81,7 +82,7 @@ function wire(tty: boolean, stream: 'stdout' | 'stderr', data: Buffer): Buffer {
   return tty ? data : frameOf(stream, data);
 }
 
-async function attach({ runtime }: StreamRooms, container: Container, exchange: Exchange): Promise<void> {
+async function attach({ runtime, events }: StreamRooms, container: Container, exchange: Exchange): Promise<void> {
   const { query, signal } = exchange;
   const attachment = await runtime.attach(container.id, {
     stdin: flagOf(query, 'stdin'),
@@ -91,6 +92,7 @@ async function attach({ runtime }: StreamRooms, container: Container, exchange: 
     stream: flagOf(query, 'stream'),
     signal,
   });
+  events.publish(doneTo(container, 'attach'));
   const connection = exchange.hijack(RAW_STREAM);
   try {
     feedInput(connection, attachment);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { MountSpec } from '../runtime/index.ts';
 import type { Exchange } from './exchange.ts';
 import { parseFilters } from './filters.ts';
 import { invalidParameter } from './http-errors.ts';
@@ -60,10 +61,19 @@ async function create({ volumes }: VolumeRooms, exchange: Exchange): Promise<voi
   exchange.reply(201, inspectVolume(volume));
 }
 
+/** Ids of the containers that use a volume, as Docker's message has them. */
+function usersOf({ runtime }: Pick<Rooms, 'runtime'>, name: string): readonly string[] {
+  const isOn = (mount: MountSpec): boolean => mount.type === 'volume' && mount.name === name;
+  return runtime
+    .list()
+    .filter(({ spec }) => spec.mounts.some(isOn))
+    .map(({ id }) => id);
+}
+
 async function remove({ volumes, runtime }: VolumeRooms, exchange: Exchange): Promise<void> {
   await volumes.remove(exchange.params['name'] ?? '', {
     force: flagOf(exchange.query, 'force'),
-    usersOf: (name) => runtime.usersOfVolume(name),
+    usersOf: (name) => usersOf({ runtime }, name),
   });
   exchange.reply(204);
 }
@@ -73,7 +83,7 @@ async function prune({ volumes, runtime, events }: VolumeRooms, exchange: Exchan
   const filters = parseFilters(exchange.query.get('filters'), ['all', 'label', 'label!']);
   const { removed, freedBytes } = await volumes.prune({
     all: filters.flag('all') ?? true,
-    usersOf: (name) => runtime.usersOfVolume(name),
+    usersOf: (name) => usersOf({ runtime }, name),
     filter: (volume) => filters.matchLabels(volume.labels),
   });
   events.publish({ type: 'volume', action: 'prune', actorId: '', attributes: { reclaimed: String(freedBytes) } });
