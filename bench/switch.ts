@@ -20,7 +20,7 @@ export async function measureSwitch({ machine }: Context): Promise<Result> {
     machine.write(webProject({ port, version }));
     await machine.must(['up']);
   }
-  const load = await startLoad({
+  await using load = await startLoad({
     url,
     connections: 8,
     ratePerSecond: 500,

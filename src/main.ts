@@ -28,6 +28,7 @@ const host: Host = {
 };
 
 process.stdout.on('error', endQuietly);
+process.exitCode = 70; // if nothing is left to wait for before the command has ended, that is a bug
 void runCli(process.argv.slice(2), host).then((code) => {
   process.exitCode = code;
   process.stdin.unref?.();

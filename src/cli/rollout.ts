@@ -40,7 +40,7 @@ export async function watchWork<T>(
     if (event.type === 'planned') project = event.project;
     progress.show(event);
   });
-  return Promise.race([work, left]);
+  return await Promise.race([work, left]); // awaited here: progress and interrupts end only then
 }
 
 async function cancel(session: Session, client: Client, project: string | undefined): Promise<void> {

@@ -22,7 +22,7 @@ describe('SIGKILL of the daemon at each step of the journal', { timeout: 900_000
     const port = await freePort();
     machine.write(webProject({ port, version: 'v0' }));
     await machine.must(['up']);
-    const load = await startLoad({
+    await using load = await startLoad({
       url: `http://127.0.0.1:${port}/`,
       connections: 4,
       ratePerSecond: 100,

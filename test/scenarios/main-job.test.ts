@@ -35,7 +35,7 @@ for (const engine of ['embedded', 'dockerd'] satisfies readonly EngineKind[]) {
       assert.equal(await textOf(url), 'version=one\n');
       assert.equal((await startsOf(machine)).length, 1);
 
-      const load = await startLoad({
+      await using load = await startLoad({
         url,
         connections: 4,
         ratePerSecond: 200,

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { LoadReport } from './load-report.ts';
 
-export type { LoadReport, Loss, LossKind } from './load-report.ts';
+export type { LoadReport } from './load-report.ts';
 
 export interface LoadOptions {
   /** On this machine only: `http://127.0.0.1:8080/`, `http://localhost:8080/`, `http://[::1]:8080/`. */

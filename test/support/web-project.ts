@@ -12,13 +12,13 @@ export function webProject(project: WebProject): Readonly<Record<string, string>
   return {
     'compose.yaml': composeFile(project),
     'web/Dockerfile': `FROM busybox
-RUN adduser -D -u 1000 app || true
+RUN mkdir /www
 COPY www /www
 EXPOSE 8000
 CMD ["httpd", "-f", "-p", "8000", "-h", "/www"]
 `,
     'web/www/index.html': `version=${project.version}\n`,
-    ...(project.isHealthy === false ? {} : { 'web/www/healthz': 'ok\n' }),
+    'web/www/healthz': project.isHealthy === false ? 'no\n' : 'ok\n',
     'db/Dockerfile': `FROM busybox
 VOLUME /data
 CMD ["sh", "-c", "echo started >> /data/starts; exec httpd -f -p 9000 -h /data"]
@@ -41,7 +41,7 @@ services:
       db:
         condition: service_healthy
     healthcheck:
-      test: ["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8000/healthz"]
+      test: ["CMD-SHELL", "wget -q -O - http://127.0.0.1:8000/healthz | grep -q ok"]
       interval: 300ms
       timeout: 2s
       retries: 3

@@ -50,7 +50,7 @@ async function exec(
     ...(options.workdir === undefined ? {} : { workingDirectory: options.workdir }),
   });
   using _terminal = connectTerminal(session, connection, tty);
-  return relayOutput(session, connection);
+  return await relayOutput(session, connection); // awaited here: the terminal is let go only then
 }
 
 /** Standard input goes to the command; with a terminal, raw and with its size. */

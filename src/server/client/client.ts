@@ -160,7 +160,9 @@ async function openExec(socketPath: string, path: string, start: ExecStart): Pro
 }
 
 async function* execEvents(socket: Duplex): ExecConnection['events'] & AsyncGenerator {
-  for await (const frame of socket.pipe(frameDecoder()) as AsyncIterable<Frame>) {
+  const frames = socket.pipe(frameDecoder());
+  socket.once('close', () => frames.end()); // pipe() does not tell of a connection that broke
+  for await (const frame of frames as AsyncIterable<Frame>) {
     const { kind, payload } = frame;
     if (kind === 'stdout' || kind === 'stderr') yield { kind, data: payload };
     if (kind === 'error') throw new UserError(JSON.parse(payload.toString('utf8')) as ApiErrorBody);
