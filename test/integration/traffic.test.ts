@@ -251,6 +251,23 @@ describe('traffic', { skip, timeout: 240_000 }, () => {
     assert.equal(await stateOf(traffic, 'lane-000', 'blue-2'), undefined);
   });
 
+  it('follows an instance that comes back at another address, and takes a drained one in again', async () => {
+    const lane = 'lane-003';
+    await traffic.addInstance(lane, addressOf('mover', blue));
+    await traffic.setRoute(ROUTE, ONLY(lane));
+    assert.equal(await text(url), 'blue');
+    await traffic.addInstance(lane, addressOf('mover', green));
+    await traffic.addInstance(lane, addressOf('mover', green));
+    assert.equal(await text(url), 'green');
+    await traffic.drainInstance(lane, 'mover');
+    assert.equal(await stateOf(traffic, lane, 'mover'), 'draining');
+    await traffic.addInstance(lane, addressOf('mover', green));
+    assert.equal(await stateOf(traffic, lane, 'mover'), 'up');
+    await traffic.setRoute(ROUTE, ONLY('lane-000'));
+    await traffic.drainInstance(lane, 'mover');
+    await traffic.removeInstance(lane, 'mover');
+  });
+
   it('drains: refuses to remove a busy instance, removes it when the last connection has ended', async () => {
     await using old = await startBackend('old', '127.0.61.4');
     await traffic.addInstance('lane-002', { name: 'old-1', address: old.address, port: old.port });

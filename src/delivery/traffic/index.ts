@@ -1,4 +1,4 @@
-export { freeLanes, laneName } from './lanes.ts';
+export { freeLanes } from './lanes.ts';
 export { openTraffic, type TrafficOptions } from './open.ts';
 export type {
   InstanceAddress,

@@ -14,6 +14,11 @@ export function addServer(version: ProxyVersion, lane: LaneId, instance: Instanc
   return [add, `enable health ${server}`, `enable server ${server}`];
 }
 
+/** For a server that exists: an instance that was restarted may have another address. */
+export function moveServer(lane: LaneId, { name, address, port }: InstanceAddress): CommandLine {
+  return [`set server ${lane}/${name} addr ${address} port ${port}`];
+}
+
 /** Maintenance: no new requests, running ones go on. Unlike `drain` it survives a check that succeeds. */
 export function drainServer(lane: LaneId, name: string): CommandLine {
   return [`set server ${lane}/${name} state maint`];

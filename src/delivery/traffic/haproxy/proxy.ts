@@ -3,7 +3,15 @@ import type { Log } from '../../../lib/log.ts';
 import type { RecordedPort } from '../ports.ts';
 import type { Intent, RecordedInstance } from '../state.ts';
 import type { LaneId, RouteId, RouteShare } from '../traffic.ts';
-import { addServer, closeServerSessions, type CommandLine, deleteServer, drainServer, shareText } from './commands.ts';
+import {
+  addServer,
+  closeServerSessions,
+  type CommandLine,
+  deleteServer,
+  drainServer,
+  moveServer,
+  shareText,
+} from './commands.ts';
 import { endProxy, isProxyAlive, isRunning, machineTraits, startProxy, versionOf } from './process.ts';
 import {
   fingerprintOf,
@@ -92,7 +100,8 @@ export async function createHttpProxy(options: ProxyOptions): Promise<HttpProxy>
     },
     pid: async () => Number(parseInfo(await api.ask('show info')).get('Pid')),
     async addInstance(instance) {
-      await api.tell(addServer(version, instance.lane, instance), ['exists']);
+      const reply = await api.tell(addServer(version, instance.lane, instance), ['exists']);
+      if (reply.verdict === 'exists') await api.tell(moveServer(instance.lane, instance));
     },
     async drainInstance(lane, name) {
       await api.tell(drainServer(lane, name), ['absent']);

@@ -28,11 +28,11 @@ export interface StartInstance {
 }
 
 /** Names the program that answers instead of an application, for people and for tests. */
-export const ERROR_HEADER = 'X-Bascule-Error';
+const ERROR_HEADER = 'X-Bascule-Error';
 /** Holds a client's bucket, 0 to 9,999, while a route has two sides. */
-export const BUCKET_COOKIE = 'bascule-bucket';
+const BUCKET_COOKIE = 'bascule-bucket';
 /** For clients that keep no cookies: the same, as a request header. */
-export const BUCKET_HEADER = 'Bascule-Bucket';
+const BUCKET_HEADER = 'Bascule-Bucket';
 
 /** After a replacement, how long kept-alive connections may still be served by the old process, with the old routes. */
 export const LEAVE_MS = 3_000;

@@ -10,6 +10,8 @@ const DONE = [
   /^New version created: \d+$/,
   /^health (?:was )?.*enabled/i,
   /^\[NOTICE\]/i,
+  /\bchanged from\b/i,
+  /no need to change|nothing changed/i,
 ];
 const EXISTS = [/already exists/i];
 const ABSENT = [
