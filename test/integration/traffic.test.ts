@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { request } from 'node:http';
-import { createServer as createTcpServer, connect } from 'node:net';
+import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fork } from 'node:child_process';
@@ -14,6 +13,7 @@ import { silentLog } from '../../src/lib/log.ts';
 import { run } from '../../src/lib/process.ts';
 import { type Scope, scopeOf } from '../../src/lib/scope.ts';
 import { type Backend, startBackend } from '../support/backend.ts';
+import { freePort, greet, isRunning, ownAddresses, startGreeter, tellProxy, text } from '../support/network-clients.ts';
 import { openLab } from '../support/traffic-lab.ts';
 import { startLoad } from '../support/load.ts';
 import { openEventStreamProbe, openWebSocketProbe } from '../support/probes.ts';
@@ -471,20 +471,6 @@ async function switchOften(
   return { p50: at(0.5), p99: at(0.99) };
 }
 
-/** A connection of its own for each call: node's fetch would keep them. */
-function text(url: string, headers: Record<string, string> = {}): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const outgoing = request(url, { agent: false, headers }, (response) => {
-      let body = '';
-      response.setEncoding('utf8');
-      response.on('data', (part: string) => (body += part));
-      response.on('end', () => resolve(body));
-    });
-    outgoing.on('error', reject);
-    outgoing.end();
-  });
-}
-
 async function stateOf(traffic: Traffic, lane: string, name: string): Promise<string | undefined> {
   const { lanes } = await traffic.observe();
   return lanes.find(({ id }) => id === lane)?.instances.find((instance) => instance.name === name)?.state;
@@ -496,57 +482,4 @@ function namesOf({ lanes }: { lanes: Awaited<ReturnType<Traffic['observe']>>['la
 
 function hasCode(code: string): (error: UserError) => boolean {
   return (error) => error.code === code;
-}
-
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0);
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-async function ownAddresses(): Promise<readonly string[]> {
-  const { stdout } = await run(['ip', '-j', '-4', 'address', 'show', 'up', 'scope', 'global']);
-  const links = JSON.parse(stdout) as { addr_info?: { local?: string }[] }[];
-  return links.flatMap(({ addr_info = [] }) => addr_info.flatMap(({ local }) => local ?? [])).slice(0, 2);
-}
-
-async function startGreeter(name: string, address: string) {
-  const server = createTcpServer((socket) => {
-    socket.on('error', () => {});
-    socket.write(name);
-    socket.on('data', (data) => socket.write(`${name}: ${data.toString()}`));
-  });
-  server.listen(0, address);
-  await once(server, 'listening');
-  const target = { address, port: (server.address() as { port: number }).port };
-  return { target, close: () => void server.close() };
-}
-
-async function greet(port: number) {
-  const socket = connect(port, '127.0.0.1');
-  const next = async (): Promise<string> => String((await once(socket, 'data'))[0]);
-  const greeting = await next();
-  return {
-    greeting,
-    ask(question: string): Promise<string> {
-      socket.write(question);
-      return next();
-    },
-    close: () => void socket.destroy(),
-  };
-}
-
-function tellProxy(path: string, line: string): Promise<unknown> {
-  const socket = connect(path);
-  socket.write(`${line}\n`);
-  socket.resume();
-  return once(socket, 'end');
-}
-
-async function isRunning(pid: number): Promise<boolean> {
-  const { stdout } = await run(['ps', '-o', 'stat=', '-p', String(pid)]);
-  return stdout.trim() !== '' && !stdout.trim().startsWith('Z');
 }
