@@ -13,6 +13,7 @@ function plan(body: object, image: ExecutionConfig = { Cmd: ['sh'] }): PlannedCo
     name: 'web',
     image: { id: IMAGE_ID, config: image },
     onlineCpus: 2,
+    cgroupVersion: 2,
     mountsOf: () => [{ type: 'volume', name: 'shared', target: '/shared', readOnly: false, noCopy: false }],
     containerIdOf: (name) => `id-of-${name}`,
     networkNameOf: (name) => name,

@@ -19,6 +19,7 @@ export interface SpecInputs {
   readonly name: string;
   readonly image: { readonly id: Digest; readonly config: ExecutionConfig };
   readonly onlineCpus: number;
+  readonly cgroupVersion: 1 | 2;
   /** The mounts of another container, for `VolumesFrom`. */
   mountsOf(nameOrId: string): readonly MountSpec[];
   containerIdOf(nameOrId: string): string;
@@ -39,7 +40,7 @@ export interface PlannedContainer {
 export function planContainer(inputs: SpecInputs): PlannedContainer {
   const { request } = inputs;
   const hostConfig = request.HostConfig ?? {};
-  checkHostConfig(hostConfig);
+  checkHostConfig(hostConfig, inputs.cgroupVersion);
   const config = mergeConfig(request, inputs.image.config);
   checkConfig(config, hostConfig);
   const mounts = planMounts({ hostConfig, anonymousVolumes: config.volumes, mountsOf: inputs.mountsOf });
@@ -62,7 +63,7 @@ export function planContainer(inputs: SpecInputs): PlannedContainer {
     logDriver: logDriverOf(hostConfig),
     docker: {
       Config: dockerConfigOf(request, config),
-      HostConfig: dockerHostConfigOf(hostConfig),
+      HostConfig: dockerHostConfigOf(hostConfig, inputs.cgroupVersion),
       ...(request.NetworkingConfig ? { NetworkingConfig: request.NetworkingConfig } : {}),
     },
   };

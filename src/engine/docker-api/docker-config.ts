@@ -59,7 +59,7 @@ const HOST_CONFIG_DEFAULTS: Readonly<Record<string, unknown>> = {
   VolumesFrom: null,
   CapAdd: null,
   CapDrop: null,
-  CgroupnsMode: 'private',
+  CgroupnsMode: '',
   Dns: [],
   DnsOptions: [],
   DnsSearch: [],
@@ -116,7 +116,7 @@ const HOST_CONFIG_DEFAULTS: Readonly<Record<string, unknown>> = {
 };
 
 /** `HostConfig` of `docker inspect`: what the client sent over Docker's defaults. */
-export function dockerHostConfigOf(hostConfig: HostConfig): Record<string, unknown> {
+export function dockerHostConfigOf(hostConfig: HostConfig, cgroupVersion: 1 | 2): Record<string, unknown> {
   const sent = Object.entries(hostConfig).filter(([, value]) => value !== null && value !== undefined && value !== '');
   const merged: Record<string, unknown> = { ...HOST_CONFIG_DEFAULTS, ...Object.fromEntries(sent) };
   merged['LogConfig'] = { Type: hostConfig.LogConfig?.Type || 'json-file', Config: hostConfig.LogConfig?.Config ?? {} };
@@ -124,6 +124,7 @@ export function dockerHostConfigOf(hostConfig: HostConfig): Record<string, unkno
     Name: hostConfig.RestartPolicy?.Name || 'no',
     MaximumRetryCount: hostConfig.RestartPolicy?.MaximumRetryCount ?? 0,
   };
+  merged['CgroupnsMode'] = cgroupVersion === 2 ? 'private' : 'host';
   if (merged['MemorySwappiness'] === -1) merged['MemorySwappiness'] = null;
   if (!hostConfig.ShmSize) merged['ShmSize'] = HOST_CONFIG_DEFAULTS['ShmSize'];
   if (!hostConfig.PidsLimit) merged['PidsLimit'] = null;

@@ -20,7 +20,6 @@ const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
 
 /** Values that are translated, or say what holds anyway, beside the empty ones. */
 const NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
-  CgroupnsMode: ['private', 'host'],
   IpcMode: ['private', 'shareable', 'host'],
   PidMode: ['private', 'host'],
   UTSMode: ['private', 'host'],
@@ -34,10 +33,12 @@ const NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
  * Refuses what would otherwise be ignored.
  * @throws UserError `unsupported` that names the field and its value
  */
-export function checkHostConfig(hostConfig: HostConfig): void {
+export function checkHostConfig(hostConfig: HostConfig, cgroupVersion: 1 | 2): void {
+  const cgroupNamespace = cgroupVersion === 2 ? 'private' : 'host';
   for (const [field, value] of Object.entries(hostConfig)) {
     if (TRANSLATED.has(field) || WITHOUT_EFFECT.has(field) || isEmpty(value)) continue;
     if (NEUTRAL[field]?.includes(value) || sharesWithContainer(field, value)) continue;
+    if (field === 'CgroupnsMode' && value === cgroupNamespace) continue;
     throw unsupported(`HostConfig.${field} = ${JSON.stringify(value)}`);
   }
 }

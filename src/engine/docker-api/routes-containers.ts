@@ -63,6 +63,7 @@ function planFor({ runtime, networks, host }: Rooms, { request, image, name }: P
     name,
     image: { id: image.id, config: image.config.config ?? {} },
     onlineCpus: host.onlineCpus,
+    cgroupVersion: runtime.info().cgroupVersion,
     mountsOf: (container) => runtime.get(container).spec.mounts,
     containerIdOf: (container) => runtime.get(container).id,
     networkNameOf: (network) => networks.find(network)?.name ?? network,

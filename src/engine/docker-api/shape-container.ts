@@ -1,5 +1,6 @@
 import type { NetworkRecord } from '../network/index.ts';
 import type { Container, ContainerState, Health, MountSpec } from '../runtime/index.ts';
+import type { VolumeRecord } from '../volume/index.ts';
 import { statusText } from './human-status.ts';
 import { listedPorts, networksOf, networkSettingsOf } from './shape-endpoint.ts';
 
@@ -7,8 +8,8 @@ import { listedPorts, networksOf, networkSettingsOf } from './shape-endpoint.ts'
 export interface ContainerSurroundings {
   /** Folders of the image's layers, top first. */
   readonly layerDirectories: readonly string[];
-  /** The engine's folder of a volume; empty where the volume is gone. */
-  mountpointOf(volume: string): string;
+  /** Undefined where the volume is gone. */
+  findVolume(name: string): VolumeRecord | undefined;
   findNetwork(nameOrId: string): NetworkRecord | undefined;
   readonly hostname: string;
 }
@@ -44,7 +45,7 @@ export function inspectContainer(container: Container, around: ContainerSurround
     HostConfig: hostConfigOf(container),
     GraphDriver: graphDriverOf(container, around),
     ...(sizes === undefined ? {} : { SizeRw: sizes.ownBytes, SizeRootFs: sizes.ownBytes + sizes.imageBytes }),
-    Mounts: mountsOf(spec.mounts, around),
+    Mounts: mountsOf(container, around),
     Config: { ...spec.docker.Config, Hostname: hostnameOf(container, around), Labels: spec.labels },
     NetworkSettings: networkSettingsOf(container, around),
   };
@@ -70,7 +71,7 @@ export function listContainer(
     Status: statusText(state, o.now),
     HostConfig: { NetworkMode: (hostConfigOf(container) as { NetworkMode: string }).NetworkMode },
     NetworkSettings: { Networks: networksOf(container, o.around) },
-    Mounts: mountsOf(spec.mounts, o.around),
+    Mounts: mountsOf(container, o.around),
   };
 }
 
@@ -157,32 +158,41 @@ function graphDriverOf(container: Container, around: ContainerSurroundings): obj
   };
 }
 
-/** `Mounts`: bind mounts and volumes; tmpfs mounts of `--mount` too, as Docker has it. */
-export function mountsOf(mounts: readonly MountSpec[], around: ContainerSurroundings): readonly object[] {
-  return mounts.map((mount) => {
-    switch (mount.type) {
-      case 'bind':
-        return {
-          Type: 'bind',
-          Source: mount.source,
-          Destination: mount.target,
-          Mode: mount.readOnly ? 'ro' : '',
-          RW: !mount.readOnly,
-          Propagation: mount.propagation ?? 'rprivate',
-        };
-      case 'volume':
-        return {
-          Type: 'volume',
-          Name: mount.name,
-          Source: around.mountpointOf(mount.name),
-          Destination: mount.target,
-          Driver: 'local',
-          Mode: mount.readOnly ? 'ro' : 'z',
-          RW: !mount.readOnly,
-          Propagation: '',
-        };
-      case 'tmpfs':
-        return { Type: 'tmpfs', Source: '', Destination: mount.target, Mode: '', RW: true, Propagation: '' };
-    }
-  });
+/** `Mounts`: bind mounts, volumes, and the tmpfs mounts of `--mount` (those of `--tmpfs` are in HostConfig alone). */
+export function mountsOf({ spec }: Container, around: ContainerSurroundings): readonly object[] {
+  const { Tmpfs } = spec.docker.HostConfig as { Tmpfs?: Record<string, string> };
+  const isPlain = (mount: MountSpec): boolean => mount.type === 'tmpfs' && Object.hasOwn(Tmpfs ?? {}, mount.target);
+  return spec.mounts.filter((mount) => !isPlain(mount)).map((mount) => mountShape(mount, around));
+}
+
+function mountShape(mount: MountSpec, around: ContainerSurroundings): object {
+  switch (mount.type) {
+    case 'bind':
+      return {
+        Type: 'bind',
+        Source: mount.source,
+        Destination: mount.target,
+        Mode: mount.readOnly ? 'ro' : '',
+        RW: !mount.readOnly,
+        Propagation: mount.propagation ?? 'rprivate',
+      };
+    case 'volume':
+      return volumeMountShape(mount, around.findVolume(mount.name));
+    case 'tmpfs':
+      return { Type: 'tmpfs', Source: '', Destination: mount.target, Mode: '', RW: true, Propagation: '' };
+  }
+}
+
+function volumeMountShape(mount: Extract<MountSpec, { type: 'volume' }>, volume: VolumeRecord | undefined): object {
+  const mode = volume?.anonymous === true ? '' : 'z';
+  return {
+    Type: 'volume',
+    Name: mount.name,
+    Source: volume?.mountpoint ?? '',
+    Destination: mount.target,
+    Driver: 'local',
+    Mode: mount.readOnly ? 'ro' : mode,
+    RW: !mount.readOnly,
+    Propagation: '',
+  };
 }

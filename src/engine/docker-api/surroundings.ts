@@ -16,7 +16,7 @@ export function surroundingsOf(rooms: SurroundingRooms, container: Container): C
             .layersOf(image.id)
             .map(({ directory }) => directory)
             .toReversed(),
-    mountpointOf: (name) => volumes.find(name)?.mountpoint ?? '',
+    findVolume: (name) => volumes.find(name),
     findNetwork: (nameOrId) => networks.find(nameOrId),
     hostname: host.hostname,
   };
