@@ -126,6 +126,19 @@ describe('names', { skip }, () => {
     assert.deepEqual(bench.contents(), EMPTY);
   });
 
+  it('keeps layers that somebody retains until they are let go', async () => {
+    await using bench = await new ImageBench().open();
+    const image = await bench.step(undefined, (root) => writeFileSync(join(root, 'a'), 'abc'), ['app:1']);
+    let isNeeded = true;
+    bench.store.retainLayers(() => isNeeded);
+    await bench.store.remove('app:1', nobodyUses);
+    await bench.store.prune({ danglingOnly: false, usersOf: () => [] });
+    assert.ok(bench.store.findLayer(image.config.rootfs.diff_ids[0]!));
+    isNeeded = false;
+    assert.equal(await bench.store.collectLayers(), 3);
+    assert.deepEqual(bench.contents(), EMPTY);
+  });
+
   it('starts even when a leftover cannot be removed', async () => {
     await using bench = await new ImageBench().open();
     const upper = await bench.store.newUpper();

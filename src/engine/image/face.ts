@@ -129,6 +129,10 @@ export interface ImageStore {
   /** Bottom first. @throws UserError `image-not-found` */
   layersOf(id: Digest): readonly Layer[];
   findLayer(diffId: Digest): Layer | undefined;
+  /** The build cache, say, needs layers that no image has (any more): they stay when images go. */
+  retainLayers(isNeeded: (diffId: Digest) => boolean): void;
+  /** Deletes layers that no image has and nobody retains. @returns bytes that were freed */
+  collectLayers(): Promise<number>;
   /** Images that were built on this one. */
   childrenOf(id: Digest): readonly ImageRecord[];
   history(nameOrId: string): readonly HistoryRow[];
@@ -148,8 +152,8 @@ export interface ImageStore {
   /** Whether nothing was written: the step needs no layer (`empty_layer` in the history). */
   isEmpty(upper: Upper): Promise<boolean>;
   /**
-   * Turns an unmounted upper folder into a layer. An equal one that exists is given instead. A layer that no image
-   * has got registered is garbage: `prune` removes it after an hour.
+   * Turns an unmounted upper folder into a layer. An equal one that exists is given instead. A layer that no
+   * image gets and nobody retains is garbage after an hour.
    * @throws UserError `layer-name-reserved` for a file named `.wh.…`
    */
   seal(upper: Upper, signal?: AbortSignal): Promise<Layer>;

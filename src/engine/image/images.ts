@@ -117,7 +117,7 @@ export class Images {
         removed.push(...steps.map(removedOf));
       }
     }
-    freedBytes += await this.#layers.removeUnused(this.#layers.unusedLayers());
+    freedBytes += await this.#layers.collect();
     return { removed, freedBytes };
   }
 

@@ -42,6 +42,7 @@ export class LayerStore {
   readonly #xattrs: XattrReader | undefined = openXattrReader();
   /** Sealed or found again for an image that is still to be registered: when. */
   readonly #holds = new Map<Digest, number>();
+  readonly #retainers: ((diffId: Digest) => boolean)[] = [];
 
   constructor(o: { places: Places; records: ImageRecords; log: Log }) {
     this.#places = o.places;
@@ -86,8 +87,10 @@ export class LayerStore {
     return (await readdir(upper.directory)).length === 0;
   }
 
-  discard(upper: Upper): Promise<void> {
-    return this.#remove([dirname(upper.directory)]);
+  async discard(upper: Upper): Promise<void> {
+    const parent = dirname(upper.directory);
+    if (existsSync(upper.directory) && (await this.isEmpty(upper))) rmSync(parent, { recursive: true });
+    else await this.#remove([parent]);
   }
 
   async seal(upper: Upper, signal?: AbortSignal): Promise<Layer> {
@@ -134,11 +137,11 @@ export class LayerStore {
     if (digest.digest() !== diffId) throw damaged(diffId);
   }
 
-  /** Deletes layers that no image has. @returns bytes that were freed */
+  /** Deletes those of the layers that no image has and nobody retains. @returns bytes that were freed */
   async removeUnused(diffIds: readonly Digest[]): Promise<number> {
     const used = new Set(this.#records.images().flatMap((image) => image.config.rootfs.diff_ids));
     const rows = diffIds
-      .filter((diffId) => !used.has(diffId) && !this.#isHeld(diffId))
+      .filter((diffId) => !used.has(diffId) && !this.#isNeeded(diffId))
       .map((diffId) => this.#records.layer(diffId))
       .filter((row) => row !== undefined);
     const away: string[] = [];
@@ -150,12 +153,14 @@ export class LayerStore {
     return rows.reduce((sum, row) => sum + row.sizeBytes + (row.hasOriginal ? row.tarBytes : 0), 0);
   }
 
-  unusedLayers(): readonly Digest[] {
-    const used = new Set(this.#records.images().flatMap((image) => image.config.rootfs.diff_ids));
-    return this.#records
-      .layers()
-      .map((row) => row.diffId)
-      .filter((diffId) => !used.has(diffId));
+  /** Somebody other than images needs layers, too. */
+  retain(isNeeded: (diffId: Digest) => boolean): void {
+    this.#retainers.push(isNeeded);
+  }
+
+  /** Deletes what no image has and nobody retains. @returns bytes that were freed */
+  collect(): Promise<number> {
+    return this.removeUnused(this.#records.layers().map((row) => row.diffId));
   }
 
   /** Removes what a crash left; gives the layers whose content is lost, without their rows. */
@@ -243,9 +248,10 @@ export class LayerStore {
     }
   }
 
-  #isHeld(diffId: Digest): boolean {
+  #isNeeded(diffId: Digest): boolean {
     const since = this.#holds.get(diffId);
-    return since !== undefined && performance.now() - since < HOLD_MS;
+    const isHeld = since !== undefined && performance.now() - since < HOLD_MS;
+    return isHeld || this.#retainers.some((isNeeded) => isNeeded(diffId));
   }
 
   #pathsOf(row: LayerRow): readonly string[] {

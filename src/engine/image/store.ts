@@ -59,6 +59,8 @@ function createStore(parts: Parts): ImageStore {
     remove: (nameOrId, options) => images.remove(nameOrId, options),
     prune: (options) => images.prune(options),
     newUpper: () => layers.newUpper(),
+    retainLayers: (isNeeded) => layers.retain(isNeeded),
+    collectLayers: () => layers.collect(),
     isEmpty: (upper) => layers.isEmpty(upper),
     seal: (upper, signal) => layers.seal(upper, signal),
     discard: (upper) => layers.discard(upper),
