@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { ResponseReader, type WholeResponse } from './http-response.ts';
+import { ResponseReader, type WholeResponse } from './support/http-response.ts';
 
 const bodyless = 'HTTP/1.1 204 No Content\r\nX-Version: 2\r\n\r\n';
 const withLength = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Version: 2\r\n\r\nhello';
