@@ -14,7 +14,8 @@ import { scopeOf, type Scope } from './lib/scope.ts';
 import { VERSION } from './lib/version.ts';
 import { controlDaemon, daemonPaths } from './server/daemon/index.ts';
 
-const selfArgv = isSea() ? [process.execPath] : [process.execPath, import.meta.filename];
+const QUIET = '--disable-warning=ExperimentalWarning';
+const selfArgv = isSea() ? [process.execPath] : [process.execPath, QUIET, import.meta.filename];
 
 const host: Host = {
   cwd: process.cwd(),

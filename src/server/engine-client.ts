@@ -71,7 +71,8 @@ function dialBootstrap(docker: Docker, reference: string): Promise<Readable> {
   return new Promise((resolve, reject) => {
     modem.dial(
       {
-        path: `/images/bootstrap?reference=${encodeURIComponent(reference)}`,
+        path: '/images/bootstrap?', // docker-modem appends the options
+        options: { reference },
         method: 'POST',
         isStream: true,
         statusCodes: { 200: true, 400: 'bad parameter', 404: 'no such endpoint', 500: 'server error' },
