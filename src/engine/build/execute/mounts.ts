@@ -21,7 +21,8 @@ export function createMounts(directory: string): Mounts {
   /** An overlay without an upper folder needs two lower ones, one with an upper folder needs one. */
   const fillers = FILLERS.map((name) => join(directory, name));
   return {
-    async root(lower, upper) {
+    async root(layers, upper) {
+      const lower = withoutRepeats(layers);
       const path = join(directory, randomBytes(5).toString('hex'));
       await mkdir(path, { mode: 0o700 });
       const stack =
@@ -56,6 +57,14 @@ export async function prepareMounts(directory: string): Promise<void> {
     .map((line) => unescapeOctal(line.split(' ')[4] ?? ''))
     .filter((path) => path.startsWith(`${directory}/`));
   for (const path of mounted.toReversed()) await unmount(path);
+}
+
+/**
+ * Overlayfs refuses a folder that is twice in its stack, and two steps may give equal layers. The upper one of them
+ * says all that the lower one says.
+ */
+function withoutRepeats(layers: readonly string[]): readonly string[] {
+  return layers.filter((layer, index) => layers.lastIndexOf(layer) === index);
 }
 
 async function unmount(path: string): Promise<void> {

@@ -33,7 +33,7 @@ function readerArguments(o: BulkCopy): readonly string[] {
   const owner =
     o.ownership === 'as-source'
       ? ['--xattrs', '--xattrs-include=security.capability']
-      : [`--owner=+${o.ownership.uid}`, `--group=+${o.ownership.gid}`];
+      : [`--owner=:${o.ownership.uid}`, `--group=:${o.ownership.gid}`];
   const mode = o.mode === undefined ? [] : [`--mode=${o.mode.toString(8)}`];
   const list = ['--no-recursion', '--null', '--no-unquote', '--files-from=-'];
   return [

@@ -1,0 +1,112 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { type BuildEvent, type Builder, type BuildRequest, createBuilder } from '../../src/engine/build/index.ts';
+import { type ImageRecord, type ImageStore, openImageStore } from '../../src/engine/image/index.ts';
+import { type Networks, openNetworks } from '../../src/engine/network/index.ts';
+import { openRuntime, type Runtime } from '../../src/engine/runtime/index.ts';
+import { openVolumes } from '../../src/engine/volume/index.ts';
+import { openDatabase } from '../../src/lib/database.ts';
+import { silentLog } from '../../src/lib/log.ts';
+import { type Scope, scopeOf } from '../../src/lib/scope.ts';
+
+/** The rooms that a build needs, over a root of their own. */
+export interface BuildBench extends AsyncDisposable {
+  readonly scope: Scope;
+  readonly images: ImageStore;
+  readonly builder: Builder;
+  /** A new builder over the same records, as after a restart of the daemon. */
+  reopenBuilder(): Builder;
+  /** Writes files of a context of its own; gives its folder. */
+  context(files: Readonly<Record<string, string>>): string;
+  build(request: Partial<BuildRequest> & { readonly files?: Readonly<Record<string, string>> }): Promise<Built>;
+  /** Mounts that a build has left. */
+  mountsLeft(): readonly string[];
+}
+
+export interface Built {
+  readonly image: ImageRecord;
+  readonly events: readonly BuildEvent[];
+  /** What RUN steps printed. */
+  readonly output: string;
+  /** Texts of steps that were executed. */
+  readonly executed: readonly string[];
+}
+
+export async function openBuildBench(): Promise<BuildBench> {
+  const root = mkdtempSync(join(tmpdir(), 'bascule-build-'));
+  const scope = scopeOf(join(root, 'root'));
+  const directory = join(scope.root, 'engine');
+  mkdirSync(directory, { recursive: true });
+  mkdirSync(scope.runDirectory, { recursive: true });
+  const database: DatabaseSync = openDatabase(join(directory, 'engine.db'));
+  const common = { scope, directory, database, log: silentLog };
+  const images = await openImageStore(common);
+  const networks: Networks = await openNetworks({ ...common, directory: join(directory, 'networks') });
+  await networks.adopt(new Set());
+  const volumes = openVolumes({ ...common, directory: join(directory, 'volumes') });
+  const runtime: Runtime = await openRuntime({ ...common, images, networks, volumes });
+  const open = (): Builder => createBuilder({ ...common, images, runtime, networks });
+  const builder = open();
+  await images.bootstrap('busybox', { onOutput() {} });
+  let contexts = 0;
+
+  const bench: BuildBench = {
+    scope,
+    images,
+    builder,
+    reopenBuilder: open,
+    context(files) {
+      const path = join(root, `context-${++contexts}`);
+      mkdirSync(path);
+      for (const [name, text] of Object.entries(files)) {
+        mkdirSync(dirname(join(path, name)), { recursive: true });
+        writeFileSync(join(path, name), text);
+      }
+      return path;
+    },
+    async build({ files, ...request }) {
+      const events: BuildEvent[] = [];
+      const image = await builder.build({
+        context: { kind: 'directory', path: bench.context(files ?? {}) },
+        dockerfile: 'Dockerfile',
+        buildArgs: {},
+        labels: {},
+        tags: [],
+        noCache: false,
+        ...request,
+        onProgress(event) {
+          events.push(event);
+          request.onProgress?.(event);
+        },
+      });
+      return { image, events, output: outputOf(events), executed: executedOf(events) };
+    },
+    mountsLeft: () =>
+      readFileSync('/proc/self/mountinfo', 'utf8')
+        .split('\n')
+        .filter((line) => line.includes(`${directory}/build/`)),
+    async [Symbol.asyncDispose]() {
+      await runtime.close();
+      await networks.destroy();
+      await networks.close();
+      await images.close();
+      database.close();
+      for (const path of [root, scope.runDirectory]) rmSync(path, { recursive: true, force: true });
+    },
+  };
+  return bench;
+}
+
+function outputOf(events: readonly BuildEvent[]): string {
+  return Buffer.concat(events.flatMap((event) => (event.kind === 'output' ? [event.data] : []))).toString();
+}
+
+function executedOf(events: readonly BuildEvent[]): readonly string[] {
+  const texts = new Map(events.flatMap((event) => (event.kind === 'step-started' ? [[event.step, event.text]] : [])));
+  return events.flatMap((event) => {
+    const text = event.kind === 'step-done' && !event.cached ? texts.get(event.step) : undefined;
+    return text !== undefined && /^(?:RUN|COPY|ADD|WORKDIR) /.test(text) ? [text] : [];
+  });
+}
