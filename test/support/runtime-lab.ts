@@ -42,7 +42,14 @@ export async function openRuntimeLab(existingRoot?: string): Promise<RuntimeLab>
   const events: ContainerEvent[] = [];
   runtime.onEvent((event) => events.push(event));
   const image = images.find('busybox') ?? (await images.bootstrap('busybox', { onOutput: () => {} }));
-  await networks.adopt(new Set(runtime.list().filter(({ state }) => state.pid > 0).map(({ id }) => id)));
+  await networks.adopt(
+    new Set(
+      runtime
+        .list()
+        .filter(({ state }) => state.pid > 0)
+        .map(({ id }) => id),
+    ),
+  );
   await runtime.adopt();
   const run: RuntimeLab['run'] = async (args, more) => {
     const { id } = await runtime.create(specOf(image, args, more));

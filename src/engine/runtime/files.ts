@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { lstat, readlink, readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { UserError } from '../../lib/errors.ts';
 import { run, runOrThrow } from '../../lib/process.ts';
@@ -33,7 +33,7 @@ export class ContainerFiles {
       const place = await resolveInRoot(root, path, !/\/\.?$/.test(path));
       const [folder, name] = place === root ? [root, '.'] : [dirname(place), basename(place)];
       const child = tarOut(['--directory', folder, '--', name]);
-      resolve({ stat, tar: child.stdout });
+      resolve({ stat, tar: kept(child.stdout) });
       await endOf(child);
     }).catch(reject);
     return promise;
@@ -44,7 +44,7 @@ export class ContainerFiles {
     const { promise, resolve, reject } = Promise.withResolvers<Readable>();
     this.#withRoot(entry, async () => {
       const child = tarOut(['--one-file-system', '--directory', entry.paths.root, '.']);
-      resolve(child.stdout);
+      resolve(kept(child.stdout));
       await endOf(child);
     }).catch(reject);
     return promise;
@@ -125,6 +125,11 @@ function tarOut(args: readonly string[]): Piped {
   return spawn('tar', ['--create', '--file', '-', '--numeric-owner', '--sparse', ...args], {
     stdio: [...stdio],
   }) as unknown as Piped;
+}
+
+/** Node drops what nobody reads yet when a child ends; here it waits for its reader. */
+function kept(stdout: Readable): Readable {
+  return stdout.pipe(new PassThrough());
 }
 
 async function endOf(child: ChildProcess): Promise<void> {
