@@ -19,6 +19,8 @@ export interface Complaint {
   readonly code?: string;
   readonly kind?: ErrorKind;
   readonly cause?: unknown;
+  /** Beside file, line, column and the line's text. */
+  readonly details?: Readonly<Record<string, unknown>>;
 }
 
 export function sourceOf(text: string, file: string): Source {
@@ -36,7 +38,7 @@ export function errorAt(source: Source, position: Position, complaint: Complaint
     kind: complaint.kind ?? 'invalid',
     message: `${source.file}:${line}:${column}: ${complaint.message}\n${excerpt(source, position)}`,
     fix: complaint.fix,
-    details: { file: source.file, line, column, near: source.lines[line - 1] ?? '' },
+    details: { ...complaint.details, file: source.file, line, column, near: source.lines[line - 1] ?? '' },
     ...(complaint.cause === undefined ? {} : { cause: complaint.cause }),
   });
 }

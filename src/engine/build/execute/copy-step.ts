@@ -1,12 +1,13 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isArchive, unpackArchive } from '../files/archive.ts';
-import { copySources, type CopyOptions, type Ownership } from '../files/copy.ts';
+import type { Ownership } from '../files/bulk-copy.ts';
+import { copySources, type CopyOptions } from '../files/copy.ts';
 import type { SelectedSource } from '../files/select.ts';
 import { walkTree } from '../files/tree.ts';
 import type { CopyAction } from '../plan/plan.ts';
 import { resolveOwner } from './owner.ts';
-import type { Performance } from './perform.ts';
+import type { Performance } from './performance.ts';
 import type { Session } from './session.ts';
 
 /** COPY and ADD into a mounted root. */

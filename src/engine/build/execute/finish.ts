@@ -1,7 +1,7 @@
 import type { ImageConfig, Platform } from '../../../lib/oci/index.ts';
 import type { ImageRecord } from '../../image/index.ts';
 import type { Session } from './session.ts';
-import type { StageResult } from './stage.ts';
+import type { StageResult } from './stage-result.ts';
 
 /** Registers the target stage as an image and gives it its tags. */
 export async function registerImage(session: Session, result: StageResult, platform: Platform): Promise<ImageRecord> {

@@ -3,24 +3,13 @@ import { runOrThrow } from '../../../lib/process.ts';
 import { errorAt } from '../dockerfile/source.ts';
 import { makeDirectories } from '../files/copy.ts';
 import { resolveInRoot } from '../files/root-path.ts';
-import type { Step, WorkdirAction } from '../plan/plan.ts';
+import type { WorkdirAction } from '../plan/plan.ts';
 import type { CachedResult } from './cache.ts';
 import { performCopy } from './copy-step.ts';
 import { resolveOwner } from './owner.ts';
+import type { Aftermath, Performance } from './performance.ts';
 import { performRun } from './run-step.ts';
 import type { Session } from './session.ts';
-import type { StageResult } from './stage.ts';
-import type { StepInputs } from './step-inputs.ts';
-
-export interface Performance {
-  readonly session: Session;
-  readonly state: StageResult;
-  readonly step: Step;
-  readonly inputs: StepInputs;
-}
-
-/** What has to be done once the root is unmounted, with the upper folder. */
-export type Aftermath = (upper: string) => Promise<void>;
 
 /** Does a step over a fresh upper folder and seals what it wrote. */
 export async function performStep(performance: Performance): Promise<CachedResult> {

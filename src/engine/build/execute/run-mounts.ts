@@ -6,7 +6,7 @@ import { resolveInRoot } from '../files/root-path.ts';
 import type { MountSpec } from '../../runtime/index.ts';
 import { keyOf } from '../plan/key.ts';
 import type { PlannedMount, RunAction } from '../plan/plan.ts';
-import type { Performance } from './perform.ts';
+import type { Performance } from './performance.ts';
 import type { Session } from './session.ts';
 
 /** The mounts of a RUN step while it runs. */
@@ -21,7 +21,7 @@ export async function openRunMounts(performance: Performance, action: RunAction)
   const env: string[] = [];
   const releases: (() => void)[] = [];
   const release = (): void => {
-    for (const let_go of releases.splice(0)) let_go();
+    for (const letGo of releases.splice(0)) letGo();
   };
   try {
     for (const mount of action.mounts) await add(mount);

@@ -1,6 +1,6 @@
 import { errorAt } from '../dockerfile/source.ts';
 import type { RunAction, Step } from '../plan/plan.ts';
-import type { Aftermath, Performance } from './perform.ts';
+import type { Aftermath, Performance } from './performance.ts';
 import { openRunMounts } from './run-mounts.ts';
 import type { Session } from './session.ts';
 import { findStubs } from './stubs.ts';
@@ -53,14 +53,13 @@ function stepFailed(session: Session, { step, action, exitCode, oomKilled, tail 
   const said =
     tail.length === 0 ? 'it printed nothing' : `its last output was:\n${tail.map((line) => `  ${line}`).join('\n')}`;
   const killed = oomKilled ? ' (killed: out of memory)' : '';
-  const error = errorAt(session.plan.source, step.position, {
+  return errorAt(session.plan.source, step.position, {
     code: 'build-step-failed',
     kind: 'failed',
     message: `the command '${command}' returned a non-zero code: ${exitCode}${killed}`,
     fix: `Mend the command; the steps before it are cached. ${said[0]?.toUpperCase()}${said.slice(1)}`,
+    details: { command, exitCode, output: tail },
   });
-  Object.assign(error.details, { command, exitCode, output: tail });
-  return error;
 }
 
 function createTail(): { push(data: Buffer): void; lines(): readonly string[] } {

@@ -1,25 +1,11 @@
-import { type Digest, chainIdOf, type HistoryEntry, hexOf } from '../../../lib/oci/index.ts';
-import type { Layer } from '../../image/index.ts';
+import { chainIdOf, type HistoryEntry, hexOf } from '../../../lib/oci/index.ts';
 import { actionText, keyOf } from '../plan/key.ts';
 import type { StagePlan, Step } from '../plan/plan.ts';
 import type { CachedResult } from './cache.ts';
 import { openInputs } from './step-inputs.ts';
 import { performStep } from './perform.ts';
 import type { Session } from './session.ts';
-
-/** What a stage has become. */
-export interface StageResult {
-  readonly plan: StagePlan;
-  /** Bottom first. */
-  readonly layers: readonly Layer[];
-  /** Stands for the files of the stage in cache keys. */
-  readonly key: string;
-  readonly history: readonly HistoryEntry[];
-  readonly createdAt: Date | undefined;
-  readonly baseImage: Digest | undefined;
-}
-
-export type StageResults = ReadonlyMap<number, Promise<StageResult>>;
+import { resultOf, type StageResult, type StageResults } from './stage-result.ts';
 
 /** Runs the steps of one stage in order; what it reads of other stages it waits for. */
 export async function runStage(session: Session, plan: StagePlan, results: StageResults): Promise<StageResult> {
@@ -72,12 +58,6 @@ async function startOf(session: Session, plan: StagePlan, results: StageResults)
       };
     }
   }
-}
-
-export function resultOf(results: StageResults, index: number): Promise<StageResult> {
-  const result = results.get(index);
-  if (result === undefined) throw new Error(`stage ${index} is not planned`);
-  return result;
 }
 
 interface StepRun {

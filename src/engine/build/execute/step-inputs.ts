@@ -8,7 +8,7 @@ import type { Origin, Step } from '../plan/plan.ts';
 import { type DigestedSource, inputDigest } from './inputs.ts';
 import type { MountedRoot } from './mounts.ts';
 import type { Session } from './session.ts';
-import { resultOf, type StageResults } from './stage.ts';
+import { resultOf, type StageResults } from './stage-result.ts';
 
 /** What a step reads beside the state it begins with. Disposing unmounts what had to be mounted. */
 export interface StepInputs extends AsyncDisposable {

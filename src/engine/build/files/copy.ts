@@ -3,14 +3,11 @@ import { chmod, copyFile, lchown, link, lstat, lutimes, mkdir, readdir, readlink
 import { basename, dirname, join, relative } from 'node:path';
 import { systemCodeOf, UserError } from '../../../lib/errors.ts';
 import { runOrThrow } from '../../../lib/process.ts';
-import { copyInBulk } from './bulk-copy.ts';
+import { copyInBulk, type Ownership } from './bulk-copy.ts';
 import { eachLimited } from './limit.ts';
 import { resolveInRoot } from './root-path.ts';
 import type { SelectedSource } from './select.ts';
 import type { TreeEntry } from './tree.ts';
-
-/** Who owns what is copied: one owner for all, or that of the source. */
-export type Ownership = { readonly uid: number; readonly gid: number } | 'as-source';
 
 export interface CopyOptions {
   /** A mounted root file system; nothing outside of it is touched. */

@@ -2,7 +2,7 @@ import { lstat } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { systemCodeOf } from '../../../lib/errors.ts';
 import { type IgnoreRules, withoutIgnored } from './ignore.ts';
-import { hasWildcard, patternOf, splitPattern } from './match.ts';
+import { patternOf, splitPattern } from './match.ts';
 import { resolveInRoot } from './root-path.ts';
 import { type TreeEntry, walkTree } from './tree.ts';
 
@@ -46,8 +46,6 @@ export async function selectSource(root: SourceRoot, pattern: string, signal?: A
   const sources = await Promise.all(matches.map((match) => below({ root, start, entries, match, signal })));
   return { kind: 'found', sources };
 }
-
-export { hasWildcard };
 
 interface Match {
   readonly root: SourceRoot;

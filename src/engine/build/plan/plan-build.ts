@@ -129,7 +129,7 @@ function baseOf(planning: Planning, raw: RawStage): StageBase {
     });
   }
   refuseForeignPlatform(planning, raw, expansion.word(raw.from.platform ?? '', instruction.position));
-  const stage = planning.stages.slice(0, raw.index).findLast((candidate) => candidate.name === name.toLowerCase());
+  const stage = planning.stages.slice(0, raw.index).findLast((candidate) => candidate.from.name === name.toLowerCase());
   if (stage !== undefined) return { kind: 'stage', index: stage.index };
   if (name === 'scratch') return { kind: 'scratch' };
   const image = input.findImage(name);

@@ -5,7 +5,7 @@ import type { Statement } from '../dockerfile/statement.ts';
 import { describe } from './created-by.ts';
 import { originOf } from './origin.ts';
 import type { CopyAction } from './plan.ts';
-import type { Applied } from './plan-stage.ts';
+import type { Applied } from './planning.ts';
 import type { StageState } from './stage-state.ts';
 
 type CopyStatement = Extract<Statement, { readonly kind: 'copy' }>;

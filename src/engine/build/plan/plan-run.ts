@@ -4,7 +4,7 @@ import type { RunMount, Statement } from '../dockerfile/statement.ts';
 import { describe } from './created-by.ts';
 import { originOf } from './origin.ts';
 import type { PlannedMount, RunAction } from './plan.ts';
-import type { Applied } from './plan-stage.ts';
+import type { Applied } from './planning.ts';
 import type { StageState } from './stage-state.ts';
 
 type RunStatement = Extract<Statement, { readonly kind: 'run' }>;

@@ -4,22 +4,13 @@ import { unreachable } from '../../../lib/errors.ts';
 import { errorAt } from '../dockerfile/source.ts';
 import type { Statement } from '../dockerfile/statement.ts';
 import { describe } from './created-by.ts';
-import type { Action, StageBase, StagePlan, Step } from './plan.ts';
-import type { Planning, RawStage } from './planning.ts';
+import type { StagePlan, Step } from './plan.ts';
+import type { Applied, Planning, RawStage, StageInput } from './planning.ts';
 import { planCopy } from './plan-copy.ts';
 import { planRun } from './plan-run.ts';
 import { createStageState, type StageState } from './stage-state.ts';
 
 export type UnnumberedStep = Omit<Step, 'number'>;
-
-export interface StageInput {
-  readonly raw: RawStage;
-  readonly base: StageBase;
-  /** ONBUILD instructions of the base. */
-  readonly triggers: readonly Statement[];
-  /** Of the stage that is the base. */
-  readonly parentConfig: ExecutionConfig | undefined;
-}
 
 type StatementOf<K extends Statement['kind']> = Extract<Statement, { readonly kind: K }>;
 
@@ -60,11 +51,6 @@ function fromStep(raw: RawStage): UnnumberedStep {
 function planStep(state: StageState, statement: Statement): UnnumberedStep {
   const { action, createdBy } = apply(state, statement);
   return { text: statement.instruction.original, position: statement.instruction.position, createdBy, action };
-}
-
-export interface Applied {
-  readonly action: Action;
-  readonly createdBy: string;
 }
 
 function apply(state: StageState, statement: Statement): Applied {
@@ -144,8 +130,8 @@ function applyExpose(state: StageState, { values, instruction }: StatementOf<'ex
   const ports = values
     .flatMap((value) => state.expansion.words(value, at))
     .flatMap((word) => {
-      const ports = portsOf(word);
-      if (ports !== undefined) return ports;
+      const range = portsOf(word);
+      if (range !== undefined) return range;
       throw errorAt(state.source, at, {
         message: `EXPOSE: "${word}" is no port`,
         fix: 'Write it as PORT, FIRST-LAST, or PORT/udp.',

@@ -1,7 +1,8 @@
+import type { ExecutionConfig } from '../../../lib/oci/index.ts';
 import { nearestWord } from '../../../lib/nearest.ts';
 import { errorAt, type Source } from '../dockerfile/source.ts';
 import type { Statement } from '../dockerfile/statement.ts';
-import type { PlanInput, PlanWarning } from './plan.ts';
+import type { Action, PlanInput, PlanWarning, StageBase } from './plan.ts';
 
 export type FromStatement = Extract<Statement, { readonly kind: 'from' }>;
 
@@ -39,4 +40,19 @@ export function imageMissing(planning: Planning, statement: Statement, name: str
         ? 'Load it (`docker load`), or make it from packages (`bascule image bootstrap`), or correct its name.'
         : `Did you mean the stage ${near}? Otherwise load the image first.`,
   });
+}
+
+export interface StageInput {
+  readonly raw: RawStage;
+  readonly base: StageBase;
+  /** ONBUILD instructions of the base. */
+  readonly triggers: readonly Statement[];
+  /** Of the stage that is the base. */
+  readonly parentConfig: ExecutionConfig | undefined;
+}
+
+/** What an instruction comes to. */
+export interface Applied {
+  readonly action: Action;
+  readonly createdBy: string;
 }

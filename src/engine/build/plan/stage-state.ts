@@ -1,7 +1,7 @@
 import type { ExecutionConfig } from '../../../lib/oci/index.ts';
 import type { Source } from '../dockerfile/source.ts';
 import type { Planning } from './planning.ts';
-import type { StageInput } from './plan-stage.ts';
+import type { StageInput } from './planning.ts';
 import { createExpansion, type Expansion, isPredefined } from './variables.ts';
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
