@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, linkSync, mkdirSync, readFileSync, symlinkSync, utimesSync } from 'node:fs';
+import { chmodSync, linkSync, mkdirSync, readdirSync, readFileSync, symlinkSync, utimesSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -332,6 +332,25 @@ describe('builds', { skip, timeout: 300_000 }, () => {
     }
   });
 
+  it('survives SIGKILL: the next start ends the step, unmounts, and goes on from the cache', async () => {
+    const seconds = `98765.${process.pid}`;
+    const victim = spawn(process.execPath, [join(import.meta.dirname, '../support/build-victim.ts'), seconds], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let said = '';
+    victim.stdout.on('data', (data: Buffer) => (said += data.toString()));
+    await waitFor(() => said.includes('running'), { timeoutMs: 60_000, what: 'the step runs' });
+    victim.kill('SIGKILL');
+    await waitFor(() => victim.signalCode !== null, { timeoutMs: 5_000, what: 'it is dead' });
+    assert.ok(commandsWith(seconds).length > 0);
+    await using next = await openBuildBench(said.split('\n')[0]);
+    const Dockerfile = 'FROM busybox\nRUN echo done > /first\nRUN cat /first\n';
+    const { output, executed } = await next.build({ files: { Dockerfile } });
+    assert.deepEqual([output, executed], ['done\n', ['RUN cat /first']]);
+    assert.deepEqual([next.mountsLeft(), commandsWith(seconds)], [[], []]);
+    assert.deepEqual(await readdir(join(next.scope.root, 'engine/uppers')), []);
+  });
+
   it('tells what the cache holds, and forgets it', async () => {
     assert.ok(bench.builder.cacheUsage().some((record) => record.usageCount > 1 && record.diffId !== undefined));
     const { removed } = await bench.builder.pruneCache({ all: true });
@@ -339,3 +358,17 @@ describe('builds', { skip, timeout: 300_000 }, () => {
     assert.deepEqual(bench.builder.cacheUsage(), []);
   });
 });
+
+/** Command lines of this machine's processes that have this word. */
+function commandsWith(word: string): readonly string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .map((name) => {
+      try {
+        return readFileSync(`/proc/${name}/cmdline`, 'utf8');
+      } catch {
+        return ''; // it has just ended
+      }
+    })
+    .filter((line) => line.split('\0').includes(word));
+}

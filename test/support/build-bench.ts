@@ -13,6 +13,7 @@ import { type Scope, scopeOf } from '../../src/lib/scope.ts';
 
 /** The rooms that a build needs, over a root of their own. */
 export interface BuildBench extends AsyncDisposable {
+  readonly root: string;
   readonly scope: Scope;
   readonly images: ImageStore;
   readonly builder: Builder;
@@ -34,8 +35,8 @@ export interface Built {
   readonly executed: readonly string[];
 }
 
-export async function openBuildBench(): Promise<BuildBench> {
-  const root = mkdtempSync(join(tmpdir(), 'bascule-build-'));
+/** @param root a folder of an earlier bench that was killed; else a new one. */
+export async function openBuildBench(root = mkdtempSync(join(tmpdir(), 'bascule-build-'))): Promise<BuildBench> {
   const scope = scopeOf(join(root, 'root'));
   const directory = join(scope.root, 'engine');
   mkdirSync(directory, { recursive: true });
@@ -47,18 +48,20 @@ export async function openBuildBench(): Promise<BuildBench> {
   await networks.adopt(new Set());
   const volumes = openVolumes({ ...common, directory: join(directory, 'volumes') });
   const runtime: Runtime = await openRuntime({ ...common, images, networks, volumes });
+  await runtime.adopt();
   const open = (): Builder => createBuilder({ ...common, images, runtime, networks });
   const builder = open();
-  await images.bootstrap('busybox', { onOutput() {} });
+  if (images.find('busybox') === undefined) await images.bootstrap('busybox', { onOutput() {} });
   let contexts = 0;
 
   const bench: BuildBench = {
+    root,
     scope,
     images,
     builder,
     reopenBuilder: open,
     context(files) {
-      const path = join(root, `context-${++contexts}`);
+      const path = join(root, `context-${process.pid}-${++contexts}`);
       mkdirSync(path);
       for (const [name, text] of Object.entries(files)) {
         mkdirSync(dirname(join(path, name)), { recursive: true });
