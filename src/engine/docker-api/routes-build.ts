@@ -125,15 +125,29 @@ function stringMapOf(query: URLSearchParams, name: string): Record<string, strin
 }
 
 async function prune({ builder, events }: BuildRooms, exchange: Exchange): Promise<void> {
-  const known = ['until', 'unused-for', 'id', 'parent', 'type', 'description', 'inuse', 'shared', 'private'];
+  const known = [
+    'until',
+    'unused-for',
+    'id',
+    'parent',
+    'type',
+    'description',
+    'inuse',
+    'shared',
+    'private',
+    'label',
+    'label!',
+  ];
   const filters = parseFilters(exchange.query.get('filters'), known);
-  const odd = known.slice(2).find((name) => filters.has(name));
+  const odd = known.slice(2, -2).find((name) => filters.has(name));
   if (odd !== undefined) throw unsupported(`the filter "${odd}" of the build cache`);
   const unusedSince = untilOf(filters, new Date());
-  const { removed, freedBytes } = await builder.pruneCache({
-    all: flagOf(exchange.query, 'all'),
-    ...(unusedSince === undefined ? {} : { unusedSince }),
-  });
+  const { removed, freedBytes } = filters.has('label')
+    ? { removed: [], freedBytes: 0 } // records of the cache have no labels
+    : await builder.pruneCache({
+        all: flagOf(exchange.query, 'all'),
+        ...(unusedSince === undefined ? {} : { unusedSince }),
+      });
   events.publish({ type: 'builder', action: 'prune', actorId: '', attributes: { reclaimed: String(freedBytes) } });
   exchange.reply(200, { CachesDeleted: removed.length > 0 ? removed : null, SpaceReclaimed: freedBytes });
 }

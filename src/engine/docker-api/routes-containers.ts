@@ -3,6 +3,7 @@ import type { ImageRecord } from '../image/index.ts';
 import type { Container, ContainerSpec } from '../runtime/index.ts';
 import { CONTAINER_FILTERS, isUp, selectContainers } from './container-filters.ts';
 import { containerNameOf, planContainer, type PlannedContainer } from './container-spec.ts';
+import { checkPlatform } from './platform-check.ts';
 import { parseCreateRequest, type CreateRequest } from './create-request.ts';
 import type { Exchange } from './exchange.ts';
 import { parseFilters } from './filters.ts';
@@ -33,6 +34,7 @@ async function create(rooms: Rooms, exchange: Exchange): Promise<void> {
   }
   const request = parseCreateRequest(body);
   const image = rooms.images.get(request.Image || ':');
+  checkPlatform(image, textOf(exchange.query, 'platform'));
   const given = textOf(exchange.query, 'name');
   const name = given === undefined ? freeName(rooms) : containerNameOf(given);
   const plan = planFor(rooms, { request, image, name });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { UserError } from '../../lib/errors.ts';
 import type { Exec, ExecRequest, ExecStreams } from '../runtime/index.ts';
 import type { Exchange } from './exchange.ts';
+import { frameOf } from './frames.ts';
 import { invalidParameter } from './http-errors.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
@@ -9,12 +10,20 @@ import { feedInput, RAW_STREAM, sendOutput, terminalSizeOf } from './routes-stre
 
 type ExecRooms = Pick<Rooms, 'runtime'>;
 
+/** Exit codes of commands that could not be started, by exec id: the runtime has none for them. */
+type FailedStarts = Map<string, number>;
+
+/** As many as clients may still ask for. */
+const MOST_FAILED_STARTS = 256;
+const CANNOT_START = 126;
+
 export function execRoutes(rooms: ExecRooms): readonly Route[] {
   const { runtime } = rooms;
+  const failed: FailedStarts = new Map();
   const idOf = (exchange: Exchange): string => exchange.params['id'] ?? '';
   return [
     { method: 'POST', pattern: '/containers/{id}/exec', handle: (exchange) => create(rooms, exchange) },
-    { method: 'POST', pattern: '/exec/{id}/start', handle: (exchange) => start(rooms, exchange) },
+    { method: 'POST', pattern: '/exec/{id}/start', handle: (exchange) => start(rooms, exchange, failed) },
     {
       method: 'POST',
       pattern: '/exec/{id}/resize',
@@ -26,7 +35,7 @@ export function execRoutes(rooms: ExecRooms): readonly Route[] {
     {
       method: 'GET',
       pattern: '/exec/{id}/json',
-      handle: (exchange) => exchange.reply(200, inspectExec(runtime.inspectExec(idOf(exchange)))),
+      handle: (exchange) => exchange.reply(200, inspectExec(runtime.inspectExec(idOf(exchange)), failed)),
     },
   ];
 }
@@ -75,12 +84,18 @@ function execRequestOf(body: z.infer<typeof createBody>): ExecRequest {
   };
 }
 
-async function start({ runtime }: ExecRooms, exchange: Exchange): Promise<void> {
+async function start({ runtime }: ExecRooms, exchange: Exchange, failed: FailedStarts): Promise<void> {
   const body = await exchange.json();
   const exec = runtime.inspectExec(exchange.params['id'] ?? '');
   const size = consoleSizeOf(body['ConsoleSize']);
-  const streams = await runtime.startExec(exec.id, size === undefined ? {} : { size });
-  if (body['Detach'] === true) {
+  const isDetached = body['Detach'] === true;
+  const streams = await runtime.startExec(exec.id, size === undefined ? {} : { size }).catch((error: unknown) => {
+    if (isDetached || !isCommandsFault(error)) throw error;
+    remember(failed, exec.id, error);
+    sayOnStream(exchange, exec, error);
+  });
+  if (streams === undefined) return;
+  if (isDetached) {
     void drain(streams);
     exchange.reply(200);
     return;
@@ -94,6 +109,26 @@ async function start({ runtime }: ExecRooms, exchange: Exchange): Promise<void> 
   }
   await streams.exit; // the client asks for the exit code as soon as its stream ends
   connection.output.end();
+}
+
+/** What the command cannot do (no such program, user, folder), as opposed to what the request is wrong about. */
+function isCommandsFault(error: unknown): error is UserError {
+  return error instanceof UserError && error.kind !== 'not-found' && error.kind !== 'conflict';
+}
+
+function remember(failed: FailedStarts, id: string, error: UserError): void {
+  const told = error.details['exitCode'];
+  failed.set(id, typeof told === 'number' ? told : CANNOT_START);
+  const [oldest] = failed.keys();
+  if (failed.size > MOST_FAILED_STARTS && oldest !== undefined) failed.delete(oldest);
+}
+
+/** Clients have asked for a raw stream and print what comes on it; then they ask for the exit code. */
+function sayOnStream(exchange: Exchange, exec: Exec, error: UserError): void {
+  const text = Buffer.from(`OCI runtime exec failed: ${error.message}\r\n`);
+  const { output, input } = exchange.hijack(RAW_STREAM);
+  input.on('error', () => {}).resume();
+  output.end(exec.request.tty === true ? text : frameOf('stderr', text));
 }
 
 /** A process whose client went away or never listened runs on, as Docker has it. */
@@ -114,12 +149,12 @@ function consoleSizeOf(value: unknown): { columns: number; rows: number } | unde
 }
 
 /** `GET /exec/{id}/json` (API 1.41). */
-function inspectExec(exec: Exec): object {
+function inspectExec(exec: Exec, failed: FailedStarts): object {
   const [entrypoint = '', ...args] = exec.request.args;
   return {
     ID: exec.id,
     Running: exec.running,
-    ExitCode: exec.exitCode ?? null,
+    ExitCode: exec.exitCode ?? failed.get(exec.id) ?? null,
     ProcessConfig: {
       tty: exec.request.tty ?? false,
       entrypoint,

@@ -41,7 +41,7 @@ export function lifecycleRoutes({ runtime, host, events }: LifecycleRooms): read
     on('POST', 'kill', async (container, exchange) => {
       await runtime
         .kill(container.id, textOf(exchange.query, 'signal') ?? 'SIGKILL')
-        .catch(saying('Cannot kill container', exchange));
+        .catch(saying(`Cannot kill container: ${exchange.params['id'] ?? ''}`));
       exchange.reply(204);
     }),
     on('POST', 'pause', async (container, exchange) => {
@@ -55,7 +55,7 @@ export function lifecycleRoutes({ runtime, host, events }: LifecycleRooms): read
     on('POST', 'rename', async (container, exchange) => {
       const name = textOf(exchange.query, 'name');
       if (name === undefined) throw invalidParameter('Neither old nor new names may be empty');
-      await runtime.rename(container.id, containerNameOf(name));
+      await runtime.rename(container.id, containerNameOf(name)).catch(saying('Error when allocating new name'));
       exchange.reply(204);
     }),
     on('POST', 'update', async (container, exchange) => {
@@ -122,11 +122,11 @@ function isPaused(): UserError {
 }
 
 /** Docker says which work failed before why: `Cannot kill container: web: Container … is not running`. */
-function saying(what: string, exchange: Exchange) {
+function saying(what: string) {
   return (error: unknown): never => {
     if (!(error instanceof UserError) || error.kind !== 'conflict') throw error;
     const { code, kind, fix, details } = error;
-    const message = `${what}: ${exchange.params['id'] ?? ''}: ${error.message}`;
+    const message = `${what}: ${error.message}`;
     throw new UserError({ code, kind, message, fix, details, cause: error });
   };
 }

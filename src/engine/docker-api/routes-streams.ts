@@ -1,3 +1,4 @@
+import { UserError } from '../../lib/errors.ts';
 import type { Attachment, Container, LogsOptions, OutputPiece } from '../runtime/index.ts';
 import { doneTo } from './engine-events.ts';
 import type { Exchange, RawConnection } from './exchange.ts';
@@ -51,6 +52,7 @@ async function logs({ runtime }: Pick<Rooms, 'runtime'>, container: Container, e
   if (!options.stdout && !options.stderr) {
     throw invalidParameter('Bad parameters: you must choose at least one stream', 'Give stdout=1 or stderr=1.');
   }
+  if (container.spec.logDriver.type === 'none') throw unreadableLogs();
   const pieces = runtime.logs(container.id, options);
   const prefix = flagOf(exchange.query, 'timestamps') ? logText() : undefined;
   const sink = exchange.stream(RAW_STREAM);
@@ -59,6 +61,15 @@ async function logs({ runtime }: Pick<Rooms, 'runtime'>, container: Container, e
     if (!(await writeTo(sink, wire(container.spec.tty, piece.stream, data), exchange.signal))) return;
   }
   sink.end();
+}
+
+function unreadableLogs(): UserError {
+  return new UserError({
+    code: 'logs-unreadable',
+    kind: 'failed',
+    message: 'configured logging driver does not support reading',
+    fix: 'Run the container with the log driver json-file or local.',
+  });
 }
 
 function logsOptionsOf({ query, signal }: Exchange): LogsOptions {

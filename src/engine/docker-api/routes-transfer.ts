@@ -2,6 +2,7 @@ import { UserError } from '../../lib/errors.ts';
 import { applyChanges } from './config-changes.ts';
 import type { Exchange } from './exchange.ts';
 import { errorBodyOf, invalidParameter, unsupported } from './http-errors.ts';
+import { isForPlatform } from './platform-check.ts';
 import { textOf } from './query.ts';
 import { referenceOf } from './reference-text.ts';
 import type { Rooms } from './rooms.ts';
@@ -76,17 +77,20 @@ function pull({ images }: TransferRooms, exchange: Exchange): void {
   const { query } = exchange;
   const name = referenceOf(textOf(query, 'fromImage'), textOf(query, 'tag'));
   if (name === undefined) throw invalidParameter('neither fromImage nor fromSrc is given');
-  if (images.find(name) === undefined) throw cannotPull(name);
+  const platform = textOf(query, 'platform');
+  const image = images.find(name);
+  if (image === undefined || !isForPlatform(image, platform)) throw cannotPull(name, platform);
   const lines = jsonLines(exchange.stream('application/json'));
   lines.send({ status: `Status: Image is up to date for ${name}` });
   lines.end();
 }
 
-function cannotPull(name: string): UserError {
+function cannotPull(name: string, platform: string | undefined): UserError {
+  const wanted = platform === undefined ? name : `${name} (${platform})`;
   return new UserError({
     code: 'pull-unsupported',
     kind: 'not-found',
-    message: `the image ${name} is not here, and Bascule cannot pull from a registry yet: \`bascule image bootstrap\` makes base images from Debian packages, \`docker load\` takes saved ones`,
+    message: `the image ${wanted} is not here, and Bascule cannot pull from a registry yet: \`bascule image bootstrap\` makes base images from Debian packages, \`docker load\` takes saved ones`,
     fix: 'Run `bascule image bootstrap debian:bookworm`, or `docker load -i FILE`.',
   });
 }
