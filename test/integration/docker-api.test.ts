@@ -197,6 +197,42 @@ describe('the Docker Engine API', { skip: cannotRunContainers() }, () => {
     assert.deepEqual(actions, ['create', 'start', 'die', 'destroy']);
   });
 
+  it('says on the stream why a command cannot start, and keeps an exit code', async () => {
+    const container = await engine.docker.createContainer({ Image: 'busybox', Cmd: ['sleep', '60'] });
+    await container.start();
+    for (const [request, exitCode, message] of [
+      [{ Cmd: ['nosuch'] }, 127, /nosuch/],
+      [{ Cmd: ['true'], User: 'nobodyhere' }, 126, /unable to find user nobodyhere/],
+      [{ Cmd: ['true'], WorkingDir: '/nosuch' }, 126, /\/nosuch/],
+    ] as const) {
+      const exec = await container.exec({ ...request, Cmd: [...request.Cmd], AttachStderr: true, AttachStdout: true });
+      const stream = await exec.start({ hijack: true, stdin: false });
+      assert.match(await textOf(stream), message);
+      assert.equal((await exec.inspect()).ExitCode, exitCode);
+    }
+    await container.remove({ force: true });
+  });
+
+  it('keeps containers running while the engine is away', async () => {
+    const script = 'i=0; while :; do echo $((i=i+1)); sleep 0.05; done';
+    const HostConfig = { PortBindings: { '80/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }] } };
+    const container = await engine.docker.createContainer({ Image: 'busybox', Cmd: ['sh', '-c', script], HostConfig });
+    await container.start();
+    const earlier = await container.inspect();
+    await engine.reopen();
+    const later = await container.inspect();
+    assert.deepEqual([later.State.Running, later.State.Pid], [true, earlier.State.Pid]);
+    assert.deepEqual(later.NetworkSettings.Ports, earlier.NetworkSettings.Ports);
+    const numbers = (await container.logs({ stdout: true })).toString('latin1').match(/\d+(?=\n)/g) ?? [];
+    assert.deepEqual(
+      numbers,
+      numbers.map((_, index) => String(index + 1)),
+    );
+    await container.stop({ t: 0 });
+    assert.equal((await container.inspect()).State.ExitCode, 137);
+    await container.remove();
+  });
+
   it('builds from a folder of this machine without sending it', async () => {
     const { writeFileSync, mkdirSync } = await import('node:fs');
     const context = join(engine.folder, 'local');

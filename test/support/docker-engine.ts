@@ -10,7 +10,8 @@ import { scopeOf, type Scope } from '../../src/lib/scope.ts';
 /** An engine of its own in this process, with the image `busybox`; at its end nothing of it is left. */
 export interface TestEngine extends AsyncDisposable {
   readonly scope: Scope;
-  readonly engine: Engine;
+  /** Closes the engine and opens it again over the same root, as a daemon does that is upgraded. */
+  reopen(): Promise<void>;
   readonly socket: string;
   readonly docker: Docker;
   /** A folder for files of the test. */
@@ -46,11 +47,15 @@ export async function openTestEngine(): Promise<TestEngine> {
   await using undo = new AsyncDisposableStack();
   undo.defer(() => rmSync(scope.runDirectory, { recursive: true, force: true }));
   undo.defer(() => rmSync(folder, { recursive: true, force: true }));
-  const engine = await createEngine({ scope, log: silentLog, version: '0.0.0-test' });
+  const socket = join(scope.runDirectory, 'engine.sock');
+  const open = async (): Promise<Engine> => {
+    const opened = await createEngine({ scope, log: silentLog, version: '0.0.0-test' });
+    await opened.listen(socket);
+    return opened;
+  };
+  let engine = await open();
   undo.defer(() => engine.close());
   undo.defer(() => engine.destroy());
-  const socket = join(scope.runDirectory, 'engine.sock');
-  await engine.listen(socket);
   const docker = new Docker({ socketPath: socket });
   await bootstrapBusybox(socket);
   const end = undo.move();
@@ -66,7 +71,10 @@ export async function openTestEngine(): Promise<TestEngine> {
     });
   return {
     scope,
-    engine,
+    reopen: async () => {
+      await engine.close();
+      engine = await open();
+    },
     socket,
     docker,
     folder,
