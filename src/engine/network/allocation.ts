@@ -67,7 +67,9 @@ export function reconcileViews(records: Records, state: State): void {
   for (const view of needed.values()) {
     if (state.views.some((known) => known.key === view.key)) continue;
     const network = networkOf(state, view.homeNetworkId);
-    const address = chooseHighAddress(spaceOf({ ...state, views: records.views() }, network));
+    // Not the address of a view that ends by this change: its server answers until the new one does.
+    const views = [...state.views, ...records.views()];
+    const address = chooseHighAddress(spaceOf({ ...state, views }, network));
     if (address === undefined) throw networkFull(network);
     records.addView({ key: view.key, homeNetworkId: network.id, address: formatAddress(address) });
   }
