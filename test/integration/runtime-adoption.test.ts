@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { ContainerSpec } from '../../src/engine/runtime/index.ts';
 import { openDatabase } from '../../src/lib/database.ts';
@@ -123,6 +124,27 @@ describe('runtime after a SIGKILL of its process', { skip }, () => {
     assert.equal(stdout, '');
     assert.equal((await readFile('/proc/mounts', 'utf8')).includes(runDirectory), false);
     assert.equal(existsSync(join(root, 'engine/containers', id)), false);
+  });
+
+  it('comes to one truth wherever in a start it was killed', { timeout: 120_000 }, async () => {
+    for (const afterMs of [5, 15, 25, 35, 45, 60, 80, 110]) {
+      owner.start('sleep 1000').catch(() => {}); // it is killed while it starts
+      await delay(afterMs);
+      await owner.kill();
+      const opened = await reopen();
+      const running = opened.runtime.list().filter(({ state }) => state.status === 'running');
+      const states = await run(['runc', '--root', join(opened.runDirectory, 'oci'), 'list', '--quiet']);
+      assert.deepEqual(states.stdout.trim().split('\n').filter(Boolean).sort(), running.map(({ id }) => id).sort());
+      const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n');
+      const roots = mounts.filter((line) => line.includes(`${opened.runDirectory}/containers/`));
+      assert.equal(roots.length, running.length, `killed after ${afterMs} ms`);
+      for (const { id } of opened.runtime.list()) {
+        await opened.runtime.remove(id, { force: true, removeVolumes: true });
+      }
+      await opened.close();
+      lab = undefined;
+      owner = await openOwner(root);
+    }
   });
 
   it('after a reboot calls everything ended, and starts what its policy wants', async () => {
