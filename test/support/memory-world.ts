@@ -162,9 +162,7 @@ export class MemoryWorld {
       },
       async *logs() {},
       exec: unsupported,
-      async *events(signal) {
-        await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
-      },
+      events: (signal) => silentUntil(signal),
     };
   }
 
@@ -275,6 +273,12 @@ export class MemoryWorld {
         this.violations.push(`${route} has ${able.length} of ${servers.length} after: ${after}`);
     }
   }
+}
+
+/** Nothing ever happens by itself. */
+async function* silentUntil(signal: AbortSignal): AsyncGenerator<never> {
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  yield* [];
 }
 
 const READING = [

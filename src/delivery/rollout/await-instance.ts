@@ -22,9 +22,12 @@ const POLL_MS = 50;
  */
 export async function awaitHealthy(step: StepOf<'wait-healthy'>, o: Waiting): Promise<void> {
   const started = performance.now();
-  const instance = await awaitJudgement(step, o, (seen) =>
-    judgeHealth(seen, { mayExit: step.mayExit, waitedMs: performance.now() - started, now: o.now() }),
-  );
+  let lastExitCode: number | undefined;
+  const instance = await awaitJudgement(step, o, (seen) => {
+    lastExitCode = seen.exitCode ?? lastExitCode;
+    const waitedMs = performance.now() - started;
+    return judgeHealth(seen, { mayExit: step.mayExit, waitedMs, lastExitCode, now: o.now() });
+  });
   if (instance.state !== 'running') return;
   for (const port of step.ports) await awaitPort({ ...step, port, address: addressOf(instance, step) }, o);
 }

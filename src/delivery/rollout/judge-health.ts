@@ -17,6 +17,8 @@ export interface Circumstances {
   readonly mayExit: boolean;
   /** Since when it has been watched. */
   readonly waitedMs: number;
+  /** With which code it ended last, as far as that was seen. */
+  readonly lastExitCode: number | undefined;
   readonly now: Date;
 }
 
@@ -24,7 +26,8 @@ export interface Circumstances {
 export function judgeHealth(seen: ObservedInstance, o: Circumstances): Judgement {
   const ending = `exit code ${seen.exitCode}${seen.oomKilled ? ', out of memory' : ''}`;
   if (seen.restarts >= CRASHES || (seen.restarts >= FEW_CRASHES && o.waitedMs >= FEW_CRASHES_MS)) {
-    const last = seen.exitCode === undefined ? '' : `, ${ending}`;
+    const code = seen.exitCode ?? o.lastExitCode;
+    const last = code === undefined ? '' : `, exit code ${code}`;
     return { verdict: 'failed', reason: `it crashes again and again (${seen.restarts} restarts${last})` };
   }
   switch (seen.state) {

@@ -1,5 +1,6 @@
 import type { Release } from '../release/index.ts';
 import { type Observed, type Plan, step, wavesOf } from './plan.ts';
+import { networkNames } from './plan-retire.ts';
 import { levelsOf } from './plan-start.ts';
 import { EMPTY_STANDING, isEmptyStanding, liveSets, type Standing } from './standing.ts';
 import type { Step } from './step.ts';
@@ -24,7 +25,7 @@ export function planDown(input: DownInput): Plan {
     laneSteps(input),
     ...stopWaves(input),
     instances.map(({ name }) => step(cause, { kind: 'remove-instance', instance: name })),
-    observed.fleet.networks.map(({ name }) => step(cause, { kind: 'remove-network', network: name })),
+    networkNames(observed.fleet.networks).map((network) => step(cause, { kind: 'remove-network', network })),
     input.volumes ? observed.fleet.volumes.map((volume) => step(cause, { kind: 'remove-volume', volume })) : [],
     isEmptyStanding(standing) ? [] : [step(cause, { kind: 'set-standing', standing: emptied(standing) })],
   );

@@ -67,7 +67,12 @@ function networksToRemove(observed: Observed, after: Standing): readonly string[
     ...liveReleases(after).map(({ release }) => release),
     ...liveSets(after).map(({ origin }) => origin),
   ]);
-  return observed.fleet.networks.filter(({ release }) => !needed.has(release)).map(({ name }) => name);
+  return networkNames(observed.fleet.networks.filter(({ release }) => !needed.has(release)));
+}
+
+/** An engine may have two networks of one name. */
+export function networkNames(networks: Observed['fleet']['networks']): readonly string[] {
+  return [...new Set(networks.map(({ name }) => name))];
 }
 
 function forgetImages(release: Release): readonly Step[] {

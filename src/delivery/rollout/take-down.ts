@@ -1,5 +1,6 @@
 import { UserError } from '../../lib/errors.ts';
 import type { DownRequest, RolloutOutcome, WatchOptions } from './face.ts';
+import type { Running } from './locks.ts';
 import type { Parts } from './parts.ts';
 import { planDown } from './plan-down.ts';
 import { lookAround } from './planning.ts';
@@ -8,23 +9,31 @@ import { isEmptyStanding } from './standing.ts';
 
 /** Ends everything of a project. Once begun it goes on to its end. */
 export async function takeDown(parts: Parts, request: DownRequest, watch: WatchOptions): Promise<RolloutOutcome> {
-  const { project, volumes, author } = request;
-  const startedAt = parts.now();
-  const outcome = await parts.locks.hold(project, { kind: 'down', author, startedAt }, async (running) => {
-    await parts.ensureTraffic();
-    const { observed, standing } = await lookAround(parts, project);
-    const current = standing.current === undefined ? undefined : parts.releases.find(project, standing.current.release);
-    const plan = planDown({ project, standing, observed, current, volumes });
-    if (plan.unchanged) {
-      const outcome: RolloutOutcome = { project, kind: 'down', result: 'unchanged', durationMs: 0, ports: [] };
-      watch.onProgress({ type: 'finished', outcome });
-      return outcome;
-    }
-    const outcome = await runPlan(parts, { plan, running, watch });
-    requireDone(parts, outcome);
-    return outcome;
-  });
+  const { project, author } = request;
+  const who = { kind: 'down', author, startedAt: parts.now() } as const;
+  const outcome = await parts.locks.hold(project, who, (running) => takeAllDown(parts, request, { running, watch }));
   if (isNothingLeft(parts)) await parts.stopTraffic();
+  return outcome;
+}
+
+async function takeAllDown(
+  parts: Parts,
+  { project, volumes }: DownRequest,
+  { running, watch }: { readonly running: Running; readonly watch: WatchOptions },
+): Promise<RolloutOutcome> {
+  await parts.ensureTraffic();
+  const { observed, standing } = await lookAround(parts, project);
+  const current = standing.current === undefined ? undefined : parts.releases.find(project, standing.current.release);
+  const plan = planDown({ project, standing, observed, current, volumes });
+  if (plan.unchanged) return nothingToDo(project, watch);
+  const outcome = await runPlan(parts, { plan, running, watch });
+  requireDone(parts, outcome);
+  return outcome;
+}
+
+function nothingToDo(project: string, watch: WatchOptions): RolloutOutcome {
+  const outcome: RolloutOutcome = { project, kind: 'down', result: 'unchanged', durationMs: 0, ports: [] };
+  watch.onProgress({ type: 'finished', outcome });
   return outcome;
 }
 

@@ -1,4 +1,5 @@
 import Docker from 'dockerode';
+import { UserError } from '../../../lib/errors.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { ExecOptions, ExecStreams, Fleet, FleetEvent, FleetInfo, LogEntry, LogOptions } from '../fleet.ts';
 import type { InstanceSpec } from '../instance-spec.ts';
@@ -64,18 +65,31 @@ function once<T>(work: () => Promise<T>): () => Promise<T> {
   };
 }
 
-const OWNERSHIP = ['bascule.project', 'bascule.service', 'bascule.identity'];
-
 /**
  * Creates it with its first network, and connects the others. One that is there already is completed; a container of
  * somebody else with this name is the engine's conflict.
  */
 async function createInstance(docker: Docker, spec: InstanceSpec): Promise<void> {
-  const there = await inspectInstance(docker, spec.name);
-  const isOurs = there !== undefined && OWNERSHIP.every((label) => there.labels[label] === spec.labels[label]);
-  if (!isOurs) await call(`create ${spec.name}`, () => docker.createContainer(renderContainer(spec)));
+  if (!(await isThere(docker, spec))) await createContainer(docker, spec);
   if (spec.network.mode !== 'networks') return;
   for (const attachment of spec.network.attachments.slice(1)) await connect(docker, spec.name, attachment);
+}
+
+/** A daemon that was killed may have asked for it: the engine makes it while we look. */
+async function createContainer(docker: Docker, spec: InstanceSpec): Promise<void> {
+  try {
+    await call(`create ${spec.name}`, () => docker.createContainer(renderContainer(spec)));
+  } catch (error) {
+    const isConflict = error instanceof UserError && error.kind === 'conflict';
+    if (!isConflict || !(await isThere(docker, spec))) throw error;
+  }
+}
+
+const OWNERSHIP = ['bascule.project', 'bascule.service', 'bascule.identity'];
+
+async function isThere(docker: Docker, spec: InstanceSpec): Promise<boolean> {
+  const seen = await inspectInstance(docker, spec.name);
+  return seen !== undefined && OWNERSHIP.every((label) => seen.labels[label] === spec.labels[label]);
 }
 
 async function* logs(docker: Docker, instance: string, o: LogOptions): AsyncGenerator<LogEntry> {

@@ -3,10 +3,17 @@ import type { NetworkSpec, VolumeSpec } from '../fleet.ts';
 import type { NetworkAttachment } from '../instance-spec.ts';
 import { call, callIfThere, callUnless } from './call.ts';
 
-/** Engines allow several networks of one name: looks first. */
+/**
+ * Engines allow several networks of one name, and a daemon that was killed may have asked for one that is made only
+ * now: looks before and after, and keeps the oldest.
+ */
 export async function createNetwork(docker: Docker, network: NetworkSpec): Promise<void> {
-  const there = await callIfThere(`inspect network ${network.name}`, () => docker.getNetwork(network.name).inspect());
-  if (there !== undefined) return;
+  if ((await networksNamed(docker, network.name)).length === 0) await makeNetwork(docker, network);
+  const [, ...surplus] = await networksNamed(docker, network.name);
+  for (const { Id } of surplus) await removeById(docker, Id);
+}
+
+async function makeNetwork(docker: Docker, network: NetworkSpec): Promise<void> {
   await callUnless([409], `create network ${network.name}`, () =>
     docker.createNetwork({
       Name: network.name,
@@ -26,13 +33,28 @@ export async function createNetwork(docker: Docker, network: NetworkSpec): Promi
   );
 }
 
-/** What is still attached is detached first: an engine refuses otherwise. */
+/** The oldest first. The engine's own filter finds parts of names too. */
+async function networksNamed(docker: Docker, name: string): Promise<readonly Docker.NetworkInspectInfo[]> {
+  const found = await call(`list networks`, () => docker.listNetworks({ filters: { name: [name] } }));
+  return found.filter((network) => network.Name === name).toSorted((a, b) => (a.Created < b.Created ? -1 : 1));
+}
+
 export async function removeNetwork(docker: Docker, name: string): Promise<void> {
-  const there = await callIfThere(`inspect network ${name}`, () => docker.getNetwork(name).inspect());
+  for (const { Id } of await networksNamed(docker, name)) await removeById(docker, Id);
+}
+
+/** What is still attached is detached first: an engine refuses otherwise. */
+async function removeById(docker: Docker, id: string): Promise<void> {
+  const network = docker.getNetwork(id);
+  const there = await callIfThere(`inspect network ${id}`, () => network.inspect());
   if (there === undefined) return;
   const attached = Object.keys((there as { Containers?: Record<string, unknown> }).Containers ?? {});
-  for (const container of attached) await disconnect(docker, container, name);
-  await callUnless([404], `remove network ${name}`, () => docker.getNetwork(name).remove());
+  for (const Container of attached) {
+    await callUnless([404], `disconnect ${Container} from ${there.Name}`, () =>
+      network.disconnect({ Container, Force: true }),
+    );
+  }
+  await callUnless([404], `remove network ${there.Name}`, () => network.remove());
 }
 
 /** The engine says 403 for an endpoint that is there already; attachment is checked by looking. */
