@@ -100,7 +100,7 @@ interface RawRequest {
   readonly body?: unknown;
 }
 
-export interface RawAnswer {
+interface RawAnswer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;

@@ -1,7 +1,7 @@
 import type { BuildEvent } from '../build/index.ts';
 
 /** One line of the classic JSON stream of `POST /build`. */
-export type BuildLine = { readonly stream: string } | { readonly aux: { readonly ID: string } };
+type BuildLine = { readonly stream: string } | { readonly aux: { readonly ID: string } };
 
 /** Docker's classic transcript of a build. */
 export interface Transcript {

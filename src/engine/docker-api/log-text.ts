@@ -11,6 +11,6 @@ export function logText(): (piece: OutputPiece) => Buffer {
 }
 
 /** RFC 3339 with nine digits of fraction, as Docker prints it. */
-export function nanoTime(at: Date): string {
+function nanoTime(at: Date): string {
   return at.toISOString().replace('Z', '000000Z');
 }

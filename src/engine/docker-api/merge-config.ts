@@ -53,7 +53,7 @@ function mergeCommand(user: ContainerConfig, image: ExecutionConfig): Pick<Merge
 }
 
 /** The user's variables first, then those of the image that the user does not set. */
-export function mergeEnv(user: readonly string[], image: readonly string[]): readonly string[] {
+function mergeEnv(user: readonly string[], image: readonly string[]): readonly string[] {
   const names = new Set(user.map(nameOf));
   return [...user, ...image.filter((entry) => !names.has(nameOf(entry)))];
 }

@@ -173,7 +173,7 @@ function tmpfsMountOf(request: MountRequest, target: string): MountSpec {
 }
 
 /** `docker run --tmpfs TARGET:size=64m,mode=1777`. */
-export function tmpfsOf(targetText: string, optionText: string): MountSpec {
+function tmpfsOf(targetText: string, optionText: string): MountSpec {
   const target = targetOf(targetText, targetText);
   const options: string[] = [];
   let sizes: { sizeBytes?: number; mode?: number } = {};

@@ -34,7 +34,7 @@ export function networkSpecOf(inputs: NetworkInputs): NetworkSpec {
 }
 
 /** `HostConfig.NetworkMode` with the default filled in: `bridge`. */
-export function networkModeOf(request: CreateRequest): string {
+function networkModeOf(request: CreateRequest): string {
   if (request.NetworkDisabled === true) return 'none';
   const mode = request.HostConfig?.NetworkMode ?? '';
   return mode === '' || mode === 'default' ? 'bridge' : mode;

@@ -81,7 +81,7 @@ export function commandText(args: readonly string[]): string {
   return [path, ...rest.map((word) => (word.includes(' ') ? `'${word}'` : word))].join(' ');
 }
 
-export function stateOf(state: ContainerState): object {
+function stateOf(state: ContainerState): object {
   const { status } = state;
   return {
     Status: status,
@@ -159,7 +159,7 @@ function graphDriverOf(container: Container, around: ContainerSurroundings): obj
 }
 
 /** `Mounts`: bind mounts, volumes, and the tmpfs mounts of `--mount` (those of `--tmpfs` are in HostConfig alone). */
-export function mountsOf({ spec }: Container, around: ContainerSurroundings): readonly object[] {
+function mountsOf({ spec }: Container, around: ContainerSurroundings): readonly object[] {
   const { Tmpfs } = spec.docker.HostConfig as { Tmpfs?: Record<string, string> };
   const isPlain = (mount: MountSpec): boolean => mount.type === 'tmpfs' && Object.hasOwn(Tmpfs ?? {}, mount.target);
   return spec.mounts.filter((mount) => !isPlain(mount)).map((mount) => mountShape(mount, around));
