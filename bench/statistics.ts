@@ -18,10 +18,6 @@ export function summarise(samples: readonly number[]): Summary {
   };
 }
 
-export function medianOf(samples: readonly number[]): number {
-  return summarise(samples).p50;
-}
-
 /** Nearest rank. */
 function quantile(sorted: readonly number[], q: number): number {
   return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? Number.NaN;

@@ -13,7 +13,7 @@ const EXIT_CODES: Readonly<Record<ErrorKind, number>> = {
 };
 
 /** 70 is a bug in Bascule (`EX_SOFTWARE` of sysexits.h). */
-export const EXIT_BUG = 70;
+const EXIT_BUG = 70;
 
 export function exitCodeOf(error: unknown): number {
   return error instanceof UserError ? EXIT_CODES[error.kind] : EXIT_BUG;

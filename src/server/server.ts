@@ -17,6 +17,7 @@ import { projectRoutes } from './routes/projects.ts';
 import { rolloutRoutes } from './routes/rollouts.ts';
 import { systemRoutes, type SystemInfo, type SystemCheck } from './routes/system.ts';
 import { serveExec } from './exec.ts';
+import { ErrorSchema } from './wire.ts';
 
 export interface ServerOptions {
   readonly delivery: Delivery;
@@ -53,6 +54,10 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       },
     },
     transform: jsonSchemaTransform,
+  });
+  app.addHook('onRoute', (route) => {
+    if (route.schema !== undefined)
+      route.schema.response = { ...(route.schema.response ?? {}), '4xx': ErrorSchema, '5xx': ErrorSchema };
   });
   await app.register(async (scope) => {
     const api = scope.withTypeProvider<ZodTypeProvider>();

@@ -144,7 +144,7 @@ async function stop(child: ChildProcess): Promise<void> {
 
 function unmountBelow(folder: string): void {
   const mounts = execFileSync('findmnt', ['-rno', 'TARGET'], { encoding: 'utf8' }).split('\n');
-  for (const mount of mounts.filter((path) => path.startsWith(`${folder}/`)).reverse()) {
+  for (const mount of mounts.filter((path) => path.startsWith(`${folder}/`)).toReversed()) {
     execFileSync('umount', ['-l', mount]);
   }
 }

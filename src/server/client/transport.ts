@@ -118,7 +118,7 @@ function errorOf(response: IncomingMessage, text: string): Error {
 }
 
 /** Reads an error body, or undefined where the text is none. */
-export function parseErrorBody(text: string): ApiErrorBody | undefined {
+function parseErrorBody(text: string): ApiErrorBody | undefined {
   try {
     const { error } = JSON.parse(text) as { error?: ApiErrorBody };
     return error;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { renderProject } from '../../delivery/compose/index.ts';
 import type { Delivery } from '../../delivery/rollout/index.ts';
 import { replyWithLines } from '../line-stream.ts';
 import { parseProject, projectNameOf } from '../project-loader.ts';
@@ -18,7 +19,7 @@ export function projectRoutes(api: Api, { delivery }: { readonly delivery: Deliv
   api.post(
     '/v1/projects/config',
     { schema: { summary: 'A Compose project in its canonical form', tags, body: ProjectSourceSchema } },
-    (request) => parseProject(request.body),
+    (request) => renderProject(parseProject(request.body)),
   );
   api.get(
     '/v1/projects/:project',
