@@ -8,6 +8,7 @@ import { conmonArgv, runtimeArgv, type OciRuntime } from './argv.ts';
 import type { Entry } from './containers.ts';
 import { commandFailed, exitCodeOfFailure, startFailed } from './failures.ts';
 import type { Host } from './host.ts';
+import { SYSTEM_PATH } from './machine.ts';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 
 export interface Held {
@@ -59,7 +60,7 @@ async function spawnConmon(host: Host, entry: Entry): Promise<Outcome> {
     const child = spawn(program, args, {
       cwd: paths.bundle,
       detached: true,
-      env: { PATH: process.env['PATH'], _OCI_SYNCPIPE: '3' },
+      env: { PATH: SYSTEM_PATH, _OCI_SYNCPIPE: '3' },
       stdio: ['ignore', 'ignore', errors.fd, 'pipe'],
     });
     child.unref();

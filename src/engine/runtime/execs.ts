@@ -12,6 +12,7 @@ import type { Emit } from './events.ts';
 import type { Exec, ExecRequest, ExecStreams, TerminalSize } from './face.ts';
 import { exitCodeOfFailure } from './failures.ts';
 import type { Host } from './host.ts';
+import { SYSTEM_PATH } from './machine.ts';
 import { mergePieces, type Source } from './pieces.ts';
 import { identify, sendSignal } from './process-identity.ts';
 import { renderExecProcess } from './render-exec.ts';
@@ -189,7 +190,7 @@ async function writeProcess(host: Host, exec: ExecEntry, plan: ExecPlan): Promis
   ]);
   const { process } = JSON.parse(config) as OciSpec;
   const user = request.user ? resolveUser(request.user, spec.groupAdd, { passwd, group }) : undefined;
-  const rendered: OciProcess = renderExecProcess({ process, request, user, machine: host.machine });
+  const rendered: OciProcess = renderExecProcess({ containerProcess: process, request, user, machine: host.machine });
   await mkdir(join(plan.processFile, '..'), { recursive: true });
   await writeFile(plan.processFile, JSON.stringify(rendered));
 }
@@ -202,7 +203,7 @@ function launch(argv: Argv): ChildProcess {
 function launchTerminal(host: Host, plan: ExecPlan, size: TerminalSize): ChildProcess {
   const [program, ...args] = terminalExecArgv();
   const variables = terminalExecEnvironment(host.runtime, plan, size);
-  return spawn(program, args, { stdio: 'pipe', detached: true, env: { PATH: process.env['PATH'], ...variables } });
+  return spawn(program, args, { stdio: 'pipe', detached: true, env: { PATH: SYSTEM_PATH, ...variables } });
 }
 
 function stdinOf(exec: ExecEntry, child: ChildProcess): Writable {

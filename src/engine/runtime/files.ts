@@ -118,13 +118,9 @@ async function statIn(root: string, path: string, containerName: string): Promis
   };
 }
 
-type Piped = ChildProcess & { stdout: Readable };
-
-function tarOut(args: readonly string[]): Piped {
-  const stdio = ['ignore', 'pipe', 'ignore'] as const;
-  return spawn('tar', ['--create', '--file', '-', '--numeric-owner', '--sparse', ...args], {
-    stdio: [...stdio],
-  }) as unknown as Piped;
+function tarOut(args: readonly string[]) {
+  const all = ['--create', '--file', '-', '--numeric-owner', '--sparse', ...args];
+  return spawn('tar', all, { stdio: ['ignore', 'pipe', 'ignore'] });
 }
 
 /** Node drops what nobody reads yet when a child ends; here it waits for its reader. */

@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { readTextIfThere } from '../../lib/files.ts';
 import { platformOfNode } from '../../lib/oci/index.ts';
 import type { OciRuntime } from './argv.ts';
@@ -8,6 +8,9 @@ import { capabilitiesOfMask } from './capabilities.ts';
 import { runtimeMissing } from './errors.ts';
 import { parseHardLimits } from './render-resources.ts';
 import type { Machine } from './render-spec.ts';
+
+/** Where the programs of distributions are. */
+export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 const CGROUP_ROOT = '/sys/fs/cgroup';
 
@@ -55,8 +58,9 @@ export function findInit(): string | undefined {
 }
 
 export function findProgram(name: string): string | undefined {
-  const directories = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin', '/usr/local/sbin'];
-  return directories.map((directory) => join(directory, name)).find((path) => isExecutable(path));
+  return SYSTEM_PATH.split(':')
+    .map((directory) => join(directory, name))
+    .find((path) => isExecutable(path));
 }
 
 function isExecutable(path: string): boolean {

@@ -28,7 +28,7 @@ export interface OciUser {
   readonly additionalGids: readonly number[];
 }
 
-export interface OciCapabilities {
+interface OciCapabilities {
   readonly bounding: readonly string[];
   readonly effective: readonly string[];
   readonly permitted: readonly string[];
@@ -52,7 +52,7 @@ export interface OciNamespace {
   readonly path?: string;
 }
 
-export interface OciLinux {
+interface OciLinux {
   readonly namespaces: readonly OciNamespace[];
   readonly cgroupsPath: string;
   readonly resources: OciResources;

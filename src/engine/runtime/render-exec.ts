@@ -6,7 +6,7 @@ import type { ResolvedUser } from './users.ts';
 
 export interface ExecInput {
   /** The container's own process. */
-  readonly process: OciProcess;
+  readonly containerProcess: OciProcess;
   readonly request: ExecRequest;
   /** Absent: the container's user. */
   readonly user: ResolvedUser | undefined;
@@ -14,24 +14,24 @@ export interface ExecInput {
 }
 
 /** A further process: like the container's own, but for what was asked (OCI Runtime Specification, `process`). */
-export function renderExecProcess({ process, request, user, machine }: ExecInput): OciProcess {
-  const identity = user === undefined ? process.user : userOf(user);
+export function renderExecProcess({ containerProcess: own, request, user, machine }: ExecInput): OciProcess {
+  const identity = user === undefined ? own.user : userOf(user);
   const held = request.privileged
     ? ALL_CAPABILITIES.filter((name) => machine.capabilities.includes(name))
-    : process.capabilities.bounding;
+    : own.capabilities.bounding;
   return {
-    ...process,
+    ...own,
     terminal: request.tty ?? false,
     args: request.args,
-    env: mergeEnvironment(process.env, [
+    env: mergeEnvironment(own.env, [
       ...(user === undefined ? [] : [`HOME=${user.home}`]),
       ...(request.tty ? ['TERM=xterm'] : []),
       ...(request.env ?? []),
     ]),
-    cwd: request.workingDirectory || process.cwd,
+    cwd: request.workingDirectory || own.cwd,
     user: identity,
     capabilities: renderCapabilities(held, identity.uid),
-    noNewPrivileges: request.privileged ? false : process.noNewPrivileges,
+    noNewPrivileges: request.privileged ? false : own.noNewPrivileges,
   };
 }
 
@@ -40,7 +40,7 @@ function userOf({ uid, gid, additionalGids }: ResolvedUser): OciProcess['user'] 
 }
 
 /** The later one of the same name counts. */
-export function mergeEnvironment(base: readonly string[], more: readonly string[]): readonly string[] {
+function mergeEnvironment(base: readonly string[], more: readonly string[]): readonly string[] {
   const merged = new Map([...base, ...more].map((entry) => [entry.split('=', 1)[0], entry] as const));
   return [...merged.values()];
 }

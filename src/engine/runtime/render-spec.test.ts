@@ -48,17 +48,17 @@ const render = (more: Partial<SpecInput['spec']> = {}, around: Partial<SpecInput
 
 describe('OCI specification', () => {
   it("has Docker's defaults", () => {
-    const { process, linux, mounts, hostname } = render();
+    const { process: own, linux, mounts, hostname } = render();
     assert.equal(hostname, 'box');
-    assert.deepEqual(process.env, [
+    assert.deepEqual(own.env, [
       'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
       'HOSTNAME=box',
       'A=1',
       'HOME=/root',
     ]);
-    assert.equal(process.cwd, '/');
-    assert.equal(process.noNewPrivileges, true);
-    assert.deepEqual(process.capabilities.effective.toSorted(), DEFAULT_CAPABILITIES.toSorted());
+    assert.equal(own.cwd, '/');
+    assert.equal(own.noNewPrivileges, true);
+    assert.deepEqual(own.capabilities.effective.toSorted(), DEFAULT_CAPABILITIES.toSorted());
     assert.deepEqual(linux.maskedPaths, MASKED_PATHS);
     assert.deepEqual(
       linux.namespaces.map(({ type, path }) => (path ? `${type}=${path}` : type)),
@@ -139,7 +139,7 @@ describe('OCI specification', () => {
     const { process } = render();
     const request = { args: ['id'], env: ['A=2', 'B=3'], workingDirectory: '/x' };
     const user = { uid: 9, gid: 9, additionalGids: [9], home: '/nine' };
-    const rendered = renderExecProcess({ process, request, user, machine });
+    const rendered = renderExecProcess({ containerProcess: process, request, user, machine });
     assert.deepEqual(rendered.args, ['id']);
     assert.equal(rendered.cwd, '/x');
     assert.deepEqual(rendered.capabilities.effective, []);

@@ -7,7 +7,7 @@ import { renderCustomSeccomp, renderDefaultSeccomp } from './render-seccomp.ts';
 import type { ResolvedUser } from './users.ts';
 
 /** The part of a container's description that its OCI specification is made of; build steps have one too. */
-export type ProcessSpec = Pick<
+type ProcessSpec = Pick<
   ContainerSpec,
   | 'args'
   | 'env'
@@ -65,7 +65,7 @@ export interface RenderedSpec {
   readonly warnings: readonly string[];
 }
 
-export const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Docker's lists of what a container may not see, or not change. */
 export const MASKED_PATHS: readonly string[] = [
@@ -82,13 +82,7 @@ export const MASKED_PATHS: readonly string[] = [
   '/sys/firmware',
   '/sys/devices/virtual/powercap',
 ];
-export const READONLY_PATHS: readonly string[] = [
-  '/proc/bus',
-  '/proc/fs',
-  '/proc/irq',
-  '/proc/sys',
-  '/proc/sysrq-trigger',
-];
+const READONLY_PATHS: readonly string[] = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
 /** The `config.json` of a bundle (OCI Runtime Specification, Configuration). */
 export function renderSpec(input: SpecInput): RenderedSpec {
@@ -129,7 +123,7 @@ export function renderSpec(input: SpecInput): RenderedSpec {
 
 /** The text of a specification; an infinite limit is RLIM_INFINITY (2^64 - 1), which no JavaScript number is. */
 export function specText(spec: object): string {
-  const { rawJSON } = JSON as unknown as { rawJSON(text: string): object };
+  const { rawJSON } = JSON as unknown as { rawJSON: (text: string) => object };
   return JSON.stringify(spec, (_key, value: unknown) => (value === Infinity ? rawJSON('18446744073709551615') : value));
 }
 
@@ -164,10 +158,7 @@ export function renderCapabilities(held: readonly string[], uid: number): OciPro
   return { bounding: held, effective: own, permitted: own };
 }
 
-export function renderEnvironment(
-  spec: Pick<ProcessSpec, 'env' | 'tty' | 'hostname'>,
-  home: string,
-): readonly string[] {
+function renderEnvironment(spec: Pick<ProcessSpec, 'env' | 'tty' | 'hostname'>, home: string): readonly string[] {
   const names = new Set(spec.env.map((entry) => entry.split('=', 1)[0]));
   const defaults = [DEFAULT_PATH, `HOSTNAME=${spec.hostname}`, ...(spec.tty ? ['TERM=xterm'] : [])];
   const missing = defaults.filter((entry) => !names.has(entry.split('=', 1)[0]));

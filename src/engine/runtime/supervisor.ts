@@ -87,10 +87,10 @@ export class Supervisor {
   }
 
   async #restart(entry: Entry, delayMs: number): Promise<void> {
-    const { containers, launch } = this.#parts;
+    const { containers } = this.#parts;
     containers.setState(entry, { ...entry.state, restartCount: entry.state.restartCount + 1 });
     try {
-      await launch(entry, { delayMs });
+      await this.#parts.launch(entry, { delayMs });
     } catch (error) {
       this.#afterEnd(entry, 0);
       throw error;

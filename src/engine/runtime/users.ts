@@ -32,7 +32,7 @@ interface Group {
 export function resolveUser(user: string, groupAdd: readonly string[], files: UserFiles): ResolvedUser {
   const accounts = parsePasswd(files.passwd);
   const groups = parseGroup(files.group);
-  const [userPart = '', groupPart] = splitUser(user);
+  const [userPart, groupPart] = splitUser(user);
   const account = findAccount(userPart === '' ? '0' : userPart, accounts);
   const gid = groupPart ? gidOf(groupPart, groups) : account.gid;
   const listed = groupPart ? [] : groups.filter((group) => group.members.includes(account.name));
