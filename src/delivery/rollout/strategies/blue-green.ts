@@ -59,7 +59,7 @@ function prepare(input: DeployInput, placed: readonly PlacedSet[]): readonly Ste
     ...networksOf(target.model, target.number)
       .filter(({ name }) => !there.has(name))
       .map((network) => step(cause, { kind: 'create-network', network })),
-    ...volumesOf(target.model)
+    ...(fresh.length === 0 ? [] : volumesOf(target.model))
       .filter(({ name }) => !observed.fleet.volumes.includes(name))
       .map((volume) => step(cause, { kind: 'create-volume', volume })),
     ...uniquePlacements(fresh.flatMap((name) => placementsOf(target, name))).map((placement) =>
