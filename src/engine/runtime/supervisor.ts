@@ -99,10 +99,10 @@ export class Supervisor {
 
   async #lookNow(entry: Entry): Promise<void> {
     if (!isUp(entry)) return;
+    const held = this.#isHeld(entry); // before the file is read: a conmon that is gone has written it
     const text = await readTextIfThere(entry.paths.exitFile);
-    const exitCode = text === undefined ? undefined : Number(text.trim());
-    if (exitCode === undefined && this.#isHeld(entry)) return;
-    await this.#recordExit(entry, exitCode ?? UNKNOWN_EXIT);
+    if (text === undefined && held) return;
+    await this.#recordExit(entry, text === undefined ? UNKNOWN_EXIT : Number(text.trim()));
   }
 
   /** While conmon lives it will say how the container ended; without conmon the container's own life counts. */
