@@ -300,9 +300,9 @@ describe('builds', { skip, timeout: 300_000 }, () => {
   it('ends at once when it is cancelled, and leaves nothing', async () => {
     const cancel = new AbortController();
     const building = bench.build({
-      files: { Dockerfile: 'FROM busybox\nRUN echo started; sleep 1000\n' },
+      files: { Dockerfile: 'FROM busybox\nRUN echo started; sleep 0.3; echo again; sleep 1000\n' },
       signal: cancel.signal,
-      onProgress: (event) => event.kind === 'output' && cancel.abort(),
+      onProgress: (event) => event.kind === 'output' && event.data.includes('again') && cancel.abort(),
     });
     await assert.rejects(building, refused('build-cancelled', /cancelled/));
     assert.deepEqual(bench.mountsLeft(), []);

@@ -145,12 +145,13 @@ function cancelled(cause: unknown): UserError {
 
 function pruneCache(
   { cache, options }: Workshop,
-  { unusedSince }: PruneCacheOptions,
+  { all, unusedSince }: PruneCacheOptions,
 ): { readonly removed: readonly string[]; readonly freedBytes: number } {
   const used = new Set(options.images.list().flatMap(({ config }) => config.rootfs.diff_ids));
   const doomed = cache
     .list()
-    .filter((record) => unusedSince === undefined || record.lastUsedAt.getTime() < unusedSince.getTime());
+    .filter(({ diffId }) => all === true || diffId === undefined || !used.has(diffId))
+    .filter(({ lastUsedAt }) => unusedSince === undefined || lastUsedAt.getTime() < unusedSince.getTime());
   cache.remove(doomed.map(({ key }) => key));
   const freed = doomed.filter(({ diffId }) => diffId === undefined || !used.has(diffId));
   return {

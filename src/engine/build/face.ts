@@ -100,6 +100,7 @@ export interface CacheRecord {
 export interface PruneCacheOptions {
   /** Only records that were not used since. */
   readonly unusedSince?: Date;
+  /** Also records whose layer an image has. */
   readonly all?: boolean;
 }
 

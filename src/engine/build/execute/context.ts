@@ -1,5 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { readTextIfThere } from '../../../lib/files.ts';
 import { nearestWord } from '../../../lib/nearest.ts';
 import { UserError, systemCodeOf } from '../../../lib/errors.ts';
@@ -8,7 +7,6 @@ import { unpackContext } from '../files/archive.ts';
 import { parseIgnore } from '../files/ignore.ts';
 import { resolveInRoot } from '../files/root-path.ts';
 import type { SourceRoot } from '../files/select.ts';
-import { readdir } from 'node:fs/promises';
 
 /** A context that is there as a folder, and the text of its Dockerfile. */
 export interface OpenedContext {
@@ -40,12 +38,12 @@ async function directoryOf(
   o: { temporaryDirectory(): Promise<string>; readonly signal: AbortSignal },
 ): Promise<string> {
   if (context.kind === 'tar') {
-    const directory = join(await o.temporaryDirectory());
+    const directory = await o.temporaryDirectory();
     await unpackContext(context.stream, directory, o.signal);
     return directory;
   }
   const found = await stat(context.path).catch(() => undefined);
-  if (found?.isDirectory() === true) return context.path.length > 1 ? context.path.replace(/\/+$/, '') : context.path;
+  if (found?.isDirectory() === true) return realpath(context.path);
   throw new UserError({
     code: 'context-missing',
     kind: 'not-found',

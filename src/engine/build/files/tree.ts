@@ -1,6 +1,6 @@
 import { runOrThrow } from '../../../lib/process.ts';
 
-export type FileKind = 'file' | 'directory' | 'link' | 'other';
+type FileKind = 'file' | 'directory' | 'link' | 'other';
 
 /** One file as it is on the disk. */
 export interface TreeEntry {

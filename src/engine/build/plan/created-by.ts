@@ -22,6 +22,20 @@ export const describe = {
   healthcheck(check: HealthcheckConfig): string {
     const words = (check.Test ?? []).map((word) => JSON.stringify(word)).join(' ');
     const times = [check.Interval, check.Timeout, check.StartPeriod, check.StartInterval];
-    return `HEALTHCHECK &{[${words}] ${times.map((ns) => `"${(ns ?? 0) / 1e9}s"`).join(' ')} '${check.Retries ?? 0}'}`;
+    return `HEALTHCHECK &{[${words}] ${times.map((ns) => `"${goDuration(ns ?? 0)}"`).join(' ')} ${goRune(check.Retries ?? 0)}}`;
   },
 };
+
+/** As Go prints a duration: `1m30s`, `500ms`. */
+function goDuration(ns: number): string {
+  if (ns > 0 && ns < 1e9) return `${ns / 1e6}ms`;
+  const seconds = ns / 1e9;
+  const [hours, minutes] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60];
+  return `${hours > 0 ? `${hours}h` : ''}${hours > 0 || minutes > 0 ? `${minutes}m` : ''}${seconds % 60}s`;
+}
+
+/** As Go quotes a number that it takes for a character. */
+function goRune(value: number): string {
+  const isPrintable = value >= 32 && value < 127;
+  return isPrintable ? `'${String.fromCharCode(value)}'` : `'\\x${value.toString(16).padStart(2, '0')}'`;
+}
