@@ -24,8 +24,8 @@ export async function measureBuild(context: Context): Promise<Result> {
     timeProcess([docker, '-H', `unix://${dockerd.socket}`, 'build', '-q', ...words, join(machine.folder, 'app')], {
       env: { DOCKER_BUILDKIT: '1' },
     });
-  const fresh = inTurn(context.runs, { ours: () => ours('--no-cache'), peer: () => peer('--no-cache') });
-  const cached = inTurn(context.runs, { ours: () => ours(), peer: () => peer() });
+  const fresh = await inTurn(context.runs, { ours: () => ours('--no-cache'), peer: () => peer('--no-cache') });
+  const cached = await inTurn(context.runs, { ours: () => ours(), peer: () => peer() });
   const series = {
     freshOurs: ms('5 RUN steps, no cache: `bascule build`', fresh.ours),
     freshPeer: ms('5 RUN steps, no cache: `docker build` with BuildKit', fresh.peer),

@@ -12,7 +12,7 @@ export async function measureCli({ machine, runs }: Context): Promise<Result> {
   const bascule = join(import.meta.dirname, '..', 'bin', 'bascule');
   const ask = (...words: string[]) =>
     timeProcess([bascule, ...words], { cwd: machine.folder, env: { BASCULE_ROOT: machine.root } });
-  const { ps, version } = inTurn(runs * 2, { ps: () => ask('ps'), version: () => ask('--version') });
+  const { ps, version } = await inTurn(runs * 2, { ps: () => ask('ps'), version: () => ask('--version') });
   const megabytes = residentMegabytes(await machine.daemonPid());
   await machine.must(['down', '--volumes']);
   return {

@@ -33,14 +33,14 @@ export function timeProcess(
 }
 
 /** Runs the sides in turn, A B A B …, so that a machine whose speed drifts is fair to both. */
-export function inTurn<Name extends string>(
+export async function inTurn<Name extends string>(
   runs: number,
-  sides: Readonly<Record<Name, () => number>>,
-): Record<Name, number[]> {
+  sides: Readonly<Record<Name, () => number | Promise<number>>>,
+): Promise<Record<Name, number[]>> {
   const names = Object.keys(sides) as Name[];
   const samples = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<Name, number[]>;
-  for (const name of names) sides[name](); // once, not counted
-  for (let run = 0; run < runs; run++) for (const name of names) samples[name].push(sides[name]());
+  for (const name of names) await sides[name](); // once, not counted
+  for (let run = 0; run < runs; run++) for (const name of names) samples[name].push(await sides[name]());
   return samples;
 }
 
