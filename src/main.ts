@@ -70,7 +70,7 @@ async function startParts(o: {
   const deliveryDirectory = join(scope.root, 'delivery');
   const database = openDatabase(join(deliveryDirectory, 'delivery.db'));
   parts.defer(() => database.close());
-  const fleet = openDockerFleet({ socketPath: engineSocket, log });
+  const fleet = openDockerFleet({ socketPath: engineSocket, scope, log });
   const traffic = await openTraffic({ scope, directory: join(deliveryDirectory, 'traffic'), log });
   const delivery = createDelivery({
     database,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -81,16 +81,18 @@ volumes: {data: {}}
 describe('delivery over a real engine', { skip, timeout: 600_000 }, () => {
   let dockerd: Dockerd | undefined;
   let socketPath: string;
+  let base: string;
   let scene: DeliveryScene;
 
   before(async () => {
-    const base = mkdtempSync(join(tmpdir(), 'bascule-rollout-'));
+    base = mkdtempSync(join(tmpdir(), 'bascule-rollout-'));
     dockerd = given === undefined ? await startDockerd(base) : undefined;
     socketPath = given ?? dockerd!.socket;
     if (dockerd !== undefined) importBusybox(socketPath, base);
   });
   after(async () => {
     await dockerd?.[Symbol.asyncDispose]();
+    rmSync(base, { recursive: true, force: true });
   });
   beforeEach(async () => {
     scene = await openScene({ socketPath });
@@ -338,15 +340,17 @@ secrets: {key: {environment: KEY}}
 describe('a daemon that is killed in the middle of a deployment', { skip, timeout: 900_000 }, () => {
   let dockerd: Dockerd | undefined;
   let socketPath: string;
+  let base: string;
 
   before(async () => {
-    const base = mkdtempSync(join(tmpdir(), 'bascule-killed-'));
+    base = mkdtempSync(join(tmpdir(), 'bascule-killed-'));
     dockerd = given === undefined ? await startDockerd(base) : undefined;
     socketPath = given ?? dockerd!.socket;
     if (dockerd !== undefined) importBusybox(socketPath, base);
   });
   after(async () => {
     await dockerd?.[Symbol.asyncDispose]();
+    rmSync(base, { recursive: true, force: true });
   });
 
   it('brings all services to the same release after a SIGKILL at every step, and loses nothing', async () => {
@@ -371,6 +375,7 @@ describe('a daemon that is killed in the middle of a deployment', { skip, timeou
         done = !killed;
         const scene = await openScene({ socketPath, root });
         await scene.delivery.resume();
+        await scene.delivery.settled();
         const { release } = await scene.delivery.ps('kill');
         const served = await textAt(port);
         assert.equal(served, `version=${version}`, `killed at ${moment} ${killAt}: release ${release} serves`);

@@ -8,17 +8,17 @@ import type { Traffic } from '../traffic/index.ts';
 import { deploy, dryRun, rollback } from './deploy.ts';
 import type { Delivery } from './face.ts';
 import { execInService, projectLogs } from './instances.ts';
-import { openJournal, type RolloutRecord } from './journal.ts';
+import { openJournal } from './journal.ts';
 import { readLedger, readLedgers } from './ledger.ts';
 import { ProjectLocks, viewOf } from './locks.ts';
 import type { Parts } from './parts.ts';
 import { buildImages } from './prepare.ts';
 import { networkProbe, type Probe } from './probe.ts';
 import { createRetirer } from './retire.ts';
-import { runRecord } from './run-rollout.ts';
+import { resumeOpen } from './resume.ts';
 import { takeDown } from './take-down.ts';
 import { projectView, releaseViews } from './views.ts';
-import { refreshAll, watchFleet } from './watch-fleet.ts';
+import { watchFleet } from './watch-fleet.ts';
 
 export interface DeliveryOptions {
   /** `<root>/delivery/delivery.db`, opened with lib/database. */
@@ -39,8 +39,19 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   const parts = partsOf(options, stopping.signal);
   const retirer = createRetirer(parts);
   let watching: Promise<void> | undefined;
+  let resuming: Promise<void> | undefined;
 
-  const thenWake = async <T>(work: Promise<T>): Promise<T> => await work.finally(retirer.wake);
+  /** Timers follow what was done; what a failure could not take back is swept away. */
+  const thenWake = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      const result = await work;
+      retirer.wake();
+      return result;
+    } catch (error) {
+      void retirer.lookAtAll(true);
+      throw error;
+    }
+  };
   return {
     deploy: (request, o) => thenWake(deploy(parts, request, o)),
     rollback: (request, o) => thenWake(rollback(parts, request, o)),
@@ -59,12 +70,16 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     ledgers: (project) => readLedgers(parts, project),
     running: (project) => viewOf(parts.locks.running(project)),
     resume: async () => {
-      await resume(parts);
-      await retirer.lookAtAll(true);
+      resuming = resumeOpen(parts)
+        .then(() => retirer.lookAtAll(true))
+        .catch((error: unknown) => parts.log.error({ err: error }, `could not resume: ${messageOf(error)}`));
+      if (parts.journal.standingProjects().length > 0) await parts.ensureTraffic();
       watching = watchFleet(parts);
     },
+    settled: async () => await resuming,
     close: async () => {
       stopping.abort();
+      await resuming;
       await retirer.close();
       await Promise.all(parts.releases.projects().map((project) => parts.locks.running(project)?.ended));
       await watching;
@@ -105,30 +120,4 @@ function trafficSwitch(traffic: Traffic): Pick<Parts, 'ensureTraffic' | 'stopTra
       await traffic.stop();
     },
   };
-}
-
-/** What a killed daemon left open goes to its end: forward, or back where it was being undone. */
-async function resume(parts: Parts): Promise<void> {
-  const open = parts.journal.unfinished();
-  if (open.length === 0 && parts.journal.standingProjects().length === 0) return;
-  await Promise.all([parts.ensureTraffic(), ...open.map((record) => resumeRollout(parts, record))]);
-  await refreshAll(parts);
-}
-
-/** Holds the project from the first moment on, so that no request comes in between. */
-async function resumeRollout(parts: Parts, record: RolloutRecord): Promise<void> {
-  const { project, number: rollout, kind, author } = record;
-  parts.log.warn({ project, rollout, kind }, 'a rollout was interrupted; it goes on');
-  const startedAt = new Date(record.startedMs);
-  await parts.locks.hold(project, { kind, author, startedAt }, async (running) => {
-    Object.assign(running, { rollout, from: record.from, to: record.to });
-    const watch = { onProgress: () => {}, signal: new AbortController().signal };
-    try {
-      await parts.ensureTraffic();
-      const { result, release } = await runRecord(parts, { record, running, watch });
-      parts.log.info({ project, rollout, result, release }, 'the interrupted rollout has ended');
-    } catch (error) {
-      parts.log.error({ project, rollout, err: error }, `the interrupted rollout: ${messageOf(error)}`);
-    }
-  });
 }

@@ -7,6 +7,7 @@ import type { Parts } from './parts.ts';
 import { describe, type Plan } from './plan.ts';
 import { kindOf, planRelease } from './planning.ts';
 import { findImages, releaseOf, resolveImages } from './prepare.ts';
+import { settleOpen } from './resume.ts';
 import { portsOf, runPlan } from './run-rollout.ts';
 
 /** Images, a frozen release, a plan, and the rollout. */
@@ -16,6 +17,7 @@ export async function deploy(parts: Parts, request: DeployRequest, watch: WatchO
   const kind = kindOf(parts.journal.standing(project));
   return await parts.locks.hold(project, holder(parts, kind, request.author), async (running) => {
     await parts.ensureTraffic();
+    await settleOpen(parts, project, running);
     const target = await unlessCancelled(watch, () => freeze(parts, request, watch));
     const decide = await unlessCancelled(watch, () => planRelease(parts, { kind, target, force: request.force }));
     const plan = decide();
@@ -108,6 +110,7 @@ export async function rollback(parts: Parts, request: RollbackRequest, watch: Wa
   const { project } = request;
   return await parts.locks.hold(project, holder(parts, 'rollback', request.author), async (running) => {
     await parts.ensureTraffic();
+    await settleOpen(parts, project, running);
     const target = rollbackTarget(parts, request);
     const decide = await unlessCancelled(watch, () => planRelease(parts, { kind: 'rollback', target, force: false }));
     const plan = decide();

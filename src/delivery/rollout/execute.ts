@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { messageOf } from '../../lib/errors.ts';
+import { messageOf, UserError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Failure } from './face.ts';
 import { act, type World } from './handlers.ts';
@@ -89,24 +89,30 @@ async function runWave(record: RolloutRecord, wave: readonly StepRecord[], o: Ex
   return o.cancel.aborted ? cancelled() : await o.collectEvidence(first.error, plannedOf(first.step));
 }
 
-/** Behind the point of no return a step that fails is tried again, then left and reported. */
+/** Behind the point of no return, and backward, a step that fails is tried again, then left and reported. */
 async function runWaveToTheEnd(record: RolloutRecord, wave: readonly StepRecord[], o: Execution): Promise<void> {
   const todo = wave.filter(({ outcome }) => outcome !== 'done');
   if (todo.length > 0) begin(record, todo, o);
-  await Promise.all(
-    todo.map(async (each) => {
-      for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-        if (o.stopping.aborted) throw new Interrupted('the daemon ends');
-        const error = await runStep(record, each, { ...o, signal: o.stopping });
-        if (error === undefined) return;
-        if (attempt < ATTEMPTS) await delay(RETRY_MS * attempt);
-        else o.onProgress({ type: 'warning', message: `${titleOf(each.step)} failed: ${messageOf(error)}` });
-      }
-    }),
-  );
+  await Promise.all(todo.map((each) => runStepToTheEnd(record, each, o)));
+}
+
+async function runStepToTheEnd(record: RolloutRecord, each: StepRecord, o: Execution): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const error = await runStep(record, each, { ...o, signal: o.stopping });
+    if (o.stopping.aborted && error !== undefined) throw new Interrupted('the daemon ends');
+    if (error === undefined) return;
+    const isAway = error instanceof UserError && error.kind === 'unavailable';
+    if (attempt >= (isAway ? ATTEMPTS_WHILE_AWAY : ATTEMPTS)) {
+      return o.onProgress({ type: 'warning', message: `${titleOf(each.step)} failed: ${messageOf(error)}` });
+    }
+    await delay(isAway ? AWAY_MS : RETRY_MS * attempt);
+  }
 }
 const ATTEMPTS = 3;
 const RETRY_MS = 200;
+/** An engine or a proxy that does not answer may be starting again. */
+const ATTEMPTS_WHILE_AWAY = 60;
+const AWAY_MS = 1_000;
 
 function begin(record: RolloutRecord, todo: readonly StepRecord[], o: Execution): void {
   if (o.stopping.aborted) throw new Interrupted('the daemon ends');

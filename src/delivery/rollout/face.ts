@@ -31,10 +31,12 @@ export interface Delivery {
   running(project: string): RunningRollout | undefined;
 
   /**
-   * At daemon start: each rollout whose journal is open is carried on or undone; timers and watchers begin. Their
-   * projects are held from the call on, thus requests may be taken while it works.
+   * At daemon start: adopts the proxy; each rollout whose journal is open goes on in the background, forward or back;
+   * timers and watchers begin. Its project is held from the call on, so that requests may be taken at once.
    */
   resume(): Promise<void>;
+  /** When the rollouts that `resume` found have ended, and what a crash left behind is gone. */
+  settled(): Promise<void>;
   /** Stops timers and watchers, lets the step at hand end. Touches nothing that serves. */
   close(): Promise<void>;
 }

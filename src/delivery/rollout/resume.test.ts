@@ -204,9 +204,10 @@ async function crashAt(scenario: Scenario, { dieAt, when, again }: Crash): Promi
   const first = machine.boot(dieAt, when);
   await Promise.race([scenario.act(first.delivery).catch(() => {}), first.died]);
   const second = machine.boot(again, when);
-  await Promise.race([second.delivery.resume(), second.died]);
+  await Promise.race([second.delivery.resume().then(() => second.delivery.settled()), second.died]);
   const last = machine.boot();
   await last.delivery.resume();
+  await last.delivery.settled();
   await last.delivery.close();
   try {
     const release = assertWhole(machine);

@@ -4,6 +4,7 @@ import type { Running } from './locks.ts';
 import type { Parts } from './parts.ts';
 import { planDown } from './plan-down.ts';
 import { lookAround } from './planning.ts';
+import { settleOpen } from './resume.ts';
 import { runPlan } from './run-rollout.ts';
 import { isEmptyStanding } from './standing.ts';
 
@@ -22,6 +23,7 @@ async function takeAllDown(
   { running, watch }: { readonly running: Running; readonly watch: WatchOptions },
 ): Promise<RolloutOutcome> {
   await parts.ensureTraffic();
+  await settleOpen(parts, project, running);
   const { observed, standing } = await lookAround(parts, project);
   const current = standing.current === undefined ? undefined : parts.releases.find(project, standing.current.release);
   const plan = planDown({ project, standing, observed, current, volumes });

@@ -1,49 +1,54 @@
 import Docker from 'dockerode';
 import { UserError } from '../../../lib/errors.ts';
 import type { Log } from '../../../lib/log.ts';
+import type { Scope } from '../../../lib/scope.ts';
 import type { ExecOptions, ExecStreams, Fleet, FleetEvent, FleetInfo, LogEntry, LogOptions } from '../fleet.ts';
 import type { InstanceSpec } from '../instance-spec.ts';
 import { call, callUnless } from './call.ts';
 import { buildImage, findImage, resolveImage, tagImage, untagImage } from './images.ts';
 import { connect, createNetwork, createVolume, disconnect, removeNetwork, removeVolume } from './networks.ts';
 import { inspectInstance, observeProject } from './observe.ts';
+import { type Owner, ownerFilter, ownerOf } from './owner.ts';
 import { renderContainer } from './render-container.ts';
 import { chunksOf, jsonLinesOf, linesOf } from './streams.ts';
 
 export interface DockerFleetOptions {
   /** Absolute path of the engine's socket. */
   readonly socketPath: string;
+  /** Several daemons may share one engine: each sees only what it made. */
+  readonly scope: Pick<Scope, 'suffix'>;
   readonly log: Log;
 }
 
 /** A fleet behind any Docker Engine API socket: the embedded engine's, dockerd's, Podman's. */
 export function openDockerFleet(o: DockerFleetOptions): Fleet {
   const docker = new Docker({ socketPath: o.socketPath });
+  const owner = ownerOf(o.scope);
   const info = once(() => readInfo(docker));
   return {
     kind: 'docker',
     info,
-    observe: (project) => observeProject(docker, project),
-    inspect: (instance) => inspectInstance(docker, instance),
+    observe: (project) => observeProject(docker, owner, project),
+    inspect: (instance) => inspectInstance(docker, owner, instance),
     buildImage: async (build) => await buildImage(docker, build, (await info()).embedded),
     resolveImage: (reference, options) => resolveImage(docker, reference, options),
     findImage: (reference) => findImage(docker, reference),
     tagImage: (imageId, reference) => tagImage(docker, imageId, reference),
     untagImage: (reference) => untagImage(docker, reference),
-    createNetwork: (network) => createNetwork(docker, network),
-    removeNetwork: (name) => removeNetwork(docker, name),
+    createNetwork: (network) => createNetwork(docker, owner, network),
+    removeNetwork: (name) => removeNetwork(docker, owner, name),
     connect: (instance, attachment) => connect(docker, instance, attachment),
     disconnect: (instance, network) => disconnect(docker, instance, network),
-    createVolume: (volume) => createVolume(docker, volume),
+    createVolume: (volume) => createVolume(docker, owner, volume),
     removeVolume: (name) => removeVolume(docker, name),
-    createInstance: (spec) => createInstance(docker, spec),
+    createInstance: (spec) => createInstance(docker, owner, spec),
     startInstance: (name) => callUnless([304], `start ${name}`, () => docker.getContainer(name).start()),
     stopInstance: (name) => callUnless([304, 404], `stop ${name}`, () => docker.getContainer(name).stop()),
     removeInstance: (name) =>
       callUnless([404, 409], `remove ${name}`, () => docker.getContainer(name).remove({ force: true, v: true })),
     logs: (instance, options) => logs(docker, instance, options),
     exec: (instance, options) => exec(docker, instance, options),
-    events: (signal) => events(docker, signal),
+    events: (signal) => events(docker, owner, signal),
   };
 }
 
@@ -69,26 +74,27 @@ function once<T>(work: () => Promise<T>): () => Promise<T> {
  * Creates it with its first network, and connects the others. One that is there already is completed; a container of
  * somebody else with this name is the engine's conflict.
  */
-async function createInstance(docker: Docker, spec: InstanceSpec): Promise<void> {
-  if (!(await isThere(docker, spec))) await createContainer(docker, spec);
+async function createInstance(docker: Docker, owner: Owner, spec: InstanceSpec): Promise<void> {
+  if (!(await isThere(docker, owner, spec))) await createContainer(docker, owner, spec);
   if (spec.network.mode !== 'networks') return;
   for (const attachment of spec.network.attachments.slice(1)) await connect(docker, spec.name, attachment);
 }
 
 /** A daemon that was killed may have asked for it: the engine makes it while we look. */
-async function createContainer(docker: Docker, spec: InstanceSpec): Promise<void> {
+async function createContainer(docker: Docker, owner: Owner, spec: InstanceSpec): Promise<void> {
+  const labelled = { ...spec, labels: { ...spec.labels, ...owner } };
   try {
-    await call(`create ${spec.name}`, () => docker.createContainer(renderContainer(spec)));
+    await call(`create ${spec.name}`, () => docker.createContainer(renderContainer(labelled)));
   } catch (error) {
     const isConflict = error instanceof UserError && error.kind === 'conflict';
-    if (!isConflict || !(await isThere(docker, spec))) throw error;
+    if (!isConflict || !(await isThere(docker, owner, spec))) throw error;
   }
 }
 
 const OWNERSHIP = ['bascule.project', 'bascule.service', 'bascule.identity'];
 
-async function isThere(docker: Docker, spec: InstanceSpec): Promise<boolean> {
-  const seen = await inspectInstance(docker, spec.name);
+async function isThere(docker: Docker, owner: Owner, spec: InstanceSpec): Promise<boolean> {
+  const seen = await inspectInstance(docker, owner, spec.name);
   return seen !== undefined && OWNERSHIP.every((label) => seen.labels[label] === spec.labels[label]);
 }
 
@@ -150,8 +156,8 @@ async function exec(docker: Docker, instance: string, o: ExecOptions): Promise<E
   };
 }
 
-async function* events(docker: Docker, signal: AbortSignal): AsyncGenerator<FleetEvent> {
-  const filters = { type: ['container'], label: ['bascule.project'] };
+async function* events(docker: Docker, owner: Owner, signal: AbortSignal): AsyncGenerator<FleetEvent> {
+  const filters = { type: ['container'], label: ['bascule.project', ...ownerFilter(owner)] };
   const stream = await call('watch events', () =>
     docker.getEvents({ filters, abortSignal: signal } as Docker.GetEventsOptions),
   );

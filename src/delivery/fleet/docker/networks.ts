@@ -2,18 +2,19 @@ import type Docker from 'dockerode';
 import type { NetworkSpec, VolumeSpec } from '../fleet.ts';
 import type { NetworkAttachment } from '../instance-spec.ts';
 import { call, callIfThere, callUnless } from './call.ts';
+import { type Owner, ownerFilter } from './owner.ts';
 
 /**
  * Engines allow several networks of one name, and a daemon that was killed may have asked for one that is made only
  * now: looks before and after, and keeps the oldest.
  */
-export async function createNetwork(docker: Docker, network: NetworkSpec): Promise<void> {
-  if ((await networksNamed(docker, network.name)).length === 0) await makeNetwork(docker, network);
-  const [, ...surplus] = await networksNamed(docker, network.name);
+export async function createNetwork(docker: Docker, owner: Owner, network: NetworkSpec): Promise<void> {
+  if ((await networksNamed(docker, owner, network.name)).length === 0) await makeNetwork(docker, owner, network);
+  const [, ...surplus] = await networksNamed(docker, owner, network.name);
   for (const { Id } of surplus) await removeById(docker, Id);
 }
 
-async function makeNetwork(docker: Docker, network: NetworkSpec): Promise<void> {
+async function makeNetwork(docker: Docker, owner: Owner, network: NetworkSpec): Promise<void> {
   await callUnless([409], `create network ${network.name}`, () =>
     docker.createNetwork({
       Name: network.name,
@@ -24,6 +25,7 @@ async function makeNetwork(docker: Docker, network: NetworkSpec): Promise<void> 
       ...(network.driver === undefined ? {} : { Driver: network.driver }),
       Labels: {
         ...network.labels,
+        ...owner,
         'bascule.project': network.project,
         'bascule.release': String(network.release),
         'com.docker.compose.project': network.project,
@@ -34,13 +36,19 @@ async function makeNetwork(docker: Docker, network: NetworkSpec): Promise<void> 
 }
 
 /** The oldest first. The engine's own filter finds parts of names too. */
-async function networksNamed(docker: Docker, name: string): Promise<readonly Docker.NetworkInspectInfo[]> {
-  const found = await call(`list networks`, () => docker.listNetworks({ filters: { name: [name] } }));
+async function networksNamed(
+  docker: Docker,
+  owner: Owner,
+  name: string,
+): Promise<readonly Docker.NetworkInspectInfo[]> {
+  const found = await call('list networks', () =>
+    docker.listNetworks({ filters: { name: [name], label: [...ownerFilter(owner)] } }),
+  );
   return found.filter((network) => network.Name === name).toSorted((a, b) => (a.Created < b.Created ? -1 : 1));
 }
 
-export async function removeNetwork(docker: Docker, name: string): Promise<void> {
-  for (const { Id } of await networksNamed(docker, name)) await removeById(docker, Id);
+export async function removeNetwork(docker: Docker, owner: Owner, name: string): Promise<void> {
+  for (const { Id } of await networksNamed(docker, owner, name)) await removeById(docker, Id);
 }
 
 /** What is still attached is detached first: an engine refuses otherwise. */
@@ -81,7 +89,7 @@ function isOn(info: Docker.ContainerInspectInfo, network: string): boolean {
   return network in (info.NetworkSettings.Networks ?? {});
 }
 
-export async function createVolume(docker: Docker, volume: VolumeSpec): Promise<void> {
+export async function createVolume(docker: Docker, owner: Owner, volume: VolumeSpec): Promise<void> {
   await call(`create volume ${volume.name}`, () =>
     docker.createVolume({
       Name: volume.name,
@@ -89,6 +97,7 @@ export async function createVolume(docker: Docker, volume: VolumeSpec): Promise<
       ...(volume.driver === undefined ? {} : { Driver: volume.driver }),
       Labels: {
         ...volume.labels,
+        ...owner,
         'bascule.project': volume.project,
         'com.docker.compose.project': volume.project,
         'com.docker.compose.volume': volume.key,

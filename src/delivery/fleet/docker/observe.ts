@@ -1,16 +1,17 @@
 import type Docker from 'dockerode';
 import type { FleetState, Health, ObservedInstance } from '../fleet.ts';
 import { call, callIfThere } from './call.ts';
+import { isOwn, type Owner, ownerFilter } from './owner.ts';
 
 /** What an engine has of one project. */
-export async function observeProject(docker: Docker, project: string): Promise<FleetState> {
-  const filters = { label: [`bascule.project=${project}`] };
+export async function observeProject(docker: Docker, owner: Owner, project: string): Promise<FleetState> {
+  const filters = { label: [`bascule.project=${project}`, ...ownerFilter(owner)] };
   const [containers, networks, volumes] = await Promise.all([
     call('list containers', () => docker.listContainers({ all: true, filters })),
     call('list networks', () => docker.listNetworks({ filters })),
     call('list volumes', () => docker.listVolumes({ filters })),
   ]);
-  const instances = await Promise.all(containers.map((container) => inspectInstance(docker, container.Id)));
+  const instances = await Promise.all(containers.map((container) => inspectInstance(docker, owner, container.Id)));
   return {
     instances: instances.filter((instance) => instance !== undefined).toSorted((a, b) => (a.name < b.name ? -1 : 1)),
     networks: networks
@@ -20,10 +21,14 @@ export async function observeProject(docker: Docker, project: string): Promise<F
   };
 }
 
-/** One container, if it is an instance of ours. */
-export async function inspectInstance(docker: Docker, nameOrId: string): Promise<ObservedInstance | undefined> {
+/** One container, if it is an instance of this daemon's. */
+export async function inspectInstance(
+  docker: Docker,
+  owner: Owner,
+  nameOrId: string,
+): Promise<ObservedInstance | undefined> {
   const info = await callIfThere(`inspect ${nameOrId}`, () => docker.getContainer(nameOrId).inspect());
-  if (info === undefined || info.Config.Labels['bascule.project'] === undefined) return undefined;
+  if (info === undefined || !isOwn(info.Config.Labels, owner)) return undefined;
   return instanceOf(info);
 }
 
