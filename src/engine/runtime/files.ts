@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { lstat, readlink, readdir } from 'node:fs/promises';
+import { lstat, readdir, readlink, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -107,7 +107,7 @@ export class ContainerFiles {
 
 async function statIn(root: string, path: string, containerName: string): Promise<PathStat> {
   const place = await resolveInRoot(root, path, !/\/\.?$/.test(path));
-  const found = await lstat(place).catch(() => undefined);
+  const found = await (place === root ? stat(root) : lstat(place)).catch(() => undefined);
   if (found === undefined) throw pathNotFound(path, containerName);
   return {
     name: place === root ? '/' : basename(place),

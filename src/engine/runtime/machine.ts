@@ -29,12 +29,21 @@ export async function detectMachine(): Promise<Machine> {
     capabilities,
     seccomp: /^Seccomp:/m.test(status),
     resources: {
-      swapLimit: cgroupVersion === 2 || existsSync(join(CGROUP_ROOT, 'memory/memory.memsw.limit_in_bytes')),
+      swapLimit: limitsSwap(cgroupVersion),
       raisesLimits: capabilities.includes('CAP_SYS_RESOURCE'),
       hardLimits: parseHardLimits(limits),
       oomScoreAdj: Number(oomScore ?? 0),
     },
   };
+}
+
+/** Version 2 has the file in every group but the root. */
+function limitsSwap(cgroupVersion: 1 | 2): boolean {
+  const files =
+    cgroupVersion === 1
+      ? ['memory/memory.memsw.limit_in_bytes']
+      : ['system.slice/memory.swap.max', 'init.scope/memory.swap.max', 'init/memory.swap.max'];
+  return files.some((file) => existsSync(join(CGROUP_ROOT, file)));
 }
 
 /**

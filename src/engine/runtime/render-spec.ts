@@ -98,7 +98,6 @@ export function renderSpec(input: SpecInput): RenderedSpec {
       process,
       root: { path: input.rootDirectory, readonly: spec.readOnlyRoot },
       ...(ownUts ? { hostname: spec.hostname } : {}),
-      ...(ownUts && spec.domainname ? { domainname: spec.domainname } : {}),
       mounts: renderMounts({
         shmSizeBytes: spec.shmSizeBytes,
         privileged,
@@ -186,15 +185,14 @@ function renderNamespaces(namespaces: Namespaces, machine: Machine, privileged: 
   return list;
 }
 
-/** Ports below 1024 and ping are open to every user in a network namespace of its own, as with Docker. */
+/** As Docker: in a network of its own, ports below 1024 and ping are open to every user. */
 function renderSysctls(input: SpecInput): Readonly<Record<string, string>> {
-  const own = input.namespaces.network === 'private';
+  const own = input.namespaces.network !== 'host';
+  const { domainname } = input.spec;
   return {
-    ...(own
-      ? { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' }
-      : typeof input.namespaces.network === 'object'
-        ? { 'net.ipv4.ip_unprivileged_port_start': '0' }
-        : {}),
+    // The specification's own field is newer than the runc of Debian 12.
+    ...(domainname && input.namespaces.uts === 'private' ? { 'kernel.domainname': domainname } : {}),
+    ...(own ? { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' } : {}),
     ...input.spec.sysctls,
   };
 }

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { systemCodeOf } from '../../lib/errors.ts';
 import { readTextIfThere } from '../../lib/files.ts';
 import { newId } from '../../lib/id.ts';
 import { run } from '../../lib/process.ts';
@@ -119,7 +121,8 @@ async function execute(host: StepHost, o: StepRequest, place: StepPlace): Promis
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: place.bundle });
   child.stdout.on('data', (data: Buffer) => o.onOutput('stdout', data));
   child.stderr.on('data', (data: Buffer) => o.onOutput('stderr', data));
-  const abort = (): void => void killStep(child.pid, pidFile);
+  const isOver = (): boolean => child.exitCode !== null || child.signalCode !== null;
+  const abort = (): void => void killStep(pidFile, { runtimePid: child.pid, isOver });
   o.signal?.addEventListener('abort', abort);
   try {
     const exitCode = await new Promise<number>((resolve, reject) => {
@@ -137,15 +140,29 @@ async function execute(host: StepHost, o: StepRequest, place: StepPlace): Promis
   }
 }
 
-/** Ends the first process of the step's pid namespace, and with it all others; before it exists, the runtime. */
-async function killStep(runtimePid: number | undefined, pidFile: string): Promise<void> {
-  const pid = Number((await readTextIfThere(pidFile).catch(() => '')) ?? '');
-  const target = pid > 1 ? pid : runtimePid;
-  if (target === undefined) return;
+const KILL_AGAIN_MS = 20;
+
+/**
+ * Ends the first process of the step's pid namespace, and with it all others; before it exists, the runtime. The
+ * process may come into being in just that moment, so this goes on until the step is over.
+ */
+async function killStep(
+  pidFile: string,
+  step: { readonly runtimePid: number | undefined; isOver(): boolean },
+): Promise<void> {
+  while (!step.isOver()) {
+    const pid = Number((await readTextIfThere(pidFile).catch(() => '')) ?? '');
+    if (pid > 1) killIfThere(pid, 'SIGKILL');
+    else if (step.runtimePid !== undefined) killIfThere(step.runtimePid, 'SIGTERM');
+    await delay(KILL_AGAIN_MS);
+  }
+}
+
+function killIfThere(pid: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(target, pid > 1 ? 'SIGKILL' : 'SIGTERM');
-  } catch {
-    // it has just ended
+    process.kill(pid, signal);
+  } catch (error) {
+    if (systemCodeOf(error) !== 'ESRCH') throw error; // it has just ended
   }
 }
 
