@@ -34,6 +34,7 @@ export function createBuilder(options: BuilderOptions): Builder {
     running: new Map(),
     locks: new Map(),
   };
+  options.images.retainLayers((diffId) => cache.needs(diffId));
   const ready = prepare(directory);
   ready.catch((error: unknown) => options.log.error({ error: messageOf(error) }, 'leftovers of builds remain'));
   return {
@@ -42,7 +43,7 @@ export function createBuilder(options: BuilderOptions): Builder {
       return await build(workshop, request);
     },
     cacheUsage: () => cache.list(),
-    pruneCache: (prune) => Promise.resolve(pruneCache(workshop, prune)),
+    pruneCache: (prune) => pruneCache(workshop, prune),
   };
 }
 
@@ -143,19 +144,17 @@ function cancelled(cause: unknown): UserError {
   });
 }
 
-function pruneCache(
+/** Forgets results, and deletes the layers that then nobody needs. */
+async function pruneCache(
   { cache, options }: Workshop,
   { all, unusedSince }: PruneCacheOptions,
-): { readonly removed: readonly string[]; readonly freedBytes: number } {
+): Promise<{ readonly removed: readonly string[]; readonly freedBytes: number }> {
   const used = new Set(options.images.list().flatMap(({ config }) => config.rootfs.diff_ids));
   const doomed = cache
     .list()
     .filter(({ diffId }) => all === true || diffId === undefined || !used.has(diffId))
-    .filter(({ lastUsedAt }) => unusedSince === undefined || lastUsedAt.getTime() < unusedSince.getTime());
-  cache.remove(doomed.map(({ key }) => key));
-  const freed = doomed.filter(({ diffId }) => diffId === undefined || !used.has(diffId));
-  return {
-    removed: doomed.map(({ key }) => key),
-    freedBytes: freed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-  };
+    .filter(({ lastUsedAt }) => unusedSince === undefined || lastUsedAt.getTime() < unusedSince.getTime())
+    .map(({ key }) => key);
+  cache.remove(doomed);
+  return { removed: doomed, freedBytes: await options.images.collectLayers() };
 }

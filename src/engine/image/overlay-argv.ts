@@ -24,7 +24,9 @@ export function overlayMountArgv(o: OverlayMount): [string, ...string[]] {
   }
   if (o.upper === undefined && o.lower.length === 1) return ['mount', '-o', 'bind,ro', only, o.target];
   const base = commonDirectory(o.lower);
-  const lower = o.lower.toReversed().map((directory) => escapePath(relative(base, directory)));
+  // Equal layers share a folder, and overlayfs takes each folder once: the topmost one hides the others anyway.
+  const distinct = o.lower.filter((directory, index) => o.lower.lastIndexOf(directory) === index);
+  const lower = distinct.toReversed().map((directory) => escapePath(relative(base, directory)));
   const options = [`lowerdir=${lower.join(':')}`];
   if (o.upper !== undefined) options.push(`upperdir=${escapePath(o.upper)}`, `workdir=${escapePath(o.work ?? '')}`);
   options.push('index=off', 'redirect_dir=off', 'metacopy=off');

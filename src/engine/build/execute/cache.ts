@@ -19,6 +19,8 @@ export interface StepCache {
   /** Counts a use; several at once, in one transaction. */
   touch(keys: readonly string[]): void;
   list(): readonly CacheRecord[];
+  /** Whether any result is this layer. */
+  needs(diffId: Digest): boolean;
   remove(keys: readonly string[]): void;
 }
 
@@ -59,7 +61,9 @@ export function createStepCache(database: DatabaseSync): StepCache {
      WHERE key IN (SELECT value FROM json_each(?))`,
   );
   const remove = database.prepare('DELETE FROM build_cache WHERE key IN (SELECT value FROM json_each(?))');
+  const needs = database.prepare('SELECT 1 FROM build_cache WHERE diff_id = ? LIMIT 1');
   return {
+    needs: (diffId) => needs.get(diffId) !== undefined,
     find(key) {
       const row = find.get(key, key);
       if (row === undefined) return undefined;
