@@ -81,7 +81,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       stopping.abort();
       await resuming;
       await retirer.close();
-      await Promise.all(parts.releases.projects().map((project) => parts.locks.running(project)?.ended));
+      await parts.locks.allEnded();
       await watching;
     },
   };

@@ -18,8 +18,10 @@ export async function deploy(parts: Parts, request: DeployRequest, watch: WatchO
   return await parts.locks.hold(project, holder(parts, kind, request.author), async (running) => {
     await parts.ensureTraffic();
     await settleOpen(parts, project, running);
-    const target = await unlessCancelled(watch, () => freeze(parts, request, watch));
-    const decide = await unlessCancelled(watch, () => planRelease(parts, { kind, target, force: request.force }));
+    const target = await unlessCancelled(parts, watch, (signal) => freeze(parts, request, { ...watch, signal }));
+    const decide = await unlessCancelled(parts, watch, () =>
+      planRelease(parts, { kind, target, force: request.force }),
+    );
     const plan = decide();
     if (plan.unchanged) return unchanged(parts, { kind, project, watch, started: running.startedAt });
     parts.releases.create(target, target.createdAt);
@@ -41,17 +43,22 @@ async function freeze(parts: Parts, request: DeployRequest, watch: WatchOptions)
   return { ...release, number: parts.releases.nextNumber(project), createdAt: parts.now() };
 }
 
-/** Before the plan is written down a cancelled command has nothing to undo. */
-async function unlessCancelled<T>({ signal }: WatchOptions, work: () => Promise<T>): Promise<T> {
+/** Before the plan is written down a cancelled command has nothing to undo; the daemon may end too. */
+async function unlessCancelled<T>(
+  { stopping }: Parts,
+  watch: WatchOptions,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const signal = AbortSignal.any([watch.signal, stopping]);
   try {
     signal.throwIfAborted();
-    return await work();
+    return await work(signal);
   } catch (cause) {
     if (!signal.aborted) throw cause;
     throw new UserError({
       code: 'rollout-cancelled',
       kind: 'cancelled',
-      message: 'cancelled before anything was changed',
+      message: `cancelled before anything was changed${watch.signal.aborted ? '' : ': the daemon ends'}`,
       fix: 'Run the command again when you like.',
       cause,
     });
@@ -112,7 +119,9 @@ export async function rollback(parts: Parts, request: RollbackRequest, watch: Wa
     await parts.ensureTraffic();
     await settleOpen(parts, project, running);
     const target = rollbackTarget(parts, request);
-    const decide = await unlessCancelled(watch, () => planRelease(parts, { kind: 'rollback', target, force: false }));
+    const decide = await unlessCancelled(parts, watch, () =>
+      planRelease(parts, { kind: 'rollback', target, force: false }),
+    );
     const plan = decide();
     if (plan.unchanged) return unchanged(parts, { kind: 'rollback', project, watch, started: running.startedAt });
     await requireImages(parts, target, plan);
@@ -126,8 +135,7 @@ function rollbackTarget({ journal, releases }: Parts, { project, release }: Roll
   const number = release ?? current?.predecessor;
   if (number === undefined) throw nothingBefore(project, current?.number);
   const target = releases.get(project, number);
-  const hasServed = journal.list(project).some(({ to, result }) => to === number && result === 'switched');
-  if (!hasServed) throw refusal(target, 'it never served: its own rollout failed');
+  if (!journal.served(project).has(number)) throw refusal(target, 'it never served: its own rollout failed');
   if (number < standing.prunedBelow) throw refusal(target, 'it lies beyond the rollback window, its images are gone');
   return target;
 }

@@ -63,6 +63,10 @@ export interface Journal {
   find(project: string, number: number): RolloutRecord | undefined;
   /** Newest first. */
   list(project: string): readonly RolloutRecord[];
+  /** The latest that a person asked for; before the one that is given. */
+  latest(project: string, before?: number): RolloutRecord | undefined;
+  /** Releases to which a rollout has switched. */
+  served(project: string): ReadonlySet<number>;
   /** Those that a killed daemon left open, and those that run. */
   unfinished(): readonly RolloutRecord[];
   /** In their order; the undoing ones stand behind the others. */
@@ -139,6 +143,19 @@ export function openJournal(database: DatabaseSync): Journal {
       Number(query('SELECT max(number) AS last FROM rollouts WHERE project = ?', project)[0]?.['last'] ?? 0) + 1,
     find,
     list: (project) => query('SELECT * FROM rollouts WHERE project = ? ORDER BY number DESC', project).map(recordOf),
+    latest: (project, before = Number.MAX_SAFE_INTEGER) =>
+      query(
+        "SELECT * FROM rollouts WHERE project = ? AND number < ? AND kind <> 'retire' ORDER BY number DESC LIMIT 1",
+        project,
+        before,
+      ).map(recordOf)[0],
+    served: (project) =>
+      new Set(
+        query(
+          "SELECT DISTINCT to_release FROM rollouts WHERE project = ? AND result = 'switched' AND to_release IS NOT NULL",
+          project,
+        ).map((row) => Number(row['to_release'])),
+      ),
     unfinished: () => query("SELECT * FROM rollouts WHERE phase <> 'ended' ORDER BY started_ms").map(recordOf),
     steps,
     open: (o) => {

@@ -10,7 +10,7 @@ import { requireProject } from './views.ts';
 /** The evidence of a rollout: the latest that a person asked for, by default. @throws UserError `ledger-not-found` */
 export async function readLedger(parts: Parts, project: string, rollout?: number): Promise<Ledger> {
   const { journal } = parts;
-  const latest = journal.list(project).find(({ kind }) => kind !== 'retire');
+  const latest = journal.latest(project);
   const record = rollout === undefined ? latest : journal.find(project, rollout);
   if (record === undefined) throw ledgerMissing(project, rollout);
   return ledgerOf(journal, await upToDate(parts, record, latest));
@@ -20,7 +20,7 @@ export async function readLedger(parts: Parts, project: string, rollout?: number
 export async function readLedgers(parts: Parts, project: string): Promise<readonly Ledger[]> {
   requireProject(parts, project);
   const records = parts.journal.list(project);
-  const latest = records.find(({ kind }) => kind !== 'retire');
+  const latest = parts.journal.latest(project);
   return await Promise.all(
     records.map(async (record) => ledgerOf(parts.journal, await upToDate(parts, record, latest))),
   );

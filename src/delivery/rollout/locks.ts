@@ -29,6 +29,11 @@ export class ProjectLocks {
     return this.#running.size === 0;
   }
 
+  /** When everything that runs now has ended. */
+  async allEnded(): Promise<void> {
+    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+  }
+
   /** @throws UserError `rollout-running` naming who, when and where it stands */
   async hold<T>(
     project: string,

@@ -92,12 +92,18 @@ function freshRecord({ target, standing }: DeployInput, name: string): SetRecord
     ownIdentity: released.ownIdentity,
     stateful: released.stateful,
     job: released.job,
-    mayExit: released.job || service.restart === 'no' || service.deploy?.restart_policy?.condition === 'none',
+    mayExit: released.job || mayExit(service),
     instances: instanceNames(target, name, released.replicas),
     ...(network === undefined ? {} : { network }),
     lanes: before?.lanes ?? {},
     writes: writesOf(service, target),
   };
+}
+
+/** What is not restarted after success is meant to end some time. */
+function mayExit({ restart, deploy }: Service): boolean {
+  const condition = deploy?.restart_policy?.condition ?? restart?.split(':')[0];
+  return condition === 'no' || condition === 'none' || condition === 'on-failure';
 }
 
 function instanceNames(target: Release, service: string, replicas: number): readonly string[] {

@@ -127,6 +127,9 @@ function startSteps({ record, cause }: PlacedSet): readonly Step[] {
   );
 }
 
+/** A migration may take its time; Ctrl-C ends it earlier. */
+const JOB_TIMEOUT_MS = 3_600_000;
+
 function waitSteps(input: DeployInput, { record }: PlacedSet): readonly Step[] {
   const timeoutMs = input.target.model.settings.healthTimeoutMs;
   const ports = input.ports.filter((port) => port.service === record.service && port.protocol !== 'udp');
@@ -134,7 +137,7 @@ function waitSteps(input: DeployInput, { record }: PlacedSet): readonly Step[] {
   const network = record.network === undefined ? {} : { network: record.network };
   return record.instances.map((instance) =>
     record.job
-      ? step('others wait for it', { kind: 'wait-completed', instance, timeoutMs })
+      ? step('others wait for it', { kind: 'wait-completed', instance, timeoutMs: JOB_TIMEOUT_MS })
       : step('capacity before traffic', {
           kind: 'wait-healthy',
           instance,

@@ -136,9 +136,7 @@ async function lastReading(parts: Parts, project: string, warm: WarmRelease): Pr
 function prunable({ journal, releases }: Parts, project: string, standing: Standing): readonly Release[] {
   const current = standing.current === undefined ? undefined : releases.find(project, standing.current.release);
   if (current === undefined) return [];
-  const served = new Set(
-    journal.list(project).flatMap(({ to, result }) => (result === 'switched' && to !== undefined ? [to] : [])),
-  );
+  const served = journal.served(project);
   const newest = releases.list(project).filter(({ number }) => served.has(number) && number < current.number);
   const window = newest.slice(0, current.model.settings.rollbackWindow).map(({ number }) => number);
   const live = liveReleases(standing).flatMap(({ release, sets }) => [release, ...sets.map(({ origin }) => origin)]);

@@ -91,7 +91,7 @@ export async function runRecord(
 async function readBefore(parts: Parts, record: RolloutRecord): Promise<RolloutRecord> {
   const { journal, traffic } = parts;
   if (record.readings.every(({ before }) => before !== undefined)) return record;
-  const last = journal.list(record.project).find(({ number, kind }) => number < record.number && kind !== 'retire');
+  const last = journal.latest(record.project, record.number);
   const [readings] = await Promise.all([
     readLanes(traffic, record.readings, 'before'),
     last === undefined ? undefined : readAfter(parts, last),

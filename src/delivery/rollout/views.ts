@@ -58,7 +58,7 @@ function roleOf(name: string, { current, warm }: Standing): InstanceView['role']
 export function releaseViews(parts: Parts, project: string): readonly ReleaseView[] {
   requireProject(parts, project);
   const standing = parts.journal.standing(project);
-  const served = new Set(parts.journal.list(project).flatMap(({ to, result }) => (result === 'switched' ? [to] : [])));
+  const served = parts.journal.served(project);
   const candidate = parts.locks.running(project)?.to;
   return parts.releases.list(project).map((release) => {
     const warm = standing.warm.find((each) => each.release === release.number);
@@ -70,7 +70,7 @@ export function releaseViews(parts: Parts, project: string): readonly ReleaseVie
 interface Knowledge {
   readonly standing: Standing;
   readonly candidate: number | undefined;
-  readonly served: ReadonlySet<number | undefined>;
+  readonly served: ReadonlySet<number>;
 }
 
 function stateOf(number: number, { standing, candidate, served }: Knowledge): ReleaseState {

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../lib/errors.ts';
 import type { Parts } from './parts.ts';
 import { refreshTraffic } from './refresh-traffic.ts';
+import { liveSets } from './standing.ts';
 
 const RECONNECT_MS = 1_000;
 
@@ -20,8 +21,14 @@ export async function watchFleet(parts: Parts): Promise<void> {
 
 async function followEvents(parts: Parts): Promise<void> {
   for await (const event of parts.fleet.events(parts.stopping)) {
-    if (event.action === 'start') await refreshProject(parts, event.project);
+    const isOfInterest = event.action === 'start' || event.action === 'die';
+    if (isOfInterest && isAliveThere(parts, event.project, event.instance)) await refreshProject(parts, event.project);
   }
+}
+
+/** Candidates are their rollout's business. */
+function isAliveThere({ journal }: Parts, project: string, instance: string): boolean {
+  return liveSets(journal.standing(project)).some(({ instances }) => instances.includes(instance));
 }
 
 export async function refreshAll(parts: Parts): Promise<void> {

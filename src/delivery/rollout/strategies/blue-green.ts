@@ -172,12 +172,18 @@ function isUnchanged(input: DeployInput, placed: readonly PlacedSet[]): boolean 
   return isSameSets && samePorts;
 }
 
-function warningsOf({ standing }: DeployInput, replacing: readonly PlacedSet[]): readonly string[] {
-  return replacing.map(({ record, cause }) => {
-    const others =
-      standing.warm.length > 0 || standing.current !== undefined
-        ? ' The releases that are alive use the new one from then on.'
-        : '';
-    return `${record.service} has a volume and is replaced (${cause}): it is stopped, then started again on the same volume. It does not answer in between.${others}`;
-  });
+function warningsOf({ standing, target }: DeployInput, replacing: readonly PlacedSet[]): readonly string[] {
+  const isFirst = standing.current === undefined;
+  const others = isFirst ? '' : ' The releases that are alive use the new one from then on.';
+  const stateful = replacing.map(
+    ({ record, cause }) =>
+      `${record.service} has a volume and is replaced (${cause}): it is stopped, then started again on the same volume. It does not answer in between.${others}`,
+  );
+  const fixed = Object.entries(target.model.networks)
+    .filter(([, network]) => network.ipam.config?.some(({ subnet }) => subnet !== undefined))
+    .map(
+      ([key]) =>
+        `networks.${key}.ipam: the subnet is not used: each release has a network of its own, and two of them cannot have the same addresses.`,
+    );
+  return [...stateful, ...fixed];
 }
