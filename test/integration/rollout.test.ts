@@ -315,6 +315,24 @@ secrets: {key: {environment: KEY}}
     assert.ok(before !== undefined);
   });
 
+  it('follows the logs of instances that come later too', async () => {
+    const port = await freePort();
+    const file = (version: string): string => shop({ name: 'logs', port, version, command: `echo hello $V; ${SERVE}` });
+    await scene.deploy(file('1'));
+    const stop = new AbortController();
+    const lines: string[] = [];
+    const query = { project: 'logs', services: [], follow: true };
+    const reading = (async () => {
+      for await (const { text, instance } of scene.delivery.logs(query, stop.signal)) lines.push(`${instance} ${text}`);
+    })();
+    await scene.deploy(file('2'));
+    await waitFor(() => lines.includes('logs-web-r2-2 hello 2'), { timeoutMs: 10_000, what: 'a line of release 2' });
+    stop.abort();
+    await reading;
+    assert.equal(lines.filter((line) => line === 'logs-web-r1-1 hello 1').length, 1);
+    assert.equal(lines.filter((line) => line === 'logs-web-r2-1 hello 2').length, 1);
+  });
+
   it('ends with down: nothing is left', async () => {
     const port = await freePort();
     await scene.deploy(shop({ name: 'gone', port, version: '1', more: DATABASE('one') }));

@@ -162,14 +162,14 @@ async function* events(docker: Docker, owner: Owner, signal: AbortSignal): Async
     docker.getEvents({ filters, abortSignal: signal } as Docker.GetEventsOptions),
   );
   for await (const message of untilAborted(jsonLinesOf(stream as AsyncIterable<Buffer>), signal)) {
-    const { Action: action, Actor: actor, time } = message as EngineEvent;
+    const { Action: action, Actor: actor, timeNano = 0 } = message as EngineEvent;
     const { name = '', 'bascule.project': project = '' } = actor?.Attributes ?? {};
-    yield { action: action ?? '', instance: name, project, at: new Date((time ?? 0) * 1_000) };
+    yield { action: action ?? '', instance: name, project, at: new Date(timeNano / 1e6) };
   }
 }
 
 interface EngineEvent {
   readonly Action?: string;
   readonly Actor?: { readonly Attributes?: Readonly<Record<string, string>> };
-  readonly time?: number;
+  readonly timeNano?: number;
 }
