@@ -27,6 +27,7 @@ runc runc
 conmon conmon
 ip iproute2
 nft nftables
+iptables iptables
 haproxy haproxy
 dnsmasq dnsmasq-base
 mmdebstrap mmdebstrap
@@ -43,8 +44,8 @@ LIST
         cat <<'LIST'
 dockerd docker.io
 docker docker-cli
-iptables iptables
 skopeo skopeo
+setcap libcap2-bin
 curl curl
 wrk wrk
 LIST
