@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import type { StepRequest } from '../../src/engine/runtime/index.ts';
 import { UserError } from '../../src/lib/errors.ts';
+import { run } from '../../src/lib/process.ts';
 import { logText, openRuntimeLab, specOf, type RuntimeLab } from '../support/runtime-lab.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -396,5 +398,79 @@ describe('runtime', { skip }, () => {
       assert.equal(lab.runtime.get(id).state.status, 'exited');
       await lab.runtime.remove(id, { force: false, removeVolumes: false });
     });
+  });
+
+  describe('build steps', () => {
+    const root = (): string => {
+      const [layer] = lab.images.layersOf(lab.image.id);
+      return layer!.directory;
+    };
+    const step = (args: readonly string[], more: Partial<StepRequest> = {}) => {
+      const output: string[] = [];
+      const request = {
+        rootDirectory: root(),
+        args,
+        env: [],
+        workingDirectory: '',
+        user: '',
+        network: 'none' as const,
+      };
+      const onOutput = (_stream: string, data: Buffer): void => void output.push(data.toString());
+      return lab.runtime
+        .runStep({ ...request, onOutput, ...more })
+        .then((result) => ({ ...result, output: output.join('') }));
+    };
+    const leftovers = async (): Promise<readonly string[]> => {
+      const { stdout } = await run(['runc', '--root', join(lab.runDirectory, 'oci'), 'list', '--quiet']);
+      return [...(await readdir(join(lab.runDirectory, 'steps'))), ...stdout.split('\n').filter(Boolean)];
+    };
+
+    it('give their output and exit code, and leave nothing', async () => {
+      const { exitCode, output } = await step(['sh', '-c', 'echo hi; exit 3']);
+      assert.deepEqual({ exitCode, output }, { exitCode: 3, output: 'hi\n' });
+      assert.equal((await step(['nope'])).exitCode, 127);
+      assert.deepEqual(await leftovers(), []);
+    });
+
+    it('tell that memory ended them', async () => {
+      const result = await step(['sh', '-c', 'x=a; while :; do x=$x$x; done'], {
+        resources: { memoryBytes: 24 * MIB },
+      });
+      assert.deepEqual([result.exitCode, result.oomKilled], [137, true]);
+    });
+
+    it('end at once when they are given up, at whatever moment', async () => {
+      for (const afterMs of [0, 5, 10, 15, 20, 30, 40, 60, 90]) {
+        await assert.rejects(step(['sleep', '1000'], { signal: AbortSignal.timeout(afterMs) }), {
+          name: 'TimeoutError',
+        });
+      }
+      assert.deepEqual(await leftovers(), []);
+    });
+  });
+
+  it('resolves names of a network, and shares it with another container', async () => {
+    await lab.networks.create({ name: 'app' });
+    const network = (aliases: readonly string[]) => ({
+      mode: 'networks' as const,
+      endpoints: [{ network: 'app', aliases }],
+      ports: [],
+      dns: [],
+      dnsSearch: [],
+      extraHosts: ['fixed:192.0.2.7'],
+    });
+    const server = await lab.run('sleep 1000', { name: 'server', network: network(['www']) });
+    const { text } = await lab.output(
+      'ping -c1 -W5 server >/dev/null && ping -c1 -W5 www >/dev/null && echo both; grep fixed /etc/hosts',
+      {
+        network: network([]),
+      },
+    );
+    assert.match(text, /^both\n192\.0\.2\.7\s+fixed/);
+    const address = lab.runtime.get(server).sandbox!.endpoints[0]!.address;
+    const shared = await lab.output('ip -4 addr show eth0', { network: { mode: 'container', id: server } });
+    assert.ok(shared.text.includes(address));
+    await lab.runtime.remove(server, { force: true, removeVolumes: false });
+    await lab.networks.remove('app');
   });
 });

@@ -72,7 +72,7 @@ async function noteBoot(host: Host): Promise<boolean> {
 
 async function settleOne({ host, lifecycle, health }: AdoptParts, entry: Entry): Promise<void> {
   if (isUp(entry)) {
-    health.begin(entry);
+    health.begin(entry, { adopted: true });
     return;
   }
   if (entry.state.status === 'removing') {

@@ -106,6 +106,15 @@ export function pathNotFound(path: string, name: string): UserError {
   });
 }
 
+export function logsUnreadable(): UserError {
+  return new UserError({
+    code: 'logs-unreadable',
+    kind: 'unsupported',
+    message: 'configured logging driver does not support reading',
+    fix: 'Make the container anew with the logging driver json-file.',
+  });
+}
+
 export function initMissing(): UserError {
   return new UserError({
     code: 'init-missing',

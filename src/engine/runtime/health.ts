@@ -1,6 +1,6 @@
 import { messageOf } from '../../lib/errors.ts';
 import type { HealthEntry } from './container.ts';
-import { isUp, notify, type Entry } from './containers.ts';
+import { isUp, type Containers, type Entry } from './containers.ts';
 import type { Emit } from './events.ts';
 import type { Execs } from './execs.ts';
 import type { ExecStreams } from './face.ts';
@@ -19,6 +19,7 @@ const DEFAULT_SHELL = ['/bin/sh', '-c'];
 
 export interface HealthParts {
   readonly host: Host;
+  readonly containers: Containers;
   readonly execs: Execs;
   readonly emit: Emit;
 }
@@ -39,11 +40,12 @@ export class HealthChecks {
     this.#parts = parts;
   }
 
-  /** The container runs now: its health starts anew. */
-  begin(entry: Entry): void {
+  /** The container runs now: its health starts anew, or goes on from what is recorded where it was adopted. */
+  begin(entry: Entry, o: { readonly adopted: boolean }): void {
     this.end(entry);
     const plan = planHealth(entry.spec.healthcheck, this.#shellOf(entry));
-    entry.health = plan === undefined ? undefined : STARTING;
+    const status = o.adopted ? (entry.state.health ?? 'starting') : 'starting';
+    entry.health = plan === undefined ? undefined : { ...STARTING, status };
     if (plan === undefined) return;
     const loop: Loop = { entry, plan, timer: undefined, stopped: false };
     this.#loops.set(entry.id, loop);
@@ -87,8 +89,10 @@ export class HealthChecks {
     if (loop.stopped || !isUp(entry)) return;
     const before = entry.health ?? STARTING;
     entry.health = nextHealth(before, result, { retries: plan.retries, inStartPeriod });
-    notify(entry, 'changed');
-    if (entry.health.status !== before.status) this.#parts.emit(entry, `health_status: ${entry.health.status}`);
+    const { status } = entry.health;
+    if (status === before.status) return;
+    this.#parts.containers.setState(entry, { ...entry.state, health: status });
+    this.#parts.emit(entry, `health_status: ${status}`);
   }
 
   async #probe({ entry, plan }: Loop): Promise<HealthEntry> {

@@ -1,5 +1,4 @@
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
 import { messageOf, UserError } from '../../lib/errors.ts';
 import { newId } from '../../lib/id.ts';
 import { run } from '../../lib/process.ts';
@@ -23,6 +22,7 @@ import { startFailed } from './failures.ts';
 import type { HealthChecks } from './health.ts';
 import type { Host } from './host.ts';
 import { sendSignal } from './process-identity.ts';
+import { Removal } from './removal.ts';
 import { renderResources, ULIMIT_NAMES } from './render-resources.ts';
 import { signalNumber } from './signals.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -42,11 +42,11 @@ export interface LifecycleParts {
 /** What users do to containers. */
 export class Lifecycle {
   readonly #parts: LifecycleParts;
-  /** Folders of removed containers that are being deleted. */
-  readonly #removals = new Set<Promise<unknown>>();
+  readonly #removal: Removal;
 
   constructor(parts: LifecycleParts) {
     this.#parts = parts;
+    this.#removal = new Removal(parts);
   }
 
   async create(spec: ContainerSpec): Promise<Entry> {
@@ -79,7 +79,7 @@ export class Lifecycle {
       await prepareBundle(host, containers, entry);
       const held = await createUnderConmon(host, entry);
       await beginProcess(host.runtime, entry.id, held.init);
-      const { finishedAt: _, ...state } = entry.state;
+      const { finishedAt: _finished, health: _health, ...state } = entry.state;
       containers.setState(entry, {
         ...state,
         ...held,
@@ -95,7 +95,7 @@ export class Lifecycle {
       throw error;
     }
     emit(entry, 'start');
-    health.begin(entry);
+    health.begin(entry, { adopted: false });
     this.#parts.supervisor().look(entry);
   }
 
@@ -105,7 +105,7 @@ export class Lifecycle {
     });
     const told = error instanceof UserError ? error.details['exitCode'] : undefined;
     this.#patch(entry, { error: messageOf(error), exitCode: typeof told === 'number' ? told : 128 });
-    if (entry.spec.autoRemove && entry.state.status === 'created') await this.#destroy(entry, true);
+    if (entry.spec.autoRemove && entry.state.status === 'created') await this.#removal.destroy(entry, true);
   }
 
   async stop(entry: Entry, o: StopOptions = {}): Promise<void> {
@@ -221,48 +221,12 @@ export class Lifecycle {
       this.#signal(entry, SIGKILL);
       await this.#endsWithin(entry, Infinity);
     }
-    await exclusively(entry, () => this.#destroy(entry, o.removeVolumes));
+    await exclusively(entry, () => this.#removal.destroy(entry, o.removeVolumes));
   }
 
   /** The same from inside of another operation. */
   async removeAutomatically(entry: Entry): Promise<void> {
-    await this.#destroy(entry, true);
-  }
-
-  async #destroy(entry: Entry, removeVolumes: boolean): Promise<void> {
-    const { host, containers, emit } = this.#parts;
-    if (containers.find(entry.id) === undefined) return;
-    this.#patch(entry, { status: 'removing' });
-    await tearDown(host, entry);
-    await this.#discardFolder(entry);
-    containers.delete(entry);
-    emit(entry, 'destroy');
-    notify(entry, 'removed');
-    if (removeVolumes) await this.#removeAnonymousVolumes(entry);
-  }
-
-  /** Renamed first: big folders are deleted while nobody waits. A crash leaves them to the next start. */
-  async #discardFolder(entry: Entry): Promise<void> {
-    const { directory } = entry.paths;
-    const grave = join(this.#parts.host.paths.containers, `.removed-${entry.id}`);
-    await rm(entry.paths.exitFile, { force: true });
-    const moved = await rename(directory, grave).then(
-      () => true,
-      () => false,
-    );
-    if (!moved) return;
-    const removal: Promise<unknown> = run(['rm', '-rf', '--one-file-system', grave]).finally(() =>
-      this.#removals.delete(removal),
-    );
-    this.#removals.add(removal);
-  }
-
-  async #removeAnonymousVolumes(entry: Entry): Promise<void> {
-    const { host, containers } = this.#parts;
-    for (const mount of entry.spec.mounts) {
-      if (mount.type !== 'volume' || !host.volumes.find(mount.name)?.anonymous) continue;
-      await host.volumes.remove(mount.name, { force: false, usersOf: (name) => usersOfVolume(containers, name) });
-    }
+    await this.#removal.destroy(entry, true);
   }
 
   #endsWithin(entry: Entry, timeoutMs: number): Promise<boolean> {
@@ -283,18 +247,9 @@ export class Lifecycle {
     this.#parts.containers.setState(entry, { ...entry.state, ...patch });
   }
 
-  async close(): Promise<void> {
-    await Promise.all(this.#removals);
+  close(): Promise<void> {
+    return this.#removal.close();
   }
-}
-
-export function usersOfVolume(containers: Containers, name: string): readonly string[] {
-  const uses = (entry: Entry): boolean =>
-    entry.spec.mounts.some((mount) => mount.type === 'volume' && mount.name === name);
-  return containers
-    .all()
-    .filter(uses)
-    .map((entry) => entry.spec.name);
 }
 
 function checkName(name: string): void {

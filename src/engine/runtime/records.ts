@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { migrate } from '../../lib/database.ts';
-import type { ContainerSpec, ContainerStatus } from './container.ts';
+import type { ContainerSpec, ContainerStatus, Health } from './container.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 
 /** What is remembered of a container's life, in JSON. */
@@ -17,6 +17,8 @@ export interface StoredState {
   readonly restartCount: number;
   readonly lastDelayMs: number;
   readonly stoppedByUser: boolean;
+  /** Of the present run: a new daemon goes on from it. */
+  readonly health?: Health['status'];
 }
 
 export const CREATED: StoredState = {

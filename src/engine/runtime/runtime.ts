@@ -5,18 +5,19 @@ import { checkMachine } from './checks.ts';
 import { connect, disconnect } from './connections.ts';
 import type { Container } from './container.ts';
 import { containerOf, Containers, isUp, type Entry } from './containers.ts';
-import { containerNotRunning } from './errors.ts';
+import { containerNotRunning, logsUnreadable } from './errors.ts';
 import { renderEvent, type Emit } from './events.ts';
 import { Execs } from './execs.ts';
 import type { ContainerEvent, Runtime, RuntimeOptions } from './face.ts';
 import { ContainerFiles, listProcesses } from './files.ts';
 import { HealthChecks } from './health.ts';
 import type { Host } from './host.ts';
-import { Lifecycle, usersOfVolume } from './lifecycle.ts';
+import { Lifecycle } from './lifecycle.ts';
 import { readLogs } from './logs.ts';
 import { chooseRuntime, detectMachine, findInit } from './machine.ts';
 import { runtimePaths } from './paths.ts';
 import { openRecords } from './records.ts';
+import { usersOfVolume } from './removal.ts';
 import { filterProcesses, processSet, readStatistics } from './statistics.ts';
 import { runStep } from './step.ts';
 import { Supervisor } from './supervisor.ts';
@@ -60,7 +61,7 @@ function assemble(host: Host, containers: Containers): Runtime {
     for (const listener of listeners) listener(event);
   };
   const execs = new Execs({ host, containers, emit });
-  const health = new HealthChecks({ host, execs, emit });
+  const health = new HealthChecks({ host, containers, execs, emit });
   const lifecycle = new Lifecycle({ host, containers, emit, health, supervisor: () => supervisor });
   const supervisor = new Supervisor({
     host,
@@ -128,7 +129,7 @@ type StreamFace = Pick<
 function streamFace({ host, containers, execs }: Parts): StreamFace {
   const { cgroupVersion } = host.machine;
   return {
-    logs: (id, o) => readLogs(containers.get(id), o),
+    logs: (id, o) => readLogs(readable(containers.get(id)), o),
     attach: async (id, o) => attachTo(containers.get(id), o),
     resize: async (id, size) => resizeTerminal(containers.get(id), size),
     createExec: (id, request) => execs.create(containers.get(id), request),
@@ -149,6 +150,11 @@ function streamFace({ host, containers, execs }: Parts): StreamFace {
       return state.init && readStatistics(cgroupVersion, paths.cgroup, state.init.pid);
     },
   };
+}
+
+function readable(entry: Entry): Entry {
+  if (entry.spec.logDriver.type === 'none') throw logsUnreadable();
+  return entry;
 }
 
 type FileFace = Pick<Runtime, 'changes' | 'sizeOf' | 'statPath' | 'copyOut' | 'copyIn' | 'exportRoot' | 'sealLayer'>;

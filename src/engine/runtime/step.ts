@@ -118,12 +118,13 @@ async function execute(host: StepHost, o: StepRequest, place: StepPlace): Promis
     logFile,
     ...['run', ...(keep ? ['--keep'] : []), '--bundle', place.bundle, '--pid-file', pidFile, place.id],
   );
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: place.bundle });
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: place.bundle, detached: true });
   child.stdout.on('data', (data: Buffer) => o.onOutput('stdout', data));
   child.stderr.on('data', (data: Buffer) => o.onOutput('stderr', data));
   const isOver = (): boolean => child.exitCode !== null || child.signalCode !== null;
   const abort = (): void => void killStep(pidFile, { runtimePid: child.pid, isOver });
   o.signal?.addEventListener('abort', abort);
+  if (o.signal?.aborted) abort(); // while the bundle was written
   try {
     const exitCode = await new Promise<number>((resolve, reject) => {
       child.once('error', reject);

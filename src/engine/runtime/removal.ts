@@ -1,0 +1,75 @@
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run } from '../../lib/process.ts';
+import { notify, type Containers, type Entry } from './containers.ts';
+import type { Emit } from './events.ts';
+import type { Host } from './host.ts';
+import { tearDown } from './teardown.ts';
+
+export interface RemovalParts {
+  readonly host: Host;
+  readonly containers: Containers;
+  readonly emit: Emit;
+}
+
+/** The end of a container that does not run: all that it had, its record last. */
+export class Removal {
+  readonly #parts: RemovalParts;
+  /** Folders that are being deleted. */
+  readonly #removals = new Set<Promise<unknown>>();
+
+  constructor(parts: RemovalParts) {
+    this.#parts = parts;
+  }
+
+  /** Called with the container's operations locked out. */
+  async destroy(entry: Entry, removeVolumes: boolean): Promise<void> {
+    const { host, containers, emit } = this.#parts;
+    if (containers.find(entry.id) === undefined) return;
+    containers.setState(entry, { ...entry.state, status: 'removing' });
+    await tearDown(host, entry);
+    await this.#discardFolder(entry);
+    containers.delete(entry);
+    emit(entry, 'destroy');
+    notify(entry, 'removed');
+    if (removeVolumes) await this.#removeAnonymousVolumes(entry);
+  }
+
+  /** Renamed first: big folders are deleted while nobody waits. A crash leaves them to the next start. */
+  async #discardFolder(entry: Entry): Promise<void> {
+    const { directory } = entry.paths;
+    const grave = join(this.#parts.host.paths.containers, `.removed-${entry.id}`);
+    await rm(entry.paths.exitFile, { force: true });
+    const moved = await rename(directory, grave).then(
+      () => true,
+      () => false,
+    );
+    if (!moved) return;
+    const removal: Promise<unknown> = run(['rm', '-rf', '--one-file-system', grave]).finally(() =>
+      this.#removals.delete(removal),
+    );
+    this.#removals.add(removal);
+  }
+
+  async #removeAnonymousVolumes(entry: Entry): Promise<void> {
+    const { host, containers } = this.#parts;
+    for (const mount of entry.spec.mounts) {
+      if (mount.type !== 'volume' || !host.volumes.find(mount.name)?.anonymous) continue;
+      await host.volumes.remove(mount.name, { force: false, usersOf: (name) => usersOfVolume(containers, name) });
+    }
+  }
+
+  /** Waits for folders that are being deleted. */
+  async close(): Promise<void> {
+    await Promise.all(this.#removals);
+  }
+}
+
+export function usersOfVolume(containers: Containers, name: string): readonly string[] {
+  const uses = (entry: Entry): boolean =>
+    entry.spec.mounts.some((mount) => mount.type === 'volume' && mount.name === name);
+  return containers
+    .all()
+    .filter(uses)
+    .map((entry) => entry.spec.name);
+}
