@@ -1,442 +1,289 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { UserError } from '../../src/lib/errors.ts';
-import { run } from '../../src/lib/process.ts';
 import { type DeliveryScene, openScene, projectOf, requestOf } from '../support/delivery-scene.ts';
-import { type Load, startLoad } from '../support/load.ts';
-import { type Dockerd, importBusybox, startDockerd } from '../support/machine.ts';
+import { enginesUnderTest } from '../support/engines.ts';
+import { freePort } from '../support/machine.ts';
+import { DATABASE, listens, output, SERVE, shop, starts, textAt, textOf, underLoad } from '../support/rollout-shop.ts';
 import { waitFor } from '../support/wait.ts';
 
-/**
- * The delivery wing over a real dockerd and a real HAProxy. BASCULE_TEST_ENGINE names the socket of an engine that
- * runs already and has the image `busybox`.
- */
+/** The delivery wing over real engines and a real HAProxy. */
 
-const given = process.env['BASCULE_TEST_ENGINE'];
-const hasTools =
-  process.getuid?.() === 0 &&
-  (await has('haproxy', '-v')) &&
-  (await has('nft', '--version')) &&
-  (given !== undefined || (await has('dockerd', '--version')));
-const skip = hasTools ? false : 'needs root, haproxy, nft and dockerd';
+for (const engine of await enginesUnderTest()) {
+  describe(`delivery over ${engine.name}`, { skip: engine.skip, timeout: 300_000 }, () => {
+    let running: Awaited<ReturnType<typeof engine.open>>;
+    let scene: DeliveryScene;
 
-async function has(...argv: [string, ...string[]]): Promise<boolean> {
-  return await run(argv).then(
-    ({ exitCode }) => exitCode === 0,
-    () => false,
-  );
-}
+    before(async () => {
+      running = await engine.open();
+    });
+    after(async () => {
+      await running[Symbol.asyncDispose]();
+    });
+    beforeEach(async () => {
+      scene = await openScene({ socketPath: running.socketPath });
+      await scene.delivery.resume();
+    });
+    afterEach(async () => {
+      await scene[Symbol.asyncDispose]();
+    });
 
-interface Shop {
-  readonly name: string;
-  readonly port: number;
-  readonly version: string;
-  /** Keys of the service `web`, and whole services. */
-  readonly web?: string;
-  readonly more?: string;
-  readonly settings?: string;
-  /** The shell command of the web server; `$V` is the version. */
-  readonly command?: string;
-}
-
-const SERVE = 'mkdir -p /tmp/w && echo version=$V > /tmp/w/index.html && exec httpd -f -p 8000 -h /tmp/w';
-
-/** Two web servers with a health check; all of busybox. */
-function shop({ name, port, version, web = '', more = '', settings = '', command = SERVE }: Shop): string {
-  return `
-name: ${name}
-x-bascule: {health_timeout: 15s${settings}}
-services:
-  web:
-    image: busybox
-    command: ["sh", "-c", ${JSON.stringify(command.replaceAll('$V', version).replaceAll('$', '$$'))}]
-    ports: ["${port}:8000"]
-    stop_grace_period: 1s
-    deploy: {replicas: 2}
-    healthcheck:
-      test: ["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8000/"]
-      interval: 300ms
-      retries: 4
-${web}
-${more}`;
-}
-
-const DATABASE = (command: string): string => `
-  db:
-    image: busybox
-    command: ["sh", "-c", "echo ${command} >> /data/starts; exec httpd -f -p 9000 -h /data"]
-    volumes: ["data:/data"]
-    stop_grace_period: 1s
-    healthcheck: {test: ["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:9000/starts"], interval: 300ms, retries: 10}
-volumes: {data: {}}
-`;
-
-describe('delivery over a real engine', { skip, timeout: 600_000 }, () => {
-  let dockerd: Dockerd | undefined;
-  let socketPath: string;
-  let base: string;
-  let scene: DeliveryScene;
-
-  before(async () => {
-    base = mkdtempSync(join(tmpdir(), 'bascule-rollout-'));
-    dockerd = given === undefined ? await startDockerd(base) : undefined;
-    socketPath = given ?? dockerd!.socket;
-    if (dockerd !== undefined) importBusybox(socketPath, base);
-  });
-  after(async () => {
-    await dockerd?.[Symbol.asyncDispose]();
-    rmSync(base, { recursive: true, force: true });
-  });
-  beforeEach(async () => {
-    scene = await openScene({ socketPath });
-    await scene.delivery.resume();
-  });
-  afterEach(async () => {
-    await scene[Symbol.asyncDispose]();
-  });
-
-  it('loses no request by a deploy and by a rollback, and switches only when there is something to switch', async () => {
-    const port = await freePort();
-    const file = (version: string): string => shop({ name: 'tip', port, version, more: DATABASE('one') });
-    const up = await scene.deploy(file('1'));
-    assert.deepEqual([up.kind, up.result, up.release], ['up', 'switched', 1]);
-    const { pid } = await scene.traffic.observe();
-    await using load = await underLoad(port);
-    assert.equal((await scene.deploy(file('2'))).release, 2);
-    assert.equal(await textAt(port), 'version=2');
-    assert.equal((await scene.deploy(file('2'))).result, 'unchanged');
-    const back = await scene.rollback('tip');
-    assert.deepEqual([back.release, back.previous], [1, 2]);
-    assert.deepEqual(await stepKinds(scene, 'tip'), ['switch-routes', 'set-standing']);
-    assert.equal(await textAt(port), 'version=1');
-    const report = await load.stop();
-    assert.equal(report.lost, 0, JSON.stringify(report.examples));
-    assert.ok((report.versions['1'] ?? 0) > 0 && (report.versions['2'] ?? 0) > 0);
-    assert.equal((await scene.traffic.observe()).pid, pid, 'the proxy was not reloaded');
-    const ledger = await scene.delivery.ledger('tip', 2);
-    assert.equal(ledger.totals.lost, 0);
-    assert.ok(ledger.totals.requests > 0);
-    assert.ok(ledger.steps.every(({ outcome, cause }) => outcome === 'done' && cause !== ''));
-    assert.deepEqual(await starts(scene, 'tip'), ['one'], 'the database was carried over');
-  });
-
-  for (const [what, change, reason] of [
-    ['never becomes healthy', { command: 'exec sleep 1000' }, /health/],
-    [
-      'crashes again and again',
-      { command: 'echo oh no; sleep 0.2; exit 3' },
-      /crashes again and again .*exit code 3|health/,
-    ],
-    ['cannot be started', { web: '    entrypoint: ["/no/such/program"]' }, /no such file/],
-    ['names an image that is nowhere', {}, /image "nowhere:1"/],
-  ] as const) {
-    it(`keeps the old release when the new one ${what}`, async () => {
+    it('loses no request by a deploy and by a rollback, and switches only when there is something to switch', async () => {
       const port = await freePort();
-      await scene.deploy(shop({ name: 'bad', port, version: '1' }));
-      const before = await scene.fleet.observe('bad');
+      const file = (version: string): string => shop({ name: 'tip', port, version, more: DATABASE('one') });
+      const up = await scene.deploy(file('1'));
+      assert.deepEqual([up.kind, up.result, up.release], ['up', 'switched', 1]);
+      const { pid } = await scene.traffic.observe();
       await using load = await underLoad(port);
-      const broken = shop({ name: 'bad', port, version: '2', settings: ', health_timeout: 6s', ...change });
-      const file = what.startsWith('names') ? broken.replace('image: busybox', 'image: nowhere:1') : broken;
-      await assert.rejects(scene.deploy(file.replace('health_timeout: 15s, ', '')), (error) => {
-        assert.ok(error instanceof UserError, String(error));
-        assert.match(error.message, reason);
-        assert.notEqual(error.fix, '');
-        return true;
-      });
-      assert.equal((await load.stop()).lost, 0);
+      assert.equal((await scene.deploy(file('2'))).release, 2);
+      assert.equal(await textAt(port), 'version=2');
+      assert.equal((await scene.deploy(file('2'))).result, 'unchanged');
+      const back = await scene.rollback('tip');
+      assert.deepEqual([back.release, back.previous], [1, 2]);
+      assert.deepEqual(await stepKinds(scene, 'tip'), ['switch-routes', 'set-standing']);
       assert.equal(await textAt(port), 'version=1');
-      const after = await scene.fleet.observe('bad');
-      assert.deepEqual(after.networks, before.networks);
-      assert.deepEqual(
-        after.instances.map(({ name }) => name),
-        before.instances.map(({ name }) => name),
-      );
+      const report = await load.stop();
+      assert.equal(report.lost, 0, JSON.stringify(report.examples));
+      assert.ok((report.versions['1'] ?? 0) > 0 && (report.versions['2'] ?? 0) > 0);
+      assert.equal((await scene.traffic.observe()).pid, pid, 'the proxy was not reloaded');
+      const ledger = await scene.delivery.ledger('tip', 2);
+      assert.equal(ledger.totals.lost, 0);
+      assert.ok(ledger.totals.requests > 0);
+      assert.ok(ledger.steps.every(({ outcome, cause }) => outcome === 'done' && cause !== ''));
+      assert.deepEqual(await starts(scene, 'tip'), ['one'], 'the database was carried over');
     });
-  }
 
-  it('tells the last words of an instance that failed', async () => {
-    const port = await freePort();
-    const file = shop({ name: 'words', port, version: '1', command: 'echo cannot find my config; exit 4' });
-    const error = await scene.deploy(file).catch((thrown: unknown) => thrown);
-    assert.ok(error instanceof UserError);
-    const { failure } = error.details['outcome'] as { failure: { logs: string[]; instance: string } };
-    assert.ok(failure.logs.includes('cannot find my config'));
-    assert.match(failure.instance, /^words-web-r1-[12]$/);
-    assert.deepEqual((await scene.fleet.observe('words')).instances, []);
-    assert.equal((await scene.delivery.releases('words'))[0]?.state, 'failed');
-  });
+    for (const [what, change, reason] of [
+      ['never becomes healthy', { command: 'exec sleep 1000' }, /health/],
+      [
+        'crashes again and again',
+        { command: 'echo oh no; sleep 0.2; exit 3' },
+        /crashes again and again .*exit code 3|health/,
+      ],
+      ['cannot be started', { web: '    entrypoint: ["/no/such/program"]' }, /no such file/],
+      ['names an image that is nowhere', {}, /image "nowhere:1"/],
+    ] as const) {
+      it(`keeps the old release when the new one ${what}`, async () => {
+        const port = await freePort();
+        await scene.deploy(shop({ name: 'bad', port, version: '1' }));
+        const before = await scene.fleet.observe('bad');
+        await using load = await underLoad(port);
+        const broken = shop({ name: 'bad', port, version: '2', settings: ', health_timeout: 6s', ...change });
+        const file = what.startsWith('names') ? broken.replace('image: busybox', 'image: nowhere:1') : broken;
+        await assert.rejects(scene.deploy(file.replace('health_timeout: 15s, ', '')), (error) => {
+          assert.ok(error instanceof UserError, String(error));
+          assert.match(error.message, reason);
+          assert.notEqual(error.fix, '');
+          return true;
+        });
+        assert.equal((await load.stop()).lost, 0);
+        assert.equal(await textAt(port), 'version=1');
+        const after = await scene.fleet.observe('bad');
+        assert.deepEqual(after.networks, before.networks);
+        assert.deepEqual(
+          after.instances.map(({ name }) => name),
+          before.instances.map(({ name }) => name),
+        );
+      });
+    }
 
-  it('replaces a stateful service on its volume, says so first, and takes it back when the release fails', async () => {
-    const port = await freePort();
-    await scene.deploy(shop({ name: 'state', port, version: '1', more: DATABASE('one') }));
-    const ill = shop({ name: 'state', port, version: '2', command: 'exit 1', more: DATABASE('bad') });
-    await assert.rejects(scene.deploy(ill));
-    const warning = scene.events.findIndex(({ type }) => type === 'warning');
-    const planned = scene.events.findLastIndex(({ type }) => type === 'planned');
-    assert.ok(warning !== -1 && warning < planned, 'said before it happens');
-    assert.deepEqual(await starts(scene, 'state'), ['one', 'bad', 'one'], 'the old database runs again');
-    await scene.deploy(shop({ name: 'state', port, version: '2', more: DATABASE('two') }));
-    assert.deepEqual(await starts(scene, 'state'), ['one', 'bad', 'one', 'two']);
-    const back = await scene.rollback('state');
-    assert.equal(back.release, 1);
-    assert.deepEqual(await starts(scene, 'state'), ['one', 'bad', 'one', 'two', 'one']);
-    assert.equal(await textAt(port), 'version=1');
-  });
-
-  it('retires a release when its time is over, and goes back to it from its frozen image', async () => {
-    const port = await freePort();
-    const file = (version: string): string => shop({ name: 'cold', port, version, settings: ', keep: 0s' });
-    await scene.deploy(file('1'));
-    await scene.deploy(file('2'));
-    await waitFor(async () => (await names(scene, 'cold')).every((name) => name.includes('-r2-')), {
-      timeoutMs: 30_000,
-      what: 'release 1 is retired',
+    it('tells the last words of an instance that failed', async () => {
+      const port = await freePort();
+      const file = shop({ name: 'words', port, version: '1', command: 'echo cannot find my config; exit 4' });
+      const error = await scene.deploy(file).catch((thrown: unknown) => thrown);
+      assert.ok(error instanceof UserError);
+      const { failure } = error.details['outcome'] as { failure: { logs: string[]; instance: string } };
+      assert.ok(failure.logs.includes('cannot find my config'));
+      assert.match(failure.instance, /^words-web-r1-[12]$/);
+      assert.deepEqual((await scene.fleet.observe('words')).instances, []);
+      assert.equal((await scene.delivery.releases('words'))[0]?.state, 'failed');
     });
-    assert.deepEqual(
-      (await scene.fleet.observe('cold')).networks.map(({ name }) => name),
-      ['cold-r2'],
-    );
-    assert.equal((await scene.delivery.releases('cold'))[1]?.state, 'kept');
-    await using load = await underLoad(port);
-    assert.equal((await scene.rollback('cold')).release, 1);
-    assert.equal(await textAt(port), 'version=1');
-    assert.equal((await load.stop()).lost, 0);
-  });
 
-  it('takes away services and ports that are no longer in the file', async () => {
-    const [port, other] = [await freePort(), await freePort()];
-    const extra = `
+    it('replaces a stateful service on its volume, says so first, and takes it back when the release fails', async () => {
+      const port = await freePort();
+      await scene.deploy(shop({ name: 'state', port, version: '1', more: DATABASE('one') }));
+      const ill = shop({ name: 'state', port, version: '2', command: 'exit 1', more: DATABASE('bad') });
+      await assert.rejects(scene.deploy(ill));
+      const warning = scene.events.findIndex(({ type }) => type === 'warning');
+      const planned = scene.events.findLastIndex(({ type }) => type === 'planned');
+      assert.ok(warning !== -1 && warning < planned, 'said before it happens');
+      assert.deepEqual(await starts(scene, 'state'), ['one', 'bad', 'one'], 'the old database runs again');
+      await scene.deploy(shop({ name: 'state', port, version: '2', more: DATABASE('two') }));
+      assert.deepEqual(await starts(scene, 'state'), ['one', 'bad', 'one', 'two']);
+      const back = await scene.rollback('state');
+      assert.equal(back.release, 1);
+      assert.deepEqual(await starts(scene, 'state'), ['one', 'bad', 'one', 'two', 'one']);
+      assert.equal(await textAt(port), 'version=1');
+    });
+
+    it('retires a release when its time is over, and goes back to it from its frozen image', async () => {
+      const port = await freePort();
+      const file = (version: string): string => shop({ name: 'cold', port, version, settings: ', keep: 0s' });
+      await scene.deploy(file('1'));
+      await scene.deploy(file('2'));
+      await waitFor(async () => (await names(scene, 'cold')).every((name) => name.includes('-r2-')), {
+        timeoutMs: 30_000,
+        what: 'release 1 is retired',
+      });
+      await waitFor(async () => (await scene.fleet.observe('cold')).networks.length === 1, {
+        timeoutMs: 10_000,
+        what: 'its network is gone',
+      });
+      assert.equal((await scene.delivery.releases('cold'))[1]?.state, 'kept');
+      await using load = await underLoad(port);
+      assert.equal((await scene.rollback('cold')).release, 1);
+      assert.equal(await textAt(port), 'version=1');
+      assert.equal((await load.stop()).lost, 0);
+    });
+
+    it('takes away services and ports that are no longer in the file', async () => {
+      const [port, other] = [await freePort(), await freePort()];
+      const extra = `
   extra: {image: busybox, command: ["httpd", "-f", "-p", "80", "-h", "/etc"], ports: ["${other}:80"], stop_grace_period: 1s}
 `;
-    await scene.deploy(shop({ name: 'less', port, version: '1', more: extra }));
-    assert.equal((await fetch(`http://127.0.0.1:${other}/passwd`)).status, 200);
-    const outcome = await scene.deploy(shop({ name: 'less', port, version: '1' }));
-    assert.deepEqual(
-      outcome.ports.map(({ published }) => published),
-      [port],
-    );
-    assert.equal(await listens(other), false);
-    assert.equal((await scene.rollback('less')).release, 1);
-    assert.equal((await fetch(`http://127.0.0.1:${other}/passwd`)).status, 200);
-  });
-
-  it('refuses a second rollout with who, when and where, and undoes one that is cancelled', async () => {
-    const port = await freePort();
-    await scene.deploy(shop({ name: 'busy', port, version: '1' }));
-    const cancel = new AbortController();
-    const slow = shop({ name: 'busy', port, version: '2', command: 'exec sleep 1000' });
-    const running = scene.deploy(slow, {}, cancel.signal).catch((error: unknown) => error);
-    await waitFor(() => scene.delivery.running('busy')?.step?.kind === 'wait-healthy', {
-      timeoutMs: 20_000,
-      what: 'the second release waits for health',
+      await scene.deploy(shop({ name: 'less', port, version: '1', more: extra }));
+      assert.equal((await fetch(`http://127.0.0.1:${other}/passwd`)).status, 200);
+      const outcome = await scene.deploy(shop({ name: 'less', port, version: '1' }));
+      assert.deepEqual(
+        outcome.ports.map(({ published }) => published),
+        [port],
+      );
+      assert.equal(await listens(other), false);
+      assert.equal((await scene.rollback('less')).release, 1);
+      assert.equal((await fetch(`http://127.0.0.1:${other}/passwd`)).status, 200);
     });
-    await assert.rejects(scene.deploy(slow), (error) => {
-      assert.ok(error instanceof UserError);
-      assert.equal(error.code, 'rollout-running');
-      assert.match(error.message, /begun by test at .*wait until busy-web-r2-/);
-      return true;
-    });
-    cancel.abort();
-    const error = await running;
-    assert.ok(error instanceof UserError && error.code === 'rollout-cancelled', String(error));
-    assert.deepEqual(await names(scene, 'busy'), ['busy-web-r1-1', 'busy-web-r1-2']);
-    assert.equal(await textAt(port), 'version=1');
-  });
 
-  it('runs jobs first, mounts configs and secrets, and hardens instances', async () => {
-    const port = await freePort();
-    const web = `
+    it('refuses a second rollout with who, when and where, and undoes one that is cancelled', async () => {
+      const port = await freePort();
+      await scene.deploy(shop({ name: 'busy', port, version: '1' }));
+      const cancel = new AbortController();
+      const slow = shop({ name: 'busy', port, version: '2', command: 'exec sleep 1000' });
+      const running = scene.deploy(slow, {}, cancel.signal).catch((error: unknown) => error);
+      await waitFor(() => scene.delivery.running('busy')?.step?.kind === 'wait-healthy', {
+        timeoutMs: 20_000,
+        what: 'the second release waits for health',
+      });
+      await assert.rejects(scene.deploy(slow), (error) => {
+        assert.ok(error instanceof UserError);
+        assert.equal(error.code, 'rollout-running');
+        assert.match(error.message, /begun by test at .*wait until busy-web-r2-/);
+        return true;
+      });
+      cancel.abort();
+      const error = await running;
+      assert.ok(error instanceof UserError && error.code === 'rollout-cancelled', String(error));
+      assert.deepEqual(await names(scene, 'busy'), ['busy-web-r1-1', 'busy-web-r1-2']);
+      assert.equal(await textAt(port), 'version=1');
+    });
+
+    it('runs jobs first, mounts configs and secrets, and hardens instances', async () => {
+      const port = await freePort();
+      const web = `
     user: "1000"
     depends_on: {setup: {condition: service_completed_successfully}}
     secrets: [{source: key, uid: "1000", mode: 0400}]
     configs: [{source: motd, target: /etc/motd}]
 `;
-    const more = `
+      const more = `
   setup: {image: busybox, command: ["sh", "-c", "echo set up"], restart: "no"}
 configs: {motd: {content: "hello"}}
 secrets: {key: {environment: KEY}}
 `;
-    const environment = { KEY: 'very secret' };
-    await scene.deploy(shop({ name: 'hard', port, version: '1', web, more }), { environment });
-    const say = async (...args: string[]): Promise<string> => await output(scene, 'hard', args);
-    assert.equal(await say('cat', '/run/secrets/key'), 'very secret');
-    assert.equal(await say('cat', '/etc/motd'), 'hello');
-    assert.match(await say('stat', '-c', '%a %u', '/run/secrets/key'), /^400 1000/);
-    assert.match(await say('sh', '-c', 'touch /x 2>&1; true'), /Read-only/);
-    assert.match(await say('grep', 'NoNewPrivs', '/proc/self/status'), /1$/);
-    const frozen = JSON.stringify((await scene.delivery.releases('hard'))[0]);
-    assert.ok(!frozen.includes('very secret'));
-    const deployed = await scene.deploy(shop({ name: 'hard', port, version: '1', web, more }), {
-      environment: { KEY: 'another' },
+      const environment = { KEY: 'very secret' };
+      await scene.deploy(shop({ name: 'hard', port, version: '1', web, more }), { environment });
+      const say = async (...args: string[]): Promise<string> => await output(scene, 'hard', args);
+      assert.equal(await say('cat', '/run/secrets/key'), 'very secret');
+      assert.equal(await say('cat', '/etc/motd'), 'hello');
+      assert.match(await say('stat', '-c', '%a %u', '/run/secrets/key'), /^400 1000/);
+      assert.match(await say('sh', '-c', 'touch /x 2>&1; true'), /Read-only/);
+      assert.match(await say('grep', 'NoNewPrivs', '/proc/self/status'), /1$/);
+      const frozen = JSON.stringify((await scene.delivery.releases('hard'))[0]);
+      assert.ok(!frozen.includes('very secret'));
+      const deployed = await scene.deploy(shop({ name: 'hard', port, version: '1', web, more }), {
+        environment: { KEY: 'another' },
+      });
+      assert.equal(deployed.release, 2, 'another secret makes another release');
+      assert.equal(await say('cat', '/run/secrets/key'), 'another');
+      const lines = await Array.fromAsync(
+        scene.delivery.logs({ project: 'hard', services: ['setup'], follow: false }, new AbortController().signal),
+      );
+      assert.ok(lines.some(({ text }) => text === 'set up'));
     });
-    assert.equal(deployed.release, 2, 'another secret makes another release');
-    assert.equal(await say('cat', '/run/secrets/key'), 'another');
-    const lines = await Array.fromAsync(
-      scene.delivery.logs({ project: 'hard', services: ['setup'], follow: false }, new AbortController().signal),
-    );
-    assert.ok(lines.some(({ text }) => text === 'set up'));
-  });
 
-  it('finds only its own release by name', async () => {
-    const port = await freePort();
-    const api = (version: string): string => `
+    it('finds only its own release by name', async () => {
+      const port = await freePort();
+      const api = (version: string): string => `
   api: {image: busybox, command: ["sh", "-c", "mkdir /tmp/a; echo api=${version} > /tmp/a/v; exec httpd -f -p 80 -h /tmp/a"], stop_grace_period: 1s}
 `;
-    const web = '    depends_on: [api]\n';
-    await scene.deploy(shop({ name: 'own', port, version: '1', web, more: api('1') }));
-    await scene.deploy(shop({ name: 'own', port, version: '1', web, more: api('2') }));
-    const asked = await Promise.all(
-      ['own-web-r1-1', 'own-web-r2-1'].map(async (instance) => {
-        const options = { args: ['wget', '-q', '-O', '-', 'http://api/v'], env: {}, tty: false, attachStdin: false };
-        return await textOf((await scene.fleet.exec(instance, options)).output);
-      }),
-    );
-    assert.deepEqual(asked, ['api=1', 'api=2'], 'web depends on api: both are new, each finds its own');
-  });
-
-  it('follows an instance that is restarted at another address', async () => {
-    const port = await freePort();
-    await scene.deploy(shop({ name: 'again', port, version: '1', web: '    restart: always\n' }));
-    const before = (await scene.traffic.observe()).lanes[0]?.instances.map(({ address }) => address);
-    const all = ['again-web-r1-1', 'again-web-r1-2'];
-    for (const name of all) await scene.fleet.stopInstance(name);
-    for (const name of all.toReversed()) await scene.fleet.startInstance(name);
-    await waitFor(async () => (await textAt(port).catch(() => '')) === 'version=1', {
-      timeoutMs: 20_000,
-      what: 'it serves again',
+      const web = '    depends_on: [api]\n';
+      await scene.deploy(shop({ name: 'own', port, version: '1', web, more: api('1') }));
+      await scene.deploy(shop({ name: 'own', port, version: '1', web, more: api('2') }));
+      const asked = await Promise.all(
+        ['own-web-r1-1', 'own-web-r2-1'].map(async (instance) => {
+          const options = { args: ['wget', '-q', '-O', '-', 'http://api/v'], env: {}, tty: false, attachStdin: false };
+          return await textOf((await scene.fleet.exec(instance, options)).output);
+        }),
+      );
+      assert.deepEqual(asked, ['api=1', 'api=2'], 'web depends on api: both are new, each finds its own');
     });
-    assert.ok(before !== undefined);
-  });
 
-  it('follows the logs of instances that come later too', async () => {
-    const port = await freePort();
-    const file = (version: string): string => shop({ name: 'logs', port, version, command: `echo hello $V; ${SERVE}` });
-    await scene.deploy(file('1'));
-    const stop = new AbortController();
-    const lines: string[] = [];
-    const query = { project: 'logs', services: [], follow: true };
-    const reading = (async () => {
-      for await (const { text, instance } of scene.delivery.logs(query, stop.signal)) lines.push(`${instance} ${text}`);
-    })();
-    await scene.deploy(file('2'));
-    await waitFor(() => lines.includes('logs-web-r2-2 hello 2'), { timeoutMs: 10_000, what: 'a line of release 2' });
-    stop.abort();
-    await reading;
-    assert.equal(lines.filter((line) => line === 'logs-web-r1-1 hello 1').length, 1);
-    assert.equal(lines.filter((line) => line === 'logs-web-r2-1 hello 2').length, 1);
-  });
+    it('follows an instance that is restarted at another address', async () => {
+      const port = await freePort();
+      await scene.deploy(shop({ name: 'again', port, version: '1', web: '    restart: always\n' }));
+      const before = (await scene.traffic.observe()).lanes[0]?.instances.map(({ address }) => address);
+      const all = ['again-web-r1-1', 'again-web-r1-2'];
+      for (const name of all) await scene.fleet.stopInstance(name);
+      for (const name of all.toReversed()) await scene.fleet.startInstance(name);
+      await waitFor(async () => (await textAt(port).catch(() => '')) === 'version=1', {
+        timeoutMs: 20_000,
+        what: 'it serves again',
+      });
+      assert.ok(before !== undefined);
+    });
 
-  it('ends with down: nothing is left', async () => {
-    const port = await freePort();
-    await scene.deploy(shop({ name: 'gone', port, version: '1', more: DATABASE('one') }));
-    const never = new AbortController().signal;
-    const outcome = await scene.delivery.down(
-      { project: 'gone', volumes: true, author: 'test' },
-      { onProgress: () => {}, signal: never },
-    );
-    assert.equal(outcome.result, 'removed');
-    assert.deepEqual(await scene.fleet.observe('gone'), { instances: [], networks: [], volumes: [] });
-    assert.equal(await listens(port), false);
-  });
+    it('follows the logs of instances that come later too', async () => {
+      const port = await freePort();
+      const file = (version: string): string =>
+        shop({ name: 'logs', port, version, command: `echo hello $V; ${SERVE}` });
+      await scene.deploy(file('1'));
+      const stop = new AbortController();
+      const lines: string[] = [];
+      const query = { project: 'logs', services: [], follow: true };
+      const reading = (async () => {
+        for await (const { text, instance } of scene.delivery.logs(query, stop.signal))
+          lines.push(`${instance} ${text}`);
+      })();
+      await scene.deploy(file('2'));
+      await waitFor(() => lines.includes('logs-web-r2-2 hello 2'), { timeoutMs: 10_000, what: 'a line of release 2' });
+      stop.abort();
+      await reading;
+      assert.equal(lines.filter((line) => line === 'logs-web-r1-1 hello 1').length, 1);
+      assert.equal(lines.filter((line) => line === 'logs-web-r2-1 hello 2').length, 1);
+    });
 
-  it('says what it would do, and does nothing', async () => {
-    const port = await freePort();
-    const plan = await scene.delivery.plan(requestOf(projectOf(shop({ name: 'dry', port, version: '1' }), scene.root)));
-    assert.ok(plan.steps.some(({ title }) => title === 'start dry-web-r1-1'));
-    assert.deepEqual(await names(scene, 'dry'), []);
-    assert.deepEqual(scene.delivery.projects(), []);
-  });
-});
+    it('ends with down: nothing is left', async () => {
+      const port = await freePort();
+      await scene.deploy(shop({ name: 'gone', port, version: '1', more: DATABASE('one') }));
+      const never = new AbortController().signal;
+      const outcome = await scene.delivery.down(
+        { project: 'gone', volumes: true, author: 'test' },
+        { onProgress: () => {}, signal: never },
+      );
+      assert.equal(outcome.result, 'removed');
+      assert.deepEqual(await scene.fleet.observe('gone'), { instances: [], networks: [], volumes: [] });
+      assert.equal(await listens(port), false);
+    });
 
-describe('a daemon that is killed in the middle of a deployment', { skip, timeout: 900_000 }, () => {
-  let dockerd: Dockerd | undefined;
-  let socketPath: string;
-  let base: string;
-
-  before(async () => {
-    base = mkdtempSync(join(tmpdir(), 'bascule-killed-'));
-    dockerd = given === undefined ? await startDockerd(base) : undefined;
-    socketPath = given ?? dockerd!.socket;
-    if (dockerd !== undefined) importBusybox(socketPath, base);
+    it('says what it would do, and does nothing', async () => {
+      const port = await freePort();
+      const plan = await scene.delivery.plan(
+        requestOf(projectOf(shop({ name: 'dry', port, version: '1' }), scene.root)),
+      );
+      assert.ok(plan.steps.some(({ title }) => title === 'start dry-web-r1-1'));
+      assert.deepEqual(await names(scene, 'dry'), []);
+      assert.deepEqual(scene.delivery.projects(), []);
+    });
   });
-  after(async () => {
-    await dockerd?.[Symbol.asyncDispose]();
-    rmSync(base, { recursive: true, force: true });
-  });
-
-  it('brings all services to the same release after a SIGKILL at every step, and loses nothing', async () => {
-    const root = mkdtempSync(join(tmpdir(), 'bascule-kill-'));
-    const port = await freePort();
-    const file = (version: number): string =>
-      shop({ name: 'kill', port, version: String(version), settings: ', keep: 0s', more: DATABASE('one') });
-    let version = 1;
-    {
-      const scene = await openScene({ socketPath, root });
-      await scene.deploy(file(version));
-      await scene.delivery.close();
-      await scene.traffic.close();
-    }
-    await using load = await underLoad(port);
-    for (let killAt = 0, done = false; !done; killAt++) {
-      for (const moment of ['step-started', 'step-done'] as const) {
-        version += 1;
-        const composeFile = join(root, 'next.yaml');
-        writeFileSync(composeFile, file(version));
-        const killed = await deployAndDie({ socketPath, root, composeFile, killAt, moment });
-        done = !killed;
-        const scene = await openScene({ socketPath, root });
-        await scene.delivery.resume();
-        await scene.delivery.settled();
-        const { release } = await scene.delivery.ps('kill');
-        const served = await textAt(port);
-        assert.equal(served, `version=${version}`, `killed at ${moment} ${killAt}: release ${release} serves`);
-        const roles = new Set((await scene.delivery.ps('kill')).instances.map(({ role }) => role));
-        assert.ok(!roles.has('candidate'), 'nothing is left over');
-        if (done) {
-          const report = await load.stop();
-          assert.equal(report.lost, 0, JSON.stringify(report.examples));
-          assert.deepEqual(await starts(scene, 'kill'), ['one'], 'the database never stopped');
-          await scene[Symbol.asyncDispose]();
-          break;
-        }
-        await scene.delivery.close();
-        await scene.traffic.close();
-      }
-    }
-  });
-});
-
-async function deployAndDie(given: Readonly<Record<string, unknown>>): Promise<boolean> {
-  const program = fileURLToPath(new URL('../support/delivery-process.ts', import.meta.url));
-  const child = spawn(process.execPath, [program], {
-    env: { ...process.env, DELIVERY: JSON.stringify(given) },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
-  const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
-  assert.ok(code === 0 || signal === 'SIGKILL', `ended with ${code ?? signal}`);
-  return signal === 'SIGKILL';
-}
-
-async function underLoad(port: number): Promise<Load & AsyncDisposable> {
-  const load = await startLoad({
-    url: `http://127.0.0.1:${port}/`,
-    connections: 4,
-    ratePerSecond: 200,
-    newConnectionShare: 0.3,
-    version: { from: 'body', pattern: 'version=(\\S+)' },
-  });
-  return { ...load, [Symbol.asyncDispose]: async () => void (await load.stop()) };
-}
-
-async function textAt(port: number): Promise<string> {
-  return (await (await fetch(`http://127.0.0.1:${port}/`)).text()).trim();
 }
 
 async function names(scene: DeliveryScene, project: string): Promise<readonly string[]> {
@@ -445,46 +292,4 @@ async function names(scene: DeliveryScene, project: string): Promise<readonly st
 
 async function stepKinds(scene: DeliveryScene, project: string): Promise<readonly string[]> {
   return (await scene.delivery.ledger(project)).steps.map(({ kind }) => kind);
-}
-
-/** How often the database was started, and as what. */
-async function starts(scene: DeliveryScene, project: string): Promise<readonly string[]> {
-  const text = await output(scene, project, ['cat', '/data/starts'], 'db');
-  return text.split('\n');
-}
-
-async function output(
-  scene: DeliveryScene,
-  project: string,
-  args: readonly string[],
-  service = 'web',
-): Promise<string> {
-  const session = await scene.delivery.exec({ project, service, args, tty: false, attachStdin: false });
-  return await textOf(session.output);
-}
-
-async function textOf(source: AsyncIterable<{ readonly data: Buffer }>): Promise<string> {
-  let text = '';
-  for await (const { data } of source) text += data.toString('utf8');
-  return text.trim();
-}
-
-/** On a connection of its own. */
-async function listens(port: number): Promise<boolean> {
-  const socket = connect({ host: '127.0.0.1', port });
-  const [event] = await Promise.race([once(socket, 'connect').then(() => ['yes']), once(socket, 'error')]).catch(() => [
-    'no',
-  ]);
-  socket.destroy();
-  return event === 'yes';
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolve(port));
-    });
-  });
 }

@@ -3,21 +3,20 @@ import { openScene, projectOf, requestOf } from './delivery-scene.ts';
 
 /**
  * Plays the daemon that will be killed: deploys once, and kills itself with SIGKILL at the moment that it is given:
- * when the step number `killAt` starts (or, with `ended`, when it is done).
+ * when the step that is the number `killAt` to start does so.
  */
 const given = JSON.parse(process.env['DELIVERY'] ?? '{}') as {
   socketPath: string;
   root: string;
   composeFile: string;
   killAt: number;
-  moment: 'step-started' | 'step-done';
 };
 const scene = await openScene({ socketPath: given.socketPath, root: given.root });
 const request = requestOf(projectOf(readFileSync(given.composeFile, 'utf8'), given.root));
 let seen = 0;
 await scene.delivery.deploy(request, {
   onProgress: (event) => {
-    if (event.type === given.moment && seen++ === given.killAt) process.kill(process.pid, 'SIGKILL');
+    if (event.type === 'step-started' && seen++ === given.killAt) process.kill(process.pid, 'SIGKILL');
   },
   signal: new AbortController().signal,
 });
