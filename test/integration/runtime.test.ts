@@ -178,6 +178,21 @@ describe('runtime', { skip }, () => {
       assert.match(text, /kept\n.*1024/);
     });
 
+    it('lets every user read what it is given, whatever the umask of the daemon', async () => {
+      const before = process.umask(0o077);
+      try {
+        const { text } = await lab.output(
+          'cat /etc/hosts /etc/hostname /etc/resolv.conf >/dev/null && ls / >/dev/null && echo ok',
+          {
+            user: '1000',
+          },
+        );
+        assert.equal(text, 'ok\n');
+      } finally {
+        process.umask(before);
+      }
+    });
+
     it('runs as the user that was named, in a folder that was not there', async () => {
       const { text } = await lab.output('id -u; id -g; pwd; echo $HOME; hostname', {
         user: '1000:1001',

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { chmod, mkdir } from 'node:fs/promises';
 import { messageOf, UserError } from '../../lib/errors.ts';
 import { newId } from '../../lib/id.ts';
 import { run } from '../../lib/process.ts';
@@ -56,6 +56,7 @@ export class Lifecycle {
     host.images.layersOf(spec.imageId);
     const entry = containers.add(newId(), spec);
     await mkdir(entry.paths.upper, { recursive: true });
+    await chmod(entry.paths.upper, 0o755); // it becomes the container's `/`, whatever our umask
     await mkdir(entry.paths.work, { recursive: true });
     emit(entry, 'create');
     return entry;

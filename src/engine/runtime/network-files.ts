@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readTextIfThere } from '../../lib/files.ts';
 import type { Sandbox } from '../network/index.ts';
@@ -6,6 +6,7 @@ import type { Containers, Entry } from './containers.ts';
 import { containerNotRunning } from './errors.ts';
 import { isUp } from './containers.ts';
 import type { Host } from './host.ts';
+import { writeReadable } from './readable-file.ts';
 import type { Namespaces } from './render-spec.ts';
 
 /** How a container stands in the network: its namespace, and files to bind over those of the image. */
@@ -76,9 +77,9 @@ async function ownFiles(entry: Entry, hosts: string, resolv: string): Promise<Ne
   const name = hostnameOf(entry);
   await mkdir(directory, { recursive: true });
   await Promise.all([
-    writeFile(join(directory, 'hosts'), hosts === '' ? `127.0.0.1\tlocalhost ${name}\n::1\tlocalhost\n` : hosts),
-    writeFile(join(directory, 'resolv.conf'), resolv),
-    writeFile(join(directory, 'hostname'), `${name}\n`),
+    writeReadable(join(directory, 'hosts'), hosts === '' ? `127.0.0.1\tlocalhost ${name}\n::1\tlocalhost\n` : hosts),
+    writeReadable(join(directory, 'resolv.conf'), resolv),
+    writeReadable(join(directory, 'hostname'), `${name}\n`),
   ]);
   return filesIn(directory);
 }

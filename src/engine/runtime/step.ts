@@ -13,6 +13,7 @@ import type { StepNetwork, StepRequest, StepResult } from './face.ts';
 import { exitCodeOfFailure, startFailed } from './failures.ts';
 import type { RuntimePaths } from './paths.ts';
 import type { ResolvedMount } from './render-mounts.ts';
+import { writeReadable } from './readable-file.ts';
 import { renderSpec, specText, type Machine } from './render-spec.ts';
 import { readInRoot } from './root-path.ts';
 import { resolveUser } from './users.ts';
@@ -93,9 +94,9 @@ async function writeNetworkFiles(
   const resolv = given?.resolvConf ?? (o.network === 'host' ? '/etc/resolv.conf' : undefined);
   const hosts = join(bundle, 'hosts');
   const base = given === undefined ? '127.0.0.1\tlocalhost\n::1\tlocalhost\n' : await readFile(given.hosts, 'utf8');
-  await writeFile(hosts, base + extraHostLines(o.extraHosts ?? []));
+  await writeReadable(hosts, base + extraHostLines(o.extraHosts ?? []));
   const conf = join(bundle, 'resolv.conf');
-  await writeFile(conf, (resolv === undefined ? undefined : await readTextIfThere(resolv)) ?? '');
+  await writeReadable(conf, (resolv === undefined ? undefined : await readTextIfThere(resolv)) ?? '');
   return [
     { source: hosts, target: '/etc/hosts' },
     { source: conf, target: '/etc/resolv.conf' },
