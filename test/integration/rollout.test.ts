@@ -116,6 +116,34 @@ for (const engine of await enginesUnderTest()) {
       assert.equal(await textAt(port), 'version=1');
     });
 
+    it('carries TCP past the proxy, and follows a stateful service that is replaced', async () => {
+      const [port, tcp] = [await freePort(), await freePort()];
+      const file = (name: string): string =>
+        shop({
+          name: 'raw',
+          port,
+          version: '1',
+          more: DATABASE(name).replace(
+            '\n    stop_grace',
+            `\n    ports: [{target: 9000, published: "${tcp}", app_protocol: tcp}]\n    stop_grace`,
+          ),
+        });
+      const text = async (): Promise<string> => await (await fetch(`http://127.0.0.1:${tcp}/starts`)).text();
+      await scene.deploy(file('one'));
+      assert.equal(await text(), 'one\n');
+      await scene.deploy(file('two'));
+      assert.equal(await text(), 'one\ntwo\n');
+      assert.deepEqual(
+        (await scene.delivery.ps('raw')).ports.map(({ protocol, published }) => [protocol, published]),
+        [
+          ['http', port],
+          ['tcp', tcp],
+        ],
+      );
+      await scene.rollback('raw');
+      assert.equal(await text(), 'one\ntwo\none\n');
+    });
+
     it('retires a release when its time is over, and goes back to it from its frozen image', async () => {
       const port = await freePort();
       const file = (version: string): string => shop({ name: 'cold', port, version, settings: ', keep: 0s' });

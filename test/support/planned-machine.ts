@@ -18,7 +18,7 @@ export interface SketchedService {
 }
 export type Sketch = Readonly<Record<string, SketchedService>>;
 
-export function projectFrom(sketch: Sketch): Project {
+function projectFrom(sketch: Sketch): Project {
   const services = Object.entries(sketch).map(([name, each], index): [string, Service] => [
     name,
     {

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import type { Build } from '../compose/index.ts';
 import type { InstanceSpec, NetworkAttachment } from './instance-spec.ts';
+import type { NetworkSpec, VolumeSpec } from './names.ts';
 
 /**
  * The port behind which instances run. One operation is one act on the outside. Each may be repeated: what is there
@@ -111,27 +112,6 @@ export interface ResolveOptions {
   readonly platform?: string;
   onOutput(line: string): void;
   readonly signal: AbortSignal;
-}
-
-export interface NetworkSpec {
-  readonly name: string;
-  readonly project: string;
-  readonly release: number;
-  /** Key in the Compose file. */
-  readonly key: string;
-  readonly internal: boolean;
-  readonly driver?: string;
-  readonly options: Readonly<Record<string, string>>;
-  readonly labels: Readonly<Record<string, string>>;
-}
-
-export interface VolumeSpec {
-  readonly name: string;
-  readonly project: string;
-  readonly key: string;
-  readonly driver?: string;
-  readonly options: Readonly<Record<string, string>>;
-  readonly labels: Readonly<Record<string, string>>;
 }
 
 export interface LogOptions {

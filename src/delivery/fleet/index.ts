@@ -10,11 +10,9 @@ export type {
   ImageBuild,
   LogEntry,
   LogOptions,
-  NetworkSpec,
   ObservedInstance,
   ResolvedImage,
   ResolveOptions,
-  VolumeSpec,
 } from './fleet.ts';
 export {
   type InstanceMount,
@@ -31,4 +29,6 @@ export {
   networksOf,
   primaryNetwork,
   volumesOf,
+  type NetworkSpec,
+  type VolumeSpec,
 } from './names.ts';

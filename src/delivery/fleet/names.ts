@@ -1,5 +1,25 @@
 import type { Network, Project, Service } from '../compose/index.ts';
-import type { NetworkSpec, VolumeSpec } from './fleet.ts';
+
+export interface NetworkSpec {
+  readonly name: string;
+  readonly project: string;
+  readonly release: number;
+  /** Key in the Compose file. */
+  readonly key: string;
+  readonly internal: boolean;
+  readonly driver?: string;
+  readonly options: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface VolumeSpec {
+  readonly name: string;
+  readonly project: string;
+  readonly key: string;
+  readonly driver?: string;
+  readonly options: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+}
 
 interface ReleaseName {
   readonly project: string;

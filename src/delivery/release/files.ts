@@ -48,7 +48,7 @@ export function openFileStore(o: { readonly directory: string }): FileStore {
 }
 
 /** The name of a placed file: the same content with the same owner and mode is one file. */
-export function placedFileName({ version, uid, gid, mode }: FilePlacement): string {
+function placedFileName({ version, uid, gid, mode }: FilePlacement): string {
   return `${version}-${uid}-${gid}-${mode.toString(8)}`;
 }
 

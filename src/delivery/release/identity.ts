@@ -50,7 +50,7 @@ function identityOf(name: string, inputs: IdentityInputs, known: Map<string, Ser
 }
 
 /** A writable volume or folder of the host makes a service stateful, unless `x-bascule.stateful` says otherwise. */
-export function isStateful(name: string, project: Project): boolean {
+function isStateful(name: string, project: Project): boolean {
   const service = project.services[name]!;
   if (isJob(name, project)) return false;
   if (service.settings.stateful !== undefined) return service.settings.stateful;
@@ -61,18 +61,18 @@ export function isStateful(name: string, project: Project): boolean {
 }
 
 /** A service that another one waits for to complete runs once a rollout. */
-export function isJob(name: string, project: Project): boolean {
+function isJob(name: string, project: Project): boolean {
   return Object.values(project.services).some(
     (service) => service.depends_on?.[name]?.condition === 'service_completed_successfully',
   );
 }
 
-export function replicasOf(service: Service): number {
+function replicasOf(service: Service): number {
   return service.deploy?.replicas ?? service.scale ?? 1;
 }
 
 /** Names of the services that this one needs, in alphabetical order. */
-export function dependenciesOf(service: Service): readonly string[] {
+function dependenciesOf(service: Service): readonly string[] {
   const shared = service.network_mode?.startsWith('service:') ? [service.network_mode.slice('service:'.length)] : [];
   return [...new Set([...Object.keys(service.depends_on ?? {}), ...shared])].sort();
 }

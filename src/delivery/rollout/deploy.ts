@@ -1,8 +1,9 @@
 import { UserError } from '../../lib/errors.ts';
 import { assertSupported } from '../compose/index.ts';
 import type { Release } from '../release/index.ts';
-import type { DeployRequest, PlanView, RollbackRequest, RolloutKind, RolloutOutcome, WatchOptions } from './face.ts';
+import type { DeployRequest, PlanView, RollbackRequest, WatchOptions } from './face.ts';
 import type { Running } from './locks.ts';
+import type { RolloutKind, RolloutOutcome } from './outcome.ts';
 import type { Parts } from './parts.ts';
 import { describe, type Plan } from './plan.ts';
 import { kindOf, planRelease } from './planning.ts';

@@ -1,7 +1,6 @@
 import { messageOf, UserError } from '../../lib/errors.ts';
 import type { Fleet } from '../fleet/index.ts';
-import type { Failure } from './face.ts';
-import type { PlannedStep } from './progress.ts';
+import type { Failure, PlannedStep } from './outcome.ts';
 
 const LINES = 20;
 const PATIENCE_MS = 2_000;

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, UserError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
-import type { Failure } from './face.ts';
 import { act, type World } from './handlers.ts';
 import type { Journal, RolloutRecord, StepRecord } from './journal.ts';
+import type { Failure, PlannedStep } from './outcome.ts';
 import { cancellableUntil, pointOfNoReturn, undoWaves } from './plan-undo.ts';
-import type { PlannedStep, ProgressEvent } from './progress.ts';
+import type { ProgressEvent } from './progress.ts';
 import { type Step, titleOf } from './step.ts';
 
 export interface Execution {

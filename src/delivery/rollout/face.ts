@@ -1,7 +1,8 @@
 import type { Writable } from 'node:stream';
 import type { Project } from '../compose/index.ts';
 import type { ReleaseState } from '../release/index.ts';
-import type { PlannedStep, ProgressEvent } from './progress.ts';
+import type { Failure, PlannedStep, PortView, RolloutKind, RolloutOutcome, RolloutResult } from './outcome.ts';
+import type { ProgressEvent } from './progress.ts';
 
 /** The delivery wing as the server and the CLI see it. All values are plain data (dates are Date). */
 export interface Delivery {
@@ -74,48 +75,6 @@ export interface DownRequest {
   readonly author: string;
 }
 
-/** `retire` is made by a timer: what nobody needs any more goes away. */
-export type RolloutKind = 'up' | 'deploy' | 'rollback' | 'down' | 'retire';
-
-/**
- * `switched`: the new release serves. `unchanged`: there was nothing to do. `removed`: after `down`.
- * `undone`: failed or cancelled, the old release (if any) serves as before; `failure` says why.
- */
-export type RolloutResult = 'switched' | 'unchanged' | 'removed' | 'undone';
-
-export interface RolloutOutcome {
-  readonly project: string;
-  /** Number of the rollout in its project; absent when nothing was done. */
-  readonly rollout?: number;
-  readonly kind: RolloutKind;
-  readonly result: RolloutResult;
-  /** The release that serves now. */
-  readonly release?: number;
-  readonly previous?: number;
-  readonly durationMs: number;
-  /** From the first map update to the last. */
-  readonly switchMs?: number;
-  /** Until when the previous release stays warm. */
-  readonly warmUntil?: Date;
-  readonly ports: readonly PortView[];
-  readonly failure?: Failure;
-}
-// A rollout that ends `undone` throws UserError `rollout-failed` or `rollout-cancelled` after `finished` was
-// reported; `details.outcome` holds the RolloutOutcome.
-
-export interface Failure {
-  readonly cancelled: boolean;
-  /** The step at which it failed. */
-  readonly step?: PlannedStep;
-  readonly reason: string;
-  readonly fix: string;
-  readonly instance?: string;
-  /** The last lines that the instance printed. */
-  readonly logs: readonly string[];
-  /** The last output of its health check. */
-  readonly healthOutput?: string;
-}
-
 export interface BuiltImage {
   readonly service: string;
   readonly imageId: string;
@@ -130,14 +89,6 @@ export interface PlanView {
   readonly unchanged: boolean;
   readonly steps: readonly PlannedStep[];
   readonly warnings: readonly string[];
-}
-
-export interface PortView {
-  readonly service: string;
-  readonly hostAddress?: string;
-  readonly published: number;
-  readonly target: number;
-  readonly protocol: 'http' | 'tcp' | 'udp';
 }
 
 export interface ProjectView {

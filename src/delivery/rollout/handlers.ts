@@ -31,7 +31,7 @@ export interface StepContext {
 type Handlers = { readonly [K in StepKind]: (step: StepOf<K>, context: StepContext) => Promise<void> };
 
 /** How each step is done. Every handler may be run again after a crash: what is done already is success. */
-export const HANDLERS: Handlers = {
+const HANDLERS: Handlers = {
   'keep-image': ({ imageId, imageName }, { world }) => world.fleet.tagImage(imageId, imageName),
   'forget-image': ({ imageName }, { world }) => world.fleet.untagImage(imageName),
   'create-network': ({ network }, { world }) => world.fleet.createNetwork(network),

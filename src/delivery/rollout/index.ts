@@ -6,7 +6,6 @@ export type {
   DownRequest,
   ExecRequest,
   ExecSession,
-  Failure,
   InstanceView,
   Ledger,
   LedgerStep,
@@ -14,15 +13,12 @@ export type {
   LogLine,
   LogQuery,
   PlanView,
-  PortView,
   ProjectView,
   ReleaseView,
   RollbackRequest,
-  RolloutKind,
-  RolloutOutcome,
-  RolloutResult,
   RunningRollout,
   WatchOptions,
 } from './face.ts';
 export type { Probe } from './probe.ts';
-export type { PlannedStep, ProgressEvent } from './progress.ts';
+export type { ProgressEvent } from './progress.ts';
+export type { Failure, PlannedStep, PortView, RolloutKind, RolloutOutcome, RolloutResult } from './outcome.ts';

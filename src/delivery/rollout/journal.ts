@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { inTransaction, migrate, type Schema } from '../../lib/database.ts';
 import type { LaneId } from '../traffic/index.ts';
-import type { Failure, RolloutKind, RolloutResult } from './face.ts';
+import type { Failure, RolloutKind, RolloutResult } from './outcome.ts';
 import { EMPTY_STANDING, type Standing } from './standing.ts';
 import type { Step } from './step.ts';
 

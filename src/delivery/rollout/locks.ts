@@ -1,5 +1,6 @@
 import { UserError } from '../../lib/errors.ts';
-import type { RolloutKind, RunningRollout } from './face.ts';
+import type { RunningRollout } from './face.ts';
+import type { RolloutKind } from './outcome.ts';
 
 /** What runs on a project at this moment. */
 export interface Running {

@@ -1,8 +1,8 @@
 import type { Release } from '../release/index.ts';
 import { freeLanes, type LaneId, type TrafficState } from '../traffic/index.ts';
 import { choosePorts } from './choose-ports.ts';
-import type { RolloutKind } from './face.ts';
 import type { Journal } from './journal.ts';
+import type { RolloutKind } from './outcome.ts';
 import type { Parts } from './parts.ts';
 import type { DeployInput, Observed, Plan } from './plan.ts';
 import { declaredPorts } from './prepare.ts';

@@ -44,7 +44,7 @@ async function resolveImageOf(fleet: Fleet, need: ImageNeed, o: WatchOptions): P
 }
 
 /** Its name in the Compose file, or the one that Compose gives to an image that it builds. */
-export function imageNameOfService({ request, name, service }: ImageNeed): string {
+function imageNameOfService({ request, name, service }: ImageNeed): string {
   return service.image ?? builtImageName(request.project.name, name);
 }
 

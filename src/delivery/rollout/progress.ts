@@ -1,16 +1,4 @@
-import type { RolloutKind, RolloutOutcome } from './face.ts';
-
-/** A step of a plan as people and machines read it. */
-export interface PlannedStep {
-  /** Counts from 0 within the rollout. */
-  readonly index: number;
-  /** `create-instance`, `switch-route` … */
-  readonly kind: string;
-  /** What it does, in one line: `start shop-web-r2-1`. */
-  readonly title: string;
-  /** Why: `image changed`. */
-  readonly cause: string;
-}
+import type { PlannedStep, RolloutKind, RolloutOutcome } from './outcome.ts';
 
 /** What a rollout says while it works. Plain data: it can be sent as JSON. */
 export type ProgressEvent =

@@ -1,9 +1,10 @@
 import { UserError } from '../../lib/errors.ts';
 import { collectEvidence } from './evidence.ts';
 import { carryOn, Interrupted } from './execute.ts';
-import type { Failure, PortView, RolloutOutcome, WatchOptions } from './face.ts';
+import type { WatchOptions } from './face.ts';
 import type { RolloutRecord } from './journal.ts';
 import { lanesInvolved, readAfter, readLanes } from './lane-readings.ts';
+import type { Failure, PortView, RolloutOutcome } from './outcome.ts';
 import { switchDuration } from './switch-duration.ts';
 import type { Running } from './locks.ts';
 import type { Parts } from './parts.ts';

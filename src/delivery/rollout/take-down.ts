@@ -1,6 +1,7 @@
 import { UserError } from '../../lib/errors.ts';
-import type { DownRequest, RolloutOutcome, WatchOptions } from './face.ts';
+import type { DownRequest, WatchOptions } from './face.ts';
 import type { Running } from './locks.ts';
+import type { RolloutOutcome } from './outcome.ts';
 import type { Parts } from './parts.ts';
 import { planDown } from './plan-down.ts';
 import { lookAround } from './planning.ts';

@@ -1,7 +1,7 @@
 import { messageOf, systemCodeOf, UserError } from '../../../lib/errors.ts';
 
 /** HTTP status of an answer that the engine gave instead of success; undefined for anything else that was thrown. */
-export function statusOf(error: unknown): number | undefined {
+function statusOf(error: unknown): number | undefined {
   const status = (error as { readonly statusCode?: unknown } | null)?.statusCode;
   return typeof status === 'number' ? status : undefined;
 }

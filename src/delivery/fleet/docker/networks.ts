@@ -1,6 +1,6 @@
 import type Docker from 'dockerode';
-import type { NetworkSpec, VolumeSpec } from '../fleet.ts';
 import type { NetworkAttachment } from '../instance-spec.ts';
+import type { NetworkSpec, VolumeSpec } from '../names.ts';
 import { call, callIfThere, callUnless } from './call.ts';
 import { type Owner, ownerFilter } from './owner.ts';
 

@@ -1,0 +1,61 @@
+/** A step of a plan as people and machines read it. */
+export interface PlannedStep {
+  /** Counts from 0 within the rollout. */
+  readonly index: number;
+  /** `create-instance`, `switch-route` … */
+  readonly kind: string;
+  /** What it does, in one line: `start shop-web-r2-1`. */
+  readonly title: string;
+  /** Why: `image changed`. */
+  readonly cause: string;
+}
+
+/** `retire` is made by a timer: what nobody needs any more goes away. */
+export type RolloutKind = 'up' | 'deploy' | 'rollback' | 'down' | 'retire';
+
+/**
+ * `switched`: the new release serves. `unchanged`: there was nothing to do. `removed`: after `down`.
+ * `undone`: failed or cancelled, the old release (if any) serves as before; `failure` says why.
+ */
+export type RolloutResult = 'switched' | 'unchanged' | 'removed' | 'undone';
+
+export interface RolloutOutcome {
+  readonly project: string;
+  /** Number of the rollout in its project; absent when nothing was done. */
+  readonly rollout?: number;
+  readonly kind: RolloutKind;
+  readonly result: RolloutResult;
+  /** The release that serves now. */
+  readonly release?: number;
+  readonly previous?: number;
+  readonly durationMs: number;
+  /** From the first map update to the last. */
+  readonly switchMs?: number;
+  /** Until when the previous release stays warm. */
+  readonly warmUntil?: Date;
+  readonly ports: readonly PortView[];
+  readonly failure?: Failure;
+}
+// A rollout that ends `undone` throws UserError `rollout-failed` or `rollout-cancelled` after `finished` was
+// reported; `details.outcome` holds the RolloutOutcome.
+
+export interface Failure {
+  readonly cancelled: boolean;
+  /** The step at which it failed. */
+  readonly step?: PlannedStep;
+  readonly reason: string;
+  readonly fix: string;
+  readonly instance?: string;
+  /** The last lines that the instance printed. */
+  readonly logs: readonly string[];
+  /** The last output of its health check. */
+  readonly healthOutput?: string;
+}
+
+export interface PortView {
+  readonly service: string;
+  readonly hostAddress?: string;
+  readonly published: number;
+  readonly target: number;
+  readonly protocol: 'http' | 'tcp' | 'udp';
+}
