@@ -6,6 +6,7 @@ const CHECKS: readonly (readonly [name: string, program: string, ...args: string
   ['lint', 'oxlint', '--type-aware', '--deny-warnings'],
   ['format', 'oxfmt', '--check'],
   ['rules of the house', 'node', '--test', '--test-reporter=dot', 'test/architecture.test.ts'],
+  ['reference tables', 'node', 'scripts/reference.ts', '--check'],
   ['dead exports', 'knip'],
 ];
 

@@ -59,12 +59,23 @@ function composeFilesOf(source: Source): readonly string[] {
 
 /** Explicit env files are laid under the caller's environment; `.env` itself is read by the loader. */
 function environmentOf(source: Source): Record<string, string> {
-  const fromFiles: Record<string, string> = {};
-  const lookup = (name: string): string | undefined => source.environment[name];
-  for (const path of source.envFiles) {
-    Object.assign(fromFiles, parseDotenv(readText(path) ?? throwMissing(path), { path, lookup }));
-  }
-  return { ...fromFiles, ...source.environment };
+  return { ...valuesOf(source.envFiles, source.environment), ...source.environment };
+}
+
+/** Every variable that a project sees: the caller's environment over its env files, or over `.env`. */
+export function variablesOf(source: Source): Record<string, string> {
+  if (source.envFiles.length > 0) return environmentOf(source);
+  const dotenv = join(source.directory, '.env');
+  const files = readText(dotenv) === undefined ? [] : [dotenv];
+  return { ...valuesOf(files, source.environment), ...source.environment };
+}
+
+function valuesOf(paths: readonly string[], environment: Readonly<Record<string, string>>): Record<string, string> {
+  const lookup = (name: string): string | undefined => environment[name];
+  return Object.assign(
+    {},
+    ...paths.map((path) => parseDotenv(readText(path) ?? throwMissing(path), { path, lookup })),
+  ) as Record<string, string>;
 }
 
 function namesIn(directory: string): readonly string[] {

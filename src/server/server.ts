@@ -57,7 +57,11 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   });
   app.addHook('onRoute', (route) => {
     if (route.schema !== undefined)
-      route.schema.response = { ...(route.schema.response ?? {}), '4xx': ErrorSchema, '5xx': ErrorSchema };
+      route.schema.response = {
+        ...(route.schema.response as object | undefined),
+        '4xx': ErrorSchema,
+        '5xx': ErrorSchema,
+      };
   });
   await app.register(async (scope) => {
     const api = scope.withTypeProvider<ZodTypeProvider>();

@@ -3,7 +3,9 @@ import { loadProject, type Project, type ProjectSource } from '../../src/deliver
 /** Loads a project out of texts by name; the first (or `compose`) are the Compose files, all can be read. */
 export function loadText(
   files: string | Readonly<Record<string, string>>,
-  options: Partial<Pick<ProjectSource, 'environment' | 'profiles' | 'projectName'>> & { readonly compose?: readonly string[] } = {},
+  options: Partial<Pick<ProjectSource, 'environment' | 'profiles' | 'projectName'>> & {
+    readonly compose?: readonly string[];
+  } = {},
 ): Project {
   const texts = typeof files === 'string' ? { 'compose.yaml': files } : files;
   const names = options.compose ?? Object.keys(texts).slice(0, 1);

@@ -1,8 +1,6 @@
 export { parseDotenv } from './dotenv.ts';
-export { fileContents, type FileContents } from './file-contents.ts';
 export { findComposeFile } from './find.ts';
 export { loadProject, type ProjectSource } from './load.ts';
-export { servicesInOrder } from './order.ts';
 export { portProtocol } from './ports.ts';
 export type { FileObject, IpamPool, Model, Network, Project, ProjectSettings, Volume } from './project.ts';
 export type {
@@ -31,7 +29,5 @@ export type {
   VolumeMount,
 } from './service.ts';
 export { renderProject } from './render.ts';
-export { replicasOf, type ResolvedResources, resourcesOf } from './resources.ts';
 export { projectSettingsSchema, serviceSettingsSchema } from './settings.ts';
-export { assertSupported, unsupportedIn } from './unsupported.ts';
-export type { Unsupported } from './unsupported-service.ts';
+export { assertSupported } from './unsupported.ts';

@@ -27,7 +27,7 @@ export interface ProjectSource {
 /**
  * Parses, merges, interpolates, validates and normalises Compose files.
  * Throws UserError `compose-invalid` (what is wrong, with file:line:column and path).
- * Says nothing about what can be run: see `unsupportedIn`.
+ * Says nothing about what can be run: see `assertSupported`.
  */
 export function loadProject(source: ProjectSource): Project {
   const { directory, readText } = source;
@@ -57,7 +57,7 @@ export function loadProject(source: ProjectSource): Project {
 }
 
 /** The caller's environment over the `.env` of the project directory. */
-export function variablesOf(source: Pick<ProjectSource, 'environment' | 'directory' | 'readText'>): Lookup {
+function variablesOf(source: Pick<ProjectSource, 'environment' | 'directory' | 'readText'>): Lookup {
   const { environment, directory } = source;
   const own = lookupIn(environment);
   const path = `${directory}/.env`;

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { Delivery, DeployRequest, ProgressEvent, WatchOptions } from '../../delivery/rollout/index.ts';
 import { UserError } from '../../lib/errors.ts';
 import { replyWithLines } from '../line-stream.ts';
-import { readProject } from '../project-loader.ts';
+import { readProject, variablesOf } from '../project-loader.ts';
 import { DeployBodySchema, DownBodySchema, RollbackBodySchema } from '../wire.ts';
 import { ProjectParams, type Api } from './api.ts';
 
@@ -96,7 +96,7 @@ function deployRequestOf(body: z.output<typeof DeployBodySchema>): DeployRequest
     build: body.build,
     noCache: body.noCache,
     force: body.force,
-    environment: body.source.environment,
+    environment: variablesOf(body.source),
     ...(body.sourceRevision === undefined ? {} : { sourceRevision: body.sourceRevision }),
   };
 }
