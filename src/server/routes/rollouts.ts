@@ -29,7 +29,10 @@ export function rolloutRoutes(api: Api, { delivery }: { readonly delivery: Deliv
     { schema: { summary: 'Make a release and tip over to it', description, tags, body: DeployBodySchema } },
     (request, reply) => {
       const deployRequest = deployRequestOf(request.body);
-      return watch(reply, deployRequest.project.name, (options) => delivery.deploy(deployRequest, options));
+      return watch(reply, deployRequest.project.name, (options) => {
+        warn(deployRequest, options);
+        return delivery.deploy(deployRequest, options);
+      });
     },
   );
   api.post(
@@ -37,7 +40,10 @@ export function rolloutRoutes(api: Api, { delivery }: { readonly delivery: Deliv
     { schema: { summary: 'Build images only', description, tags, body: DeployBodySchema } },
     (request, reply) => {
       const deployRequest = deployRequestOf(request.body);
-      return watch(reply, deployRequest.project.name, (options) => delivery.build(deployRequest, options));
+      return watch(reply, deployRequest.project.name, (options) => {
+        warn(deployRequest, options);
+        return delivery.build(deployRequest, options);
+      });
     },
   );
   api.post('/v1/plan', { schema: { summary: 'What a deploy would do', tags, body: DeployBodySchema } }, (request) =>
@@ -72,6 +78,11 @@ export function rolloutRoutes(api: Api, { delivery }: { readonly delivery: Deliv
       return { project, cancelled: true };
     },
   );
+}
+
+/** What the loader found odd, e.g. a variable that is not set. */
+function warn({ project }: DeployRequest, { onProgress }: WatchOptions): void {
+  for (const message of project.warnings ?? []) onProgress({ type: 'warning', message });
 }
 
 async function cancellable(
