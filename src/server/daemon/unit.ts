@@ -22,7 +22,6 @@ Restart=on-failure
 RestartSec=1
 KillMode=process
 Delegate=yes
-OOMScoreAdjust=-500
 LimitNOFILE=1048576
 TasksMax=infinity
 
