@@ -48,7 +48,7 @@ function projectFrom(sketch: Sketch): Project {
     models: {},
     extensions: {},
     settings: { keepMs: 1, drainMs: 1, healthTimeoutMs: 1, strategy: 'blue-green', rollbackWindow: 5 },
-  } as Project;
+  };
 }
 
 /** A machine that carries out plans by the book: what stands where after each wave. */

@@ -84,7 +84,7 @@ class TreeReader {
 
   topLevel(document: Document.Parsed): MapNode {
     this.#document = document;
-    const node = this.#node(document.contents as ParsedNode);
+    const node = this.#node(document.contents);
     if (node.kind === 'map') return node;
     throw composeError({
       at: node.at,
@@ -140,7 +140,7 @@ class TreeReader {
     }
     if (isScalar(node)) return this.#scalar(node, at);
     const directive = this.#directive(node.tag, at);
-    const result = isSeq(node) ? this.#list(node.items as ParsedNode[], at) : this.#map(node as YAMLMap, at);
+    const result = isSeq(node) ? this.#list(node.items, at) : this.#map(node, at);
     return directive === undefined ? result : { ...result, directive };
   }
 

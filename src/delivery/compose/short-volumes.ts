@@ -35,7 +35,7 @@ function parseVolume(spec: string): Parsed | string {
   if (parts.some((part) => part === '')) return `"${spec}" has an empty part between its colons`;
   if (parts.length > 3) return `"${spec}" has too many colons`;
   const [first = '', second, options] = parts;
-  if (second === undefined) return { type: 'volume', target: cleanPath(first), volume: {} } as Parsed;
+  if (second === undefined) return { type: 'volume', target: cleanPath(first), volume: {} };
   const isBind = /^[./~]/.test(first);
   const volume = {
     type: isBind ? 'bind' : 'volume',
@@ -94,7 +94,7 @@ const volumeEntry: Kind<ServiceVolume> = {
       throw invalid(node, path, 'a bind mount needs a source', 'Add "source: ./folder".');
     }
     if (parsed.type !== 'bind' || source === undefined) return parsed as ServiceVolume;
-    return { ...parsed, source: absolutePath(expandHome(source, env.home), node.at.source.directory) } as ServiceVolume;
+    return { ...parsed, source: absolutePath(expandHome(source, env.home), node.at.source.directory) };
   },
 };
 
@@ -104,7 +104,7 @@ function readEither(node: Node, path: string, env: Parameters<Kind['read']>[2]):
     if (volume.target === undefined || volume.target === '') {
       throw invalid(node, path, 'a mount needs a target', 'Add "target: /path/in/the/container".');
     }
-    return { ...volume, target: cleanPath(volume.target) } as Parsed;
+    return { ...volume, target: cleanPath(volume.target) };
   }
   if (node.kind !== 'scalar' || node.type !== 'string')
     throw expected(node, path, 'a volume such as "data:/data", or a mapping');

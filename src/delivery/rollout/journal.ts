@@ -117,7 +117,7 @@ type Row = Record<string, unknown>;
 /** The journal over the tables of the room `rollout`. */
 export function openJournal(database: DatabaseSync): Journal {
   migrate(database, SCHEMA);
-  const query = (sql: string, ...values: SQLInputValue[]): Row[] => database.prepare(sql).all(...values) as Row[];
+  const query = (sql: string, ...values: SQLInputValue[]): Row[] => database.prepare(sql).all(...values);
   const change = (sql: string, ...values: SQLInputValue[]): void => void database.prepare(sql).run(...values);
 
   const find = (project: string, number: number): RolloutRecord | undefined =>

@@ -8,4 +8,3 @@ export type {
   CacheRecord,
   PruneCacheOptions,
 } from './face.ts';
-export { type Dockerfile, type Flag, type Instruction, parseDockerfile } from './dockerfile/parse.ts';

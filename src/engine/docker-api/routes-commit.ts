@@ -78,7 +78,7 @@ function committedConfig(container: Container, given: ContainerConfig, changes: 
 
 function executionPart(given: ContainerConfig): ExecutionConfig {
   const entries = Object.entries(given).filter(([, value]) => value !== null && value !== undefined);
-  return Object.fromEntries(entries) as ExecutionConfig;
+  return Object.fromEntries(entries);
 }
 
 function historyOf({ spec }: Container, { query }: Exchange): HistoryEntry {

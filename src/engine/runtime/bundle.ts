@@ -9,7 +9,7 @@ import { hostnameOf, openNetworking, type Networking } from './network-files.ts'
 import type { ResolvedMount } from './render-mounts.ts';
 import { renderSpec, specText, type Namespaces } from './render-spec.ts';
 import { mountRoot } from './root-mount.ts';
-import { readInRoot } from './root-path.ts';
+import { readInRoot } from '../../lib/root-path.ts';
 import { resolveUser } from './users.ts';
 
 const INIT_PATH = '/sbin/docker-init';

@@ -17,7 +17,7 @@ import { mergePieces, type Source } from './pieces.ts';
 import { identify, sendSignal } from './process-identity.ts';
 import { renderExecProcess } from './render-exec.ts';
 import type { OciProcess, OciSpec } from './oci.ts';
-import { readInRoot } from './root-path.ts';
+import { readInRoot } from '../../lib/root-path.ts';
 import { resolveUser } from './users.ts';
 
 /** An exec that ended is known for so long. */

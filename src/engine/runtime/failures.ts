@@ -1,5 +1,5 @@
 import { UserError } from '../../lib/errors.ts';
-import { findCommand } from './root-path.ts';
+import { findCommand } from './find-command.ts';
 
 /** What the runtime's log (JSON lines), conmon's pipe (logfmt), or plain text says about a failure: the last error. */
 export function failureMessage(text: string): string {

@@ -10,7 +10,7 @@ import { exclusively, isUp, type Entry } from './containers.ts';
 import { pathNotFound } from './errors.ts';
 import type { Change, PathStat } from './face.ts';
 import type { Host } from './host.ts';
-import { resolveInRoot } from './root-path.ts';
+import { resolveInRoot } from '../../lib/root-path.ts';
 import { mountRoot, unmountRoot } from './root-mount.ts';
 
 /** Reading and writing a container's files from outside, whether it runs or not. */

@@ -5,7 +5,7 @@ import type { MountSpec } from './container.ts';
 import { invalidContainer } from './errors.ts';
 import type { Host } from './host.ts';
 import type { ResolvedMount } from './render-mounts.ts';
-import { resolveInRoot } from './root-path.ts';
+import { resolveInRoot } from '../../lib/root-path.ts';
 
 /** Finds (or makes) the sources of a container's mounts; its root is mounted already. */
 export async function resolveMounts(

@@ -15,7 +15,7 @@ import type { RuntimePaths } from './paths.ts';
 import type { ResolvedMount } from './render-mounts.ts';
 import { writeReadable } from './readable-file.ts';
 import { renderSpec, specText, type Machine } from './render-spec.ts';
-import { readInRoot } from './root-path.ts';
+import { readInRoot } from '../../lib/root-path.ts';
 import { resolveUser } from './users.ts';
 
 export interface StepHost {

@@ -148,7 +148,7 @@ async function exec(docker: Docker, instance: string, o: ExecOptions): Promise<E
   });
   return {
     stdin: stream,
-    output: chunksOf(stream as unknown as AsyncIterable<Buffer>, o.tty),
+    output: chunksOf(stream, o.tty),
     exit: ended.then(async () => (await execution.inspect()).ExitCode ?? 0),
     resize: async ({ columns, rows }) => {
       await execution.resize({ w: columns, h: rows });

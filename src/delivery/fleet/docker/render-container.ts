@@ -24,7 +24,7 @@ export function renderContainer(spec: InstanceSpec): ContainerCreateOptions {
     Healthcheck: renderHealthcheck(service.healthcheck),
     HostConfig: renderHostConfig(spec),
     NetworkingConfig: renderNetworking(spec),
-  }) as ContainerCreateOptions;
+  });
 }
 
 function renderEnvironment(service: Service): string[] {
@@ -72,7 +72,7 @@ function renderHostConfig(spec: InstanceSpec): HostConfig {
         service.logging?.options ??
         (service.logging?.driver === undefined ? { 'max-size': '10m', 'max-file': '3' } : {}),
     },
-  }) as HostConfig;
+  });
 }
 
 function renderResources(service: Service): object {

@@ -5,7 +5,7 @@ import { UserError, systemCodeOf } from '../../../lib/errors.ts';
 import type { BuildRequest } from '../face.ts';
 import { unpackContext } from '../files/archive.ts';
 import { parseIgnore } from '../files/ignore.ts';
-import { resolveInRoot } from '../files/root-path.ts';
+import { resolveInRoot } from '../../../lib/root-path.ts';
 import type { SourceRoot } from '../files/select.ts';
 
 /** A context that is there as a folder, and the text of its Dockerfile. */

@@ -1,5 +1,5 @@
 import { UserError } from '../../../lib/errors.ts';
-import { readInRoot } from '../files/root-path.ts';
+import { readInRoot } from '../../../lib/root-path.ts';
 
 /**
  * Numbers of `user[:group]` by the files of a root file system; a user without a group gives both the user's

@@ -2,7 +2,7 @@ import { unreachable, UserError } from '../../../lib/errors.ts';
 import { runOrThrow } from '../../../lib/process.ts';
 import { errorAt } from '../dockerfile/source.ts';
 import { makeDirectories } from '../files/copy.ts';
-import { resolveInRoot } from '../files/root-path.ts';
+import { resolveInRoot } from '../../../lib/root-path.ts';
 import type { WorkdirAction } from '../plan/plan.ts';
 import type { CachedResult } from './cache.ts';
 import { performCopy } from './copy-step.ts';

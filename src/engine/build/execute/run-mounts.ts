@@ -2,7 +2,7 @@ import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorAt } from '../dockerfile/source.ts';
 import { createSemaphore } from '../files/limit.ts';
-import { resolveInRoot } from '../files/root-path.ts';
+import { resolveInRoot } from '../../../lib/root-path.ts';
 import type { MountSpec } from '../../runtime/index.ts';
 import { keyOf } from '../plan/key.ts';
 import type { PlannedMount, RunAction } from '../plan/plan.ts';

@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs';
 import { lstat, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { systemCodeOf } from '../../../lib/errors.ts';
-import { resolveInRoot } from '../files/root-path.ts';
+import { resolveInRoot } from '../../../lib/root-path.ts';
 
 const MOUNTED_BY_RUNTIME = ['/proc', '/sys', '/dev', '/etc/hosts', '/etc/resolv.conf'];
 

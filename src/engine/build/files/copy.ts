@@ -5,7 +5,7 @@ import { systemCodeOf, UserError } from '../../../lib/errors.ts';
 import { runOrThrow } from '../../../lib/process.ts';
 import { copyInBulk, type Ownership } from './bulk-copy.ts';
 import { eachLimited } from './limit.ts';
-import { resolveInRoot } from './root-path.ts';
+import { resolveInRoot } from '../../../lib/root-path.ts';
 import type { SelectedSource } from './select.ts';
 import type { TreeEntry } from './tree.ts';
 

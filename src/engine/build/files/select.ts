@@ -3,7 +3,7 @@ import { basename, join, relative } from 'node:path';
 import { systemCodeOf } from '../../../lib/errors.ts';
 import { type IgnoreRules, withoutIgnored } from './ignore.ts';
 import { patternOf, splitPattern } from './match.ts';
-import { resolveInRoot } from './root-path.ts';
+import { resolveInRoot } from '../../../lib/root-path.ts';
 import { type TreeEntry, walkTree } from './tree.ts';
 
 /** A tree that files are copied from. */
