@@ -10,6 +10,7 @@ import { kindOf, planRelease } from './planning.ts';
 import { findImages, releaseOf, resolveImages } from './prepare.ts';
 import { settleOpen } from './resume.ts';
 import { portsOf, runPlan } from './run-rollout.ts';
+import { requireProject } from './views.ts';
 
 /** Images, a frozen release, a plan, and the rollout. */
 export async function deploy(parts: Parts, request: DeployRequest, watch: WatchOptions): Promise<RolloutOutcome> {
@@ -130,7 +131,9 @@ export async function rollback(parts: Parts, request: RollbackRequest, watch: Wa
   });
 }
 
-function rollbackTarget({ journal, releases }: Parts, { project, release }: RollbackRequest): Release {
+function rollbackTarget(parts: Parts, { project, release }: RollbackRequest): Release {
+  const { journal, releases } = parts;
+  requireProject(parts, project);
   const standing = journal.standing(project);
   const current = standing.current === undefined ? undefined : releases.find(project, standing.current.release);
   const number = release ?? current?.predecessor;

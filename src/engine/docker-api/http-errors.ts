@@ -25,7 +25,12 @@ export function statusOf(error: unknown): number {
 
 export function errorBodyOf(error: unknown): ErrorBody {
   if (!(error instanceof UserError)) return { message: messageOf(error) };
-  return { message: error.message, code: error.code, fix: error.fix };
+  return { message: messageFor(error), code: error.code, fix: error.fix };
+}
+
+/** Docker's clients print the message only: for mistakes in a Dockerfile it says what to do, too. */
+function messageFor({ code, message, fix }: UserError): string {
+  return code.startsWith('dockerfile-') ? `${message}\n${fix}` : message;
 }
 
 export function invalidParameter(message: string, fix = 'See the Docker Engine API reference.'): UserError {
