@@ -1,5 +1,6 @@
 /** Composition root: the only reader of argv and the environment. It puts the parts together. */
 import { mkdir } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { isSea } from 'node:sea';
 import { runCli, type DaemonOptions, type Host } from './cli/index.ts';
@@ -12,7 +13,7 @@ import { acquireLock } from './lib/lock.ts';
 import type { Log } from './lib/log.ts';
 import { scopeOf, type Scope } from './lib/scope.ts';
 import { VERSION } from './lib/version.ts';
-import { controlDaemon, daemonPaths } from './server/daemon/index.ts';
+import { controlDaemon, daemonPaths, preflight } from './server/daemon/index.ts';
 
 const QUIET = '--disable-warning=ExperimentalWarning';
 const selfArgv = isSea() ? [process.execPath] : [process.execPath, QUIET, import.meta.filename];
@@ -26,6 +27,8 @@ const host: Host = {
   stderr: process.stderr,
   onInterrupt,
   daemon: { ...controlDaemon(selfArgv), run: runDaemon },
+  userName: userInfo().username,
+  preflight: (root) => preflight({ root, path: process.env['PATH'] ?? '' }),
 };
 
 process.stdout.on('error', endQuietly);

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
+import type { SystemCheck } from '../server/client/index.ts';
 
 /** What the CLI needs from the process that it runs in. `main.ts` gives it. */
 export interface Host {
@@ -11,6 +12,10 @@ export interface Host {
   /** Calls back at each Ctrl-C or SIGTERM until disposed; meanwhile they do not end the process. */
   onInterrupt(listener: () => void): Disposable;
   readonly daemon: DaemonControl;
+  /** Name of the user who runs this process. */
+  readonly userName: string;
+  /** What can be told of this machine without a daemon. */
+  preflight(root: string): readonly SystemCheck[];
 }
 
 /** A stream that may be a terminal. */

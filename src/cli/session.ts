@@ -46,7 +46,7 @@ export function openSession(host: Host, options: GlobalOptions): Session {
     json: options.json === true,
     style: styleFor(wantsColour(host)),
     root,
-    author: host.env['SUDO_USER'] ?? host.env['USER'] ?? host.env['LOGNAME'] ?? 'unknown',
+    author: host.env['SUDO_USER'] ?? host.userName,
     print: (text) => void host.stdout.write(text),
     printJson: (value) => void host.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`),
     connect: async () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync } from 'node:child_process';
-import { chmodSync } from 'node:fs';
+import { chmodSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { CommandResult } from '../support/bascule.ts';
 import { freePort, openMachine, type Machine } from '../support/machine.ts';
@@ -150,6 +151,20 @@ describe('bad input', { timeout: 300_000 }, () => {
     });
     assert.equal(result.exitCode, 6, result.stderr);
     assert.match(result.stderr, /root/);
+  });
+
+  it('tells programs that are missing, and their packages, where the daemon cannot even start', async () => {
+    const programs = mkdtempSync(join(machine.folder, '..', 'programs-'));
+    for (const name of ['sh', 'dirname', 'readlink', 'id', 'runc', 'conmon', 'ip', 'nft', 'dnsmasq']) {
+      symlinkSync(execFileSync('which', [name], { encoding: 'utf8' }).trim(), join(programs, name));
+    }
+    const result = await machine.run(['doctor'], { env: { PATH: programs } });
+    assert.equal(result.exitCode, 1, result.stderr);
+    assert.match(result.stdout, /✗ haproxy: not installed.*\n.*apt-get install haproxy/);
+    const other = ['--root', join(machine.folder, '..', 'other')];
+    const up = await machine.run(['ps', ...other], { env: { PATH: programs } });
+    assert.equal(up.exitCode, 5, up.stderr);
+    assert.match(up.stderr, /haproxy/);
   });
 
   it('prints errors as JSON when asked to', async () => {

@@ -9,7 +9,12 @@ export const addDoctor: AddCommand = (program, run) => {
     .description('Checks programs, kernel features, privileges and disk space. Exits with 1 when something is missing.')
     .action(
       run(async (session) => {
-        const checks = await (await session.connect()).doctor();
+        const local = session.host.preflight(session.root);
+        // Without these the daemon cannot start, and so cannot be asked.
+        const isHopeless = local.some(({ state }) => state === 'failed');
+        const told = isHopeless ? [] : await (await session.connect()).doctor();
+        const names = new Set(told.map(({ name }) => name));
+        const checks = [...local.filter(({ name }) => !names.has(name)), ...told];
         if (session.json) session.printJson(checks);
         else session.print(checks.map((check) => renderCheck(check, session.style)).join(''));
         return checks.some(({ state }) => state === 'failed') ? 1 : 0;

@@ -35,7 +35,7 @@ export function routeSteps(
     ],
     switched: [
       ...httpStep(
-        'the new sets are healthy',
+        input.kind === 'rollback' ? 'its sets are healthy' : 'the new sets are healthy',
         later.filter((change) => !isAdded(change)),
       ),
       ...laterTcp.filter(({ isNew }) => !isNew).map((each) => each.step),
