@@ -18,7 +18,7 @@ const RUN = new Set(
 );
 
 const BUILD = new Set(
-  `context dockerfile dockerfile_inline target args labels network no_cache pull tags extra_hosts shm_size`.split(' '),
+  `context dockerfile dockerfile_inline target args labels network no_cache tags extra_hosts shm_size`.split(' '),
 );
 
 const REASONS: Readonly<Record<string, string>> = {

@@ -1,7 +1,6 @@
 import type { DeviceSpec, LogDriver, Resources, RestartPolicy, Security } from '../runtime/index.ts';
 import type { HostConfig } from './create-request.ts';
 import { invalidParameter, unsupported } from './http-errors.ts';
-import { sizeOf } from './mounts-spec.ts';
 
 const SMALLEST_MEMORY_BYTES = 6 * 1024 * 1024;
 
@@ -141,18 +140,11 @@ export function logDriverOf(hostConfig: HostConfig): LogDriver {
     throw unsupported(`the log driver "${type}" (HostConfig.LogConfig.Type)`, 'Use json-file, local or none.');
   }
   for (const [name, value] of Object.entries(options)) {
-    const isKnown = name === 'max-size' || name === 'max-file' || (name === 'compress' && value === 'false');
-    if (!isKnown) throw unsupported(`the log option ${name}=${value} (HostConfig.LogConfig.Config)`);
+    if (name === 'compress' && value === 'false') continue;
+    const fix = name.startsWith('max-') ? 'Leave it out: logs are kept whole until the container is removed.' : undefined;
+    throw unsupported(`the log option ${name}=${value} (HostConfig.LogConfig.Config)`, fix);
   }
-  const maxSizeBytes = options['max-size'] === undefined ? undefined : sizeOf(options['max-size']);
-  if (options['max-size'] !== undefined && maxSizeBytes === undefined) {
-    throw invalidParameter(`invalid max-size: "${options['max-size']}"`, 'Write it as 10m.');
-  }
-  const maxFiles = options['max-file'] === undefined ? undefined : Number(options['max-file']);
-  if (maxFiles !== undefined && !(Number.isInteger(maxFiles) && maxFiles >= 1)) {
-    throw invalidParameter(`invalid max-file: "${options['max-file']}"`);
-  }
-  return { type, ...present({ maxSizeBytes, maxFiles }) };
+  return { type };
 }
 
 export function devicesOf(hostConfig: HostConfig): readonly DeviceSpec[] {

@@ -1,22 +1,34 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { run } from '../../lib/process.ts';
 import type { Scope } from '../../lib/scope.ts';
 import type { State } from './desired.ts';
 import { networkOf, outwardEndpointOf } from './desired.ts';
-import { allowHairpin, batchInNamespace, dropNamespace, makeDirectories, makeNamespace } from './machine.ts';
+import {
+  allowHairpin,
+  batchInNamespace,
+  dropNamespace,
+  indexOfDevice,
+  makeDirectories,
+  makeNamespace,
+} from './machine.ts';
 import type { EndpointRow, NetworkRow, SandboxRow } from './records.ts';
 import { hostLinkOf, renderDefaultRoute, renderEndpoint, renderLinkRemoval, renderLoopback } from './render-links.ts';
 import { filesOf, removeSandboxFiles, writeSandboxFiles } from './sandbox-files.ts';
 import type { SandboxFiles } from './sandbox-files.ts';
 
+/** How long the kernel may take for the links of a namespace that ended. */
+const LINK_PATIENCE_MS = 200;
+
 /** Makes and unmakes namespaces, their links and their files. Decides nothing. */
 export class SandboxWorks {
   readonly #runDirectory: string;
   readonly #log: Log;
-  /** Removals of links that nobody waits for, but `settle`. */
-  readonly #afterwork = new Set<Promise<unknown>>();
+  /** The host's ends of endpoints that are no more: looked at again in a moment, or by `settle`. */
+  readonly #leavingLinks = new Set<string>();
+  #removal: NodeJS.Timeout | undefined;
 
   constructor(scope: Scope, log: Log) {
     this.#runDirectory = scope.runDirectory;
@@ -80,15 +92,20 @@ export class SandboxWorks {
   }
 
   async settle(): Promise<void> {
-    await Promise.allSettled(this.#afterwork);
+    clearTimeout(this.#removal);
+    this.#removal = undefined;
+    const links = [...this.#leavingLinks].filter((name) => indexOfDevice(name) !== undefined);
+    this.#leavingLinks.clear();
+    if (links.length > 0) await run(['ip', '-force', '-batch', '-'], { input: links.map(renderLinkRemoval).join('') });
   }
 
+  /** Not at once: the kernel takes nearly all of them by itself, which spares a process. */
   #removeLinksLater(endpoints: readonly EndpointRow[]): void {
-    if (endpoints.length === 0) return;
-    const input = endpoints.map((endpoint) => renderLinkRemoval(hostLinkOf(endpoint.endpointId))).join('');
-    const work = run(['ip', '-force', '-batch', '-'], { input }).catch(() => undefined);
-    this.#afterwork.add(work);
-    void work.finally(() => this.#afterwork.delete(work));
+    for (const { endpointId } of endpoints) this.#leavingLinks.add(hostLinkOf(endpointId));
+    if (endpoints.length === 0 || this.#removal !== undefined) return;
+    this.#removal = setTimeout(() => {
+      this.settle().catch((error: unknown) => this.#log.warn({ error: messageOf(error) }, 'links were not removed'));
+    }, LINK_PATIENCE_MS).unref();
   }
 
   #directory(sandboxId: string): string {

@@ -52,11 +52,21 @@ export async function processesOf(version: 1 | 2, path: string): Promise<readonl
     .map(Number);
 }
 
-/** Removes empty groups that a crash left; those that live stay. */
-export async function removeCgroup(version: 1 | 2, path: string): Promise<void> {
+/** Removes empty groups; those that live stay. @returns whether none is left */
+export async function removeCgroup(version: 1 | 2, path: string): Promise<boolean> {
   const directories =
     version === 2 ? [join(ROOT, path)] : [...CONTROLLERS, ...OTHERS].map((controller) => join(ROOT, controller, path));
-  await Promise.all(directories.map((directory) => rmdir(directory).catch(() => {})));
+  const gone = await Promise.all(directories.map((directory) => isRemoved(directory)));
+  return gone.every(Boolean);
+}
+
+async function isRemoved(directory: string): Promise<boolean> {
+  try {
+    await rmdir(directory);
+    return true;
+  } catch (error) {
+    return systemCodeOf(error) === 'ENOENT';
+  }
 }
 
 /** Names of the groups under a parent. */

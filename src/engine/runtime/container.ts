@@ -156,8 +156,6 @@ export type NetworkSpec =
 
 export interface LogDriver {
   readonly type: 'json-file' | 'local' | 'none';
-  readonly maxSizeBytes?: number;
-  readonly maxFiles?: number;
 }
 
 export type ContainerStatus = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';

@@ -68,7 +68,8 @@ export class Lifecycle {
       if (entry.state.status === 'paused') throw containerPaused(entry.id);
       if (entry.state.status === 'running') return;
       this.#parts.supervisor().cancelRestart(entry);
-      this.#patch(entry, { restartCount: 0, stoppedByUser: false });
+      if (entry.state.restartCount > 0 || entry.state.stoppedByUser)
+        this.#patch(entry, { restartCount: 0, stoppedByUser: false });
       await this.launch(entry, { delayMs: 0 });
     });
   }

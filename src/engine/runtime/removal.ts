@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { run } from '../../lib/process.ts';
 import { notify, type Containers, type Entry } from './containers.ts';
 import type { Emit } from './events.ts';
@@ -27,27 +29,30 @@ export class Removal {
     const { host, containers, emit } = this.#parts;
     if (containers.find(entry.id) === undefined) return;
     containers.setState(entry, { ...entry.state, status: 'removing' });
-    await tearDown(host, entry);
-    await this.#discardFolder(entry);
+    if (existsSync(entry.paths.bundle)) await tearDown(host, entry);
+    const grave = await this.#buryFolder(entry);
     containers.delete(entry);
     emit(entry, 'destroy');
     notify(entry, 'removed');
+    if (grave !== undefined) this.#deleteLater(grave);
     if (removeVolumes) await this.#removeAnonymousVolumes(entry);
   }
 
   /** Renamed first: big folders are deleted while nobody waits. A crash leaves them to the next start. */
-  async #discardFolder(entry: Entry): Promise<void> {
-    const { directory } = entry.paths;
+  async #buryFolder(entry: Entry): Promise<string | undefined> {
     const grave = join(this.#parts.host.paths.containers, `.removed-${entry.id}`);
     await rm(entry.paths.exitFile, { force: true });
-    const moved = await rename(directory, grave).then(
-      () => true,
-      () => false,
+    return rename(entry.paths.directory, grave).then(
+      () => grave,
+      () => undefined,
     );
-    if (!moved) return;
-    const removal: Promise<unknown> = run(['rm', '-rf', '--one-file-system', grave]).finally(() =>
-      this.#removals.delete(removal),
-    );
+  }
+
+  /** On the next turn of the event loop: who waited for the end hears of it before a process is begun. */
+  #deleteLater(grave: string): void {
+    const removal: Promise<unknown> = nextTurn()
+      .then(() => run(['rm', '-rf', '--one-file-system', grave]))
+      .finally(() => this.#removals.delete(removal));
     this.#removals.add(removal);
   }
 

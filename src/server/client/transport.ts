@@ -1,7 +1,10 @@
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import type { IncomingMessage, RequestOptions } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { createInterface } from 'node:readline';
 import { systemCodeOf, UserError, type ErrorKind } from '../../lib/errors.ts';
+
+// An import would read all its exports, and with WebSocket the whole of undici: 25 ms of every command.
+const { request: httpRequest } = process.getBuiltinModule('node:http');
 
 export interface ApiRequest {
   readonly method: 'GET' | 'POST' | 'DELETE';
