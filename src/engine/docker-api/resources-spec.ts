@@ -141,7 +141,9 @@ export function logDriverOf(hostConfig: HostConfig): LogDriver {
   }
   for (const [name, value] of Object.entries(options)) {
     if (name === 'compress' && value === 'false') continue;
-    const fix = name.startsWith('max-') ? 'Leave it out: logs are kept whole until the container is removed.' : undefined;
+    const fix = name.startsWith('max-')
+      ? 'Leave it out: logs are kept whole until the container is removed.'
+      : undefined;
     throw unsupported(`the log option ${name}=${value} (HostConfig.LogConfig.Config)`, fix);
   }
   return { type };

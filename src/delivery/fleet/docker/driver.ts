@@ -9,7 +9,7 @@ import { buildImage, findImage, resolveImage, tagImage, untagImage } from './ima
 import { connect, createNetwork, createVolume, disconnect, removeNetwork, removeVolume } from './networks.ts';
 import { inspectInstance, observeProject } from './observe.ts';
 import { type Owner, ownerFilter, ownerOf } from './owner.ts';
-import { renderContainer } from './render-container.ts';
+import { type EngineAbilities, renderContainer } from './render-container.ts';
 import { chunksOf, jsonLinesOf, linesOf } from './streams.ts';
 
 export interface DockerFleetOptions {
@@ -25,6 +25,7 @@ export function openDockerFleet(o: DockerFleetOptions): Fleet {
   const docker = new Docker({ socketPath: o.socketPath });
   const owner = ownerOf(o.scope);
   const info = once(() => readInfo(docker));
+  const abilities = async (): Promise<EngineAbilities> => ({ rotatesLogs: !(await info()).embedded });
   return {
     kind: 'docker',
     info,
@@ -41,7 +42,7 @@ export function openDockerFleet(o: DockerFleetOptions): Fleet {
     disconnect: (instance, network) => disconnect(docker, instance, network),
     createVolume: (volume) => createVolume(docker, owner, volume),
     removeVolume: (name) => removeVolume(docker, name),
-    createInstance: (spec) => createInstance(docker, owner, spec),
+    createInstance: async (spec) => await createInstance(docker, owner, { spec, engine: await abilities() }),
     startInstance: (name) => callUnless([304], `start ${name}`, () => docker.getContainer(name).start()),
     stopInstance: (name) => callUnless([304, 404], `stop ${name}`, () => docker.getContainer(name).stop()),
     removeInstance: (name) =>
@@ -70,21 +71,26 @@ function once<T>(work: () => Promise<T>): () => Promise<T> {
   };
 }
 
+interface NewInstance {
+  readonly spec: InstanceSpec;
+  readonly engine: EngineAbilities;
+}
+
 /**
  * Creates it with its first network, and connects the others. One that is there already is completed; a container of
  * somebody else with this name is the engine's conflict.
  */
-async function createInstance(docker: Docker, owner: Owner, spec: InstanceSpec): Promise<void> {
-  if (!(await isThere(docker, owner, spec))) await createContainer(docker, owner, spec);
+async function createInstance(docker: Docker, owner: Owner, { spec, engine }: NewInstance): Promise<void> {
+  if (!(await isThere(docker, owner, spec))) await createContainer(docker, owner, { spec, engine });
   if (spec.network.mode !== 'networks') return;
   for (const attachment of spec.network.attachments.slice(1)) await connect(docker, spec.name, attachment);
 }
 
 /** A daemon that was killed may have asked for it: the engine makes it while we look. */
-async function createContainer(docker: Docker, owner: Owner, spec: InstanceSpec): Promise<void> {
+async function createContainer(docker: Docker, owner: Owner, { spec, engine }: NewInstance): Promise<void> {
   const labelled = { ...spec, labels: { ...spec.labels, ...owner } };
   try {
-    await call(`create ${spec.name}`, () => docker.createContainer(renderContainer(labelled)));
+    await call(`create ${spec.name}`, () => docker.createContainer(renderContainer(labelled, engine)));
   } catch (error) {
     const isConflict = error instanceof UserError && error.kind === 'conflict';
     if (!isConflict || !(await isThere(docker, owner, spec))) throw error;

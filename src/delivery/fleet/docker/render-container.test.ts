@@ -4,6 +4,8 @@ import type { Service } from '../../compose/index.ts';
 import type { InstanceSpec } from '../instance-spec.ts';
 import { renderContainer } from './render-container.ts';
 
+const DOCKER = { rotatesLogs: true };
+
 function spec(service: Partial<Service> = {}, more: Partial<InstanceSpec> = {}): InstanceSpec {
   return {
     name: 'p-web-r1-1',
@@ -20,13 +22,15 @@ function spec(service: Partial<Service> = {}, more: Partial<InstanceSpec> = {}):
 
 describe('an instance as the engine is asked for it', () => {
   it('is hardened and kept running unless the Compose file says otherwise', () => {
-    const host = renderContainer(spec()).HostConfig!;
+    const host = renderContainer(spec(), DOCKER).HostConfig!;
     assert.equal(host.ReadonlyRootfs, true);
     assert.deepEqual(Object.keys(host.Tmpfs ?? {}), ['/tmp', '/run']);
     assert.deepEqual(host.SecurityOpt, ['no-new-privileges:true']);
     assert.deepEqual(host.RestartPolicy, { Name: 'unless-stopped' });
+    assert.deepEqual(host.LogConfig?.Config, { 'max-size': '10m', 'max-file': '3' });
     const loose = renderContainer(
       spec({ security_opt: ['no-new-privileges:false'] }, { readOnlyRoot: false }),
+      DOCKER,
     ).HostConfig!;
     assert.deepEqual([loose.ReadonlyRootfs, loose.Tmpfs], [false, {}]);
     assert.deepEqual(loose.SecurityOpt, ['no-new-privileges:false']);
@@ -37,7 +41,7 @@ describe('an instance as the engine is asked for it', () => {
       { type: 'volume', source: 'p_tmp', target: '/tmp', readOnly: false, noCopy: false },
       { type: 'tmpfs', target: '/cache', sizeBytes: 1_024, mode: 0o700 },
     ];
-    const host = renderContainer(spec({}, { mounts })).HostConfig!;
+    const host = renderContainer(spec({}, { mounts }), DOCKER).HostConfig!;
     assert.deepEqual(host.Tmpfs, {
       '/run': 'rw,nosuid,nodev,exec,mode=1777',
       '/cache': 'rw,nosuid,nodev,size=1024,mode=700',
@@ -49,7 +53,7 @@ describe('an instance as the engine is asked for it', () => {
 
   it('restarts as it is declared', () => {
     const policyOf = (service: Partial<Service>, job = false): unknown =>
-      renderContainer(spec(service, { job })).HostConfig?.RestartPolicy;
+      renderContainer(spec(service, { job }), DOCKER).HostConfig?.RestartPolicy;
     assert.deepEqual(policyOf({ restart: 'on-failure:3' }), { Name: 'on-failure', MaximumRetryCount: 3 });
     assert.deepEqual(policyOf({ restart: 'no' }), { Name: 'no' });
     assert.deepEqual(policyOf({}, true), { Name: 'no' });
@@ -68,6 +72,7 @@ describe('an instance as the engine is asked for it', () => {
         environment: { A: '1', UNSET: null },
         ulimits: { nofile: { soft: 10, hard: 20 }, nproc: 5 },
       }),
+      DOCKER,
     );
     const host = made.HostConfig!;
     assert.deepEqual([host.NanoCpus, host.Memory, host.PidsLimit], [500_000_000, 1_048_576, 7]);
@@ -83,9 +88,9 @@ describe('an instance as the engine is asked for it', () => {
 
   it('mounts folders of the host, made where they are missing unless that is declined', () => {
     const bind = { type: 'bind', source: '/srv', target: '/s', readOnly: true } as const;
-    const made = renderContainer(spec({}, { mounts: [{ ...bind, createSource: true }] })).HostConfig!;
+    const made = renderContainer(spec({}, { mounts: [{ ...bind, createSource: true }] }), DOCKER).HostConfig!;
     assert.deepEqual(made.Binds, ['/srv:/s:ro']);
-    const strict = renderContainer(spec({}, { mounts: [{ ...bind, createSource: false }] })).HostConfig!;
+    const strict = renderContainer(spec({}, { mounts: [{ ...bind, createSource: false }] }), DOCKER).HostConfig!;
     assert.deepEqual(strict.Mounts, [{ Type: 'bind', Target: '/s', Source: '/srv', ReadOnly: true }]);
   });
 });

@@ -3,8 +3,13 @@ import { parseDurationMs } from '../../../lib/duration.ts';
 import type { Healthcheck, Service } from '../../compose/index.ts';
 import type { InstanceMount, InstanceSpec } from '../instance-spec.ts';
 
+/** What engines differ in. */
+export interface EngineAbilities {
+  readonly rotatesLogs: boolean;
+}
+
 /** The body of `POST /containers/create` for one instance (Docker Engine API 1.41). */
-export function renderContainer(spec: InstanceSpec): ContainerCreateOptions {
+export function renderContainer(spec: InstanceSpec, engine: EngineAbilities): ContainerCreateOptions {
   const { service } = spec;
   return present({
     name: spec.name,
@@ -22,7 +27,7 @@ export function renderContainer(spec: InstanceSpec): ContainerCreateOptions {
     StopSignal: service.stop_signal,
     StopTimeout: secondsOf(service.stop_grace_period),
     Healthcheck: renderHealthcheck(service.healthcheck),
-    HostConfig: renderHostConfig(spec),
+    HostConfig: renderHostConfig(spec, engine),
     NetworkingConfig: renderNetworking(spec),
   });
 }
@@ -47,7 +52,10 @@ function renderHealthcheck(healthcheck: Healthcheck | undefined): object | undef
   });
 }
 
-function renderHostConfig(spec: InstanceSpec): HostConfig {
+/** Logs are bounded where nothing is said about them, if the engine can do that. */
+const LOG_BOUNDS = { 'max-size': '10m', 'max-file': '3' };
+
+function renderHostConfig(spec: InstanceSpec, engine: EngineAbilities): HostConfig {
   const { service } = spec;
   return present({
     ...renderResources(service),
@@ -69,8 +77,7 @@ function renderHostConfig(spec: InstanceSpec): HostConfig {
     LogConfig: {
       Type: service.logging?.driver ?? 'json-file',
       Config:
-        service.logging?.options ??
-        (service.logging?.driver === undefined ? { 'max-size': '10m', 'max-file': '3' } : {}),
+        service.logging?.options ?? (service.logging?.driver === undefined && engine.rotatesLogs ? LOG_BOUNDS : {}),
     },
   });
 }
