@@ -16,7 +16,9 @@ import { VERSION } from './lib/version.ts';
 import { controlDaemon, daemonPaths, preflight } from './server/daemon/index.ts';
 
 const QUIET = '--disable-warning=ExperimentalWarning';
-const selfArgv = isSea() ? [process.execPath] : [process.execPath, QUIET, import.meta.filename];
+/** MiB. The daemon's garbage is small and short-lived: a young generation of V8's own choice costs 30 MB and gains nothing. */
+const YOUNG_GENERATION = '--max-semi-space-size=2';
+const daemonArgv = isSea() ? [process.execPath] : [process.execPath, QUIET, YOUNG_GENERATION, import.meta.filename];
 
 const host: Host = {
   cwd: process.cwd(),
@@ -26,7 +28,7 @@ const host: Host = {
   stdout: process.stdout,
   stderr: process.stderr,
   onInterrupt,
-  daemon: { ...controlDaemon(selfArgv), run: runDaemon },
+  daemon: { ...controlDaemon(daemonArgv), run: runDaemon },
   userName: userInfo().username,
   preflight: (root) => preflight({ root, path: process.env['PATH'] ?? '' }),
 };
@@ -42,6 +44,7 @@ void runCli(process.argv.slice(2), host).then((code) => {
 async function runDaemon(launch: DaemonOptions): Promise<void> {
   const { pino } = await import('pino');
   const log = pino({ level: launch.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  process.on('unhandledRejection', (error) => log.error({ err: error }, 'a bug: nobody waited for this failure'));
   const scope = scopeOf(launch.root);
   await prepareFolders(scope);
   using _lock = acquireLock(join(scope.root, 'daemon.lock'), `the root ${scope.root}`);
