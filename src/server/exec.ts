@@ -47,10 +47,14 @@ async function converse(delivery: Delivery, project: string, socket: Duplex): Pr
     ...(user === undefined ? {} : { user }),
     ...(workingDirectory === undefined ? {} : { workingDirectory }),
   });
-  const input = pumpInput(frames, session);
+  const input = pumpInput(frames, session).catch((error: unknown) => socket.destroy(asError(error)));
   await pumpOutput(session, socket);
   socket.end(encodeFrame('exit', String(await session.exit)));
   await input;
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 async function pumpInput(frames: AsyncIterator<Frame>, session: ExecSession): Promise<void> {
@@ -59,10 +63,15 @@ async function pumpInput(frames: AsyncIterator<Frame>, session: ExecSession): Pr
     const { kind, payload } = next.value;
     if (kind === 'stdin') session.stdin.write(payload);
     if (kind === 'stdin-end') session.stdin.end();
-    if (kind === 'resize')
-      await session.resize(JSON.parse(payload.toString('utf8')) as { columns: number; rows: number });
+    if (kind === 'resize') await resize(session, payload);
   }
   session.stdin.end();
+}
+
+/** The program may have ended meanwhile; a terminal of another size is no reason to end the session. */
+async function resize(session: ExecSession, payload: Buffer): Promise<void> {
+  const size = JSON.parse(payload.toString('utf8')) as { columns: number; rows: number };
+  await session.resize(size).catch(() => {});
 }
 
 async function pumpOutput(session: ExecSession, socket: Duplex): Promise<void> {

@@ -29,7 +29,7 @@ export function execRoutes(rooms: ExecRooms): readonly Route[] {
       pattern: '/exec/{id}/resize',
       handle: async (exchange) => {
         await runtime.resizeExec(idOf(exchange), terminalSizeOf(exchange));
-        exchange.reply(201);
+        exchange.reply(200); // as dockerd does, whatever its reference says
       },
     },
     {
