@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -144,10 +144,15 @@ describe('bad input', { timeout: 300_000 }, () => {
     assert.match(result.stderr, /Did you mean deploy/);
   });
 
-  it('tells that only root may start the daemon', async () => {
+  it('tells that only root may start the daemon', async (context) => {
+    const launcher = ['--reuid=65534', '--regid=65534', '--clear-groups'];
+    if (spawnSync('setpriv', [...launcher, 'test', '-x', process.execPath]).status !== 0) {
+      context.skip('other users may not enter the folder of this checkout');
+      return;
+    }
     chmodSync(machine.folder, 0o755);
     const result = await machine.run(['ps', '--root', '/var/tmp/bascule-nobody'], {
-      launcher: ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'],
+      launcher: ['setpriv', ...launcher],
     });
     assert.equal(result.exitCode, 6, result.stderr);
     assert.match(result.stderr, /root/);
