@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import { parseDurationMs } from '../lib/duration.ts';
 
 /** A whole number from 1. */
 export function parseCount(text: string): number {
@@ -13,6 +14,17 @@ export function parseTail(text: string): number | undefined {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('It must be a number of lines, or "all".');
   return value;
+}
+
+/** A moment: a date with or without a time (`2026-05-01T12:00:00Z`), or how long before `now` (`10m`, `1h30m`). */
+export function parseMoment(text: string, now: Date): Date {
+  const ago = parseDurationMs(text);
+  const moment = new Date(
+    ago === undefined ? (/^\d{4}-\d\d-\d\d/.test(text) ? text : Number.NaN) : now.getTime() - ago,
+  );
+  if (Number.isNaN(moment.getTime()))
+    throw new InvalidArgumentError('It must be a time such as 2026-05-01T12:00:00Z, or how long ago, such as 10m.');
+  return moment;
 }
 
 /** Options that may be given several times. */

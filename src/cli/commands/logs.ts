@@ -1,12 +1,12 @@
 import type { LogLine, Streamed } from '../../server/client/index.ts';
-import { parseTail } from '../arguments.ts';
+import { parseMoment, parseTail } from '../arguments.ts';
 import type { AddCommand } from '../command.ts';
 import type { Session } from '../session.ts';
 
 interface LogOptions {
   readonly follow?: boolean;
   readonly tail?: number;
-  readonly since?: string;
+  readonly since?: Date;
   readonly timestamps?: boolean;
 }
 
@@ -17,7 +17,9 @@ export const addLogs: AddCommand = (program, run) => {
     .argument('[services...]', 'only these services')
     .option('-f, --follow', 'go on until Ctrl-C')
     .option('-n, --tail <lines>', 'lines from the end of each instance, or "all"', parseTail)
-    .option('--since <time>', 'from this time on, e.g. 2026-05-01T12:00:00Z')
+    .option('--since <time>', 'from this time on: 2026-05-01T12:00:00Z, or 10m ago', (text) =>
+      parseMoment(text, new Date()),
+    )
     .option('-t, --timestamps', 'begin each line with its time')
     .action(run((session, services: string[], options: LogOptions) => logs(session, services, options)));
 };
@@ -31,7 +33,7 @@ async function logs(session: Session, services: readonly string[], options: LogO
     services,
     follow: options.follow ?? false,
     ...(options.tail === undefined ? {} : { tail: options.tail }),
-    ...(options.since === undefined ? {} : { since: new Date(options.since).toISOString() }),
+    ...(options.since === undefined ? {} : { since: options.since.toISOString() }),
   };
   try {
     for await (const line of client.logs(project, query, stop.signal)) printLine(session, line, options);
