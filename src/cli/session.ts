@@ -37,7 +37,8 @@ export interface Session {
 }
 
 export function openSession(host: Host, options: GlobalOptions): Session {
-  const root = options.root ?? host.env['BASCULE_ROOT'] ?? DEFAULT_ROOT;
+  // An empty one is as good as none: it must not mean the folder one happens to be in.
+  const root = resolve(host.cwd, options.root || host.env['BASCULE_ROOT'] || DEFAULT_ROOT);
   const engine = options.engine ?? host.env['BASCULE_ENGINE'];
   const logLevel = options.logLevel ?? host.env['BASCULE_LOG_LEVEL'] ?? 'info';
   const session: Session = {

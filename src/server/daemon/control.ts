@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemCodeOf, UserError } from '../../lib/errors.ts';
@@ -36,6 +36,8 @@ export function daemonPaths(root: string): DaemonPaths {
 
 const START_DEADLINE_MS = 30_000;
 const STOP_DEADLINE_MS = 15_000;
+/** Everything that a daemon makes in its root. */
+const OWN_ENTRIES = ['delivery', 'engine', 'daemon.log', 'daemon.lock', 'daemon.lock-journal'];
 const UNIT_DIRECTORY = '/etc/systemd/system';
 
 /**
@@ -225,7 +227,17 @@ async function erase(root: string): Promise<void> {
   await stop(root);
   const scope = scopeOf(root);
   await rm(scope.runDirectory, { recursive: true, force: true });
-  await rm(scope.root, { recursive: true, force: true });
+  for (const name of OWN_ENTRIES) await rm(join(scope.root, name), { recursive: true, force: true });
+  await removeIfEmpty(scope.root);
+}
+
+/** What is not ours stays: somebody may have named a folder that holds other things. */
+async function removeIfEmpty(folder: string): Promise<void> {
+  try {
+    await rmdir(folder);
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EBUSY'].includes(systemCodeOf(error) ?? '')) throw error;
+  }
 }
 
 /** sd_booted(3). */
