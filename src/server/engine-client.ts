@@ -1,5 +1,5 @@
+import type { IncomingMessage } from 'node:http';
 import Docker from 'dockerode';
-import type { Readable } from 'node:stream';
 import { createInterface } from 'node:readline';
 import { UserError, type ErrorKind } from '../lib/errors.ts';
 
@@ -46,6 +46,9 @@ interface BootstrapLine {
   readonly stream?: string;
   readonly status?: string;
   readonly error?: string;
+  /** Of an answer that is no stream: the engine refused. */
+  readonly message?: string;
+  readonly fix?: string;
 }
 
 async function bootstrap(
@@ -57,6 +60,7 @@ async function bootstrap(
   o.signal.addEventListener('abort', () => stream.destroy(), { once: true });
   for await (const text of createInterface({ input: stream })) {
     const line = JSON.parse(text) as BootstrapLine;
+    if (line.message !== undefined) throw engineError(stream.statusCode ?? 500, line.message, line.fix);
     if (line.error !== undefined) throw engineError(422, line.error);
     const shown = (line.stream ?? line.status ?? '').trimEnd();
     if (shown !== '') o.onLine(shown);
@@ -64,9 +68,9 @@ async function bootstrap(
   return { reference };
 }
 
-function dialBootstrap(docker: Docker, reference: string): Promise<Readable> {
+function dialBootstrap(docker: Docker, reference: string): Promise<IncomingMessage> {
   const modem = docker.modem as unknown as {
-    dial(options: object, callback: (error: unknown, stream: Readable) => void): void;
+    dial(options: object, callback: (error: unknown, stream: IncomingMessage) => void): void;
   };
   return new Promise((resolve, reject) => {
     modem.dial(
@@ -75,7 +79,7 @@ function dialBootstrap(docker: Docker, reference: string): Promise<Readable> {
         options: { reference },
         method: 'POST',
         isStream: true,
-        statusCodes: { 200: true, 400: 'bad parameter', 404: 'no such endpoint', 500: 'server error' },
+        statusCodes: { 200: true, 400: true, 404: true, 409: true, 500: true, 501: true }, // the answer says what
       },
       (error, stream) => (error ? reject(error) : resolve(stream)),
     );
@@ -99,14 +103,17 @@ const KINDS: Readonly<Record<number, ErrorKind>> = {
   501: 'unsupported',
 };
 
-function engineError(status: number, message: string): UserError {
+function engineError(status: number, message: string, fix = fixFor(status)): UserError {
   return new UserError({
     code: `engine-${status}`,
     kind: KINDS[status] ?? 'failed',
     message,
-    fix:
-      status === 404
-        ? '`bascule images` lists what is there; `bascule image bootstrap debian:bookworm` makes a base image (with the embedded engine).'
-        : 'The message above is from the engine; `bascule doctor` checks what it needs.',
+    fix,
   });
+}
+
+function fixFor(status: number): string {
+  return status === 404
+    ? '`bascule images` lists what is there; `bascule image bootstrap debian:bookworm` makes a base image (with the embedded engine).'
+    : 'The message above is from the engine; `bascule doctor` checks what it needs.';
 }
