@@ -2,7 +2,23 @@ import tab from '@bomb.sh/tab/commander';
 import type { Command } from 'commander';
 import type { Host } from './host.ts';
 
-const SHELLS = ['bash', 'zsh', 'fish'] as const;
+export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+
+/**
+ * The script cannot be sourced twice, and asks for a function of the package bash-completion, which small machines
+ * have not.
+ */
+const BASH_PRELUDE = `declare -F __bascule_complete > /dev/null && return 0 2> /dev/null
+if ! declare -F _get_comp_words_by_ref > /dev/null; then
+    _get_comp_words_by_ref() {
+        words=("\${COMP_WORDS[@]}")
+        cword=$COMP_CWORD
+        cur=\${words[cword]}
+        prev=\${words[cword - 1]}
+    }
+fi
+
+`;
 
 /**
  * `completion SHELL` prints the script for a shell; that script calls `complete -- WORDS…`, which prints one
@@ -18,6 +34,7 @@ export async function complete(program: Command, words: readonly string[], host:
   }
   describeBriefly(program);
   tab(program);
+  if (first === 'bash') host.stdout.write(BASH_PRELUDE);
   await program.parseAsync(['complete', ...words], { from: 'user' });
   return 0;
 }

@@ -1,4 +1,4 @@
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { collect } from './arguments.ts';
 import type { RunAction } from './command.ts';
 import { addBuild } from './commands/build.ts';
@@ -15,7 +15,7 @@ import { addPs } from './commands/ps.ts';
 import { addPurge } from './commands/purge.ts';
 import { addReleases } from './commands/releases.ts';
 import { addRollback } from './commands/rollback.ts';
-import { complete } from './completion.ts';
+import { complete, SHELLS } from './completion.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import type { Host } from './host.ts';
 import { errorAsJson, renderError } from './output/errors.ts';
@@ -90,7 +90,7 @@ function createProgram(host: Host, guard: Guard): Command {
   program
     .command('completion')
     .summary('print the completion script for a shell: source <(bascule completion bash)')
-    .argument('<shell>', 'bash, zsh or fish');
+    .addArgument(new Argument('<shell>').choices(SHELLS));
   inherit(program);
   return program;
 }
