@@ -1,6 +1,6 @@
 import type { ProjectView, Streamed } from '../../server/client/index.ts';
 import type { AddCommand } from '../command.ts';
-import { formatAge, renderTable } from '../output/table.ts';
+import { formatSpan, renderTable } from '../output/table.ts';
 import type { Session } from '../session.ts';
 
 export const addPs: AddCommand = (program, run) => {
@@ -32,13 +32,15 @@ function render(view: Streamed<ProjectView>, session: Session): string {
     stateOf(instance, now),
     instance.image,
   ]);
-  return `${session.style.bold(headline(view))}\n${renderTable(['INSTANCE', 'SERVICE', 'RELEASE', 'ROLE', 'STATE', 'IMAGE'], rows)}`;
+  return `${session.style.bold(headline(view, now))}\n${renderTable(['INSTANCE', 'SERVICE', 'RELEASE', 'ROLE', 'STATE', 'IMAGE'], rows)}`;
 }
 
-function headline(view: Streamed<ProjectView>): string {
+function headline(view: Streamed<ProjectView>, now: Date): string {
   const serves = view.release === undefined ? 'serves nothing' : `serves release ${view.release}`;
-  const warm = view.warm.map(
-    ({ release, until }) => `release ${release} warm until ${new Date(until).toTimeString().slice(0, 8)}`,
+  const warm = view.warm.map(({ release, until }) =>
+    new Date(until) > now
+      ? `release ${release} warm until ${new Date(until).toTimeString().slice(0, 8)}`
+      : `release ${release} leaving`,
   );
   const ports = view.ports.map(
     ({ published, service, target, protocol }) => `${published}->${service}:${target}/${protocol}`,
@@ -53,7 +55,7 @@ function stateOf(instance: Streamed<ProjectView>['instances'][number], now: Date
   const since =
     instance.startedAt === undefined || instance.state !== 'running'
       ? ''
-      : ` ${formatAge(new Date(instance.startedAt), now)}`;
+      : ` for ${formatSpan(new Date(instance.startedAt), now)}`;
   const exit = instance.exitCode === undefined || instance.state === 'running' ? '' : ` (${instance.exitCode})`;
   const restarts = instance.restarts > 0 ? `, ${instance.restarts} restarts` : '';
   return `${instance.state}${exit}${since}${health}${restarts}`;

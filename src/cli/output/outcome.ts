@@ -16,6 +16,7 @@ function headline(outcome: Streamed<RolloutOutcome>, style: Style): string {
       return `${style.green('●')} ${project} serves release ${release ?? '?'} ${style.dim(`(${took}${tip})`)}`;
     }
     case 'unchanged':
+      if (outcome.kind === 'down') return `${style.green('●')} ${project}: nothing of it runs`;
       return `${style.green('●')} ${project} is up to date: release ${release ?? '?'} serves`;
     case 'removed':
       return `${style.green('●')} ${project} is removed ${style.dim(`(${took})`)}`;

@@ -29,9 +29,14 @@ export function formatBytes(bytes: number): string {
 
 /** How long ago, in one unit: `5 seconds ago`, `3 hours ago`. */
 export function formatAge(at: Date, now: Date): string {
-  const seconds = Math.max(0, Math.round((now.getTime() - at.getTime()) / 1_000));
+  return `${formatSpan(at, now)} ago`;
+}
+
+/** How long from one moment to another, in one unit: `5 seconds`, `3 hours`. */
+export function formatSpan(from: Date, to: Date): string {
+  const seconds = Math.max(0, Math.round((to.getTime() - from.getTime()) / 1_000));
   const [amount, unit] = inLargestUnit(seconds);
-  return `${amount} ${unit}${amount === 1 ? '' : 's'} ago`;
+  return `${amount} ${unit}${amount === 1 ? '' : 's'}`;
 }
 
 function inLargestUnit(seconds: number): [number, string] {
