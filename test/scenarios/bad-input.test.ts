@@ -144,6 +144,43 @@ describe('bad input', { timeout: 300_000 }, () => {
     assert.match(result.stderr, /Did you mean deploy/);
   });
 
+  const MISUSES: readonly { words: readonly string[]; exitCode: number; says: RegExp }[] = [
+    { words: ['logs', '--since', 'rubbish'], exitCode: 2, says: /how long ago, such as 10m/ },
+    { words: ['ps', '--env-file', 'nosuch.env'], exitCode: 3, says: /there is no file .*nosuch\.env\n.*what to do/ },
+    { words: ['image', 'bootstrap', 'nonsense'], exitCode: 3, says: /"nonsense:latest" cannot be made.*\n.*busybox/ },
+  ];
+  for (const { words, exitCode, says } of MISUSES) {
+    it(`tells what is wrong with: ${words.join(' ')}`, async () => {
+      machine.write({ [COMPOSE]: 'services:\n  web:\n    image: busybox\n' });
+      const result = await machine.run(words);
+      assert.equal(result.exitCode, exitCode, result.stderr);
+      assert.match(result.stderr, says);
+      assertNoBug(result);
+    });
+  }
+
+  it('says that nothing runs when there is nothing to take down', async () => {
+    const result = await machine.run(['-p', 'nosuchproject', 'down']);
+    assert.equal(result.exitCode, 0, result.stderr);
+    assert.match(`${result.stdout}${result.stderr}`, /nosuchproject: nothing of it runs/);
+  });
+
+  it('completes in a bash without the package bash-completion, also when sourced twice', async () => {
+    machine.write({ 'completion.bash': (await machine.run(['completion', 'bash'])).stdout });
+    const probe = 'COMP_WORDS=(bascule roll); COMP_CWORD=1; bascule() { echo rollback; }; compopt() { :; }';
+    const bash = spawnSync(
+      'bash',
+      [
+        '--norc',
+        '-c',
+        `. "$0"; . "$0"; ${probe}; __bascule_complete; echo "$COMPREPLY"`,
+        join(machine.folder, 'completion.bash'),
+      ],
+      { encoding: 'utf8' },
+    );
+    assert.deepEqual([bash.stdout, bash.stderr], ['rollback\n', '']);
+  });
+
   it('tells that only root may start the daemon', async (context) => {
     const launcher = ['--reuid=65534', '--regid=65534', '--clear-groups'];
     if (spawnSync('setpriv', [...launcher, 'test', '-x', process.execPath]).status !== 0) {
