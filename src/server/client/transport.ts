@@ -26,7 +26,9 @@ export interface ApiErrorBody {
 /** One call whose answer is one JSON value. */
 export async function callJson<T>(socketPath: string, call: ApiRequest): Promise<T> {
   const response = await send(socketPath, call);
-  const text = await textOf(response);
+  const text = await textOf(response).catch((error: unknown) => {
+    throw brokenOff(error) ? daemonGone(socketPath, error) : error;
+  });
   return (text === '' ? undefined : JSON.parse(text)) as T;
 }
 
@@ -38,6 +40,8 @@ export async function* callLines<T>(socketPath: string, call: ApiRequest): Async
       if (line !== '') yield JSON.parse(line) as T;
     }
     if (!response.complete && call.signal?.aborted !== true) throw daemonGone(socketPath);
+  } catch (error) {
+    throw brokenOff(error) && call.signal?.aborted !== true ? daemonGone(socketPath, error) : error;
   } finally {
     response.destroy();
   }
@@ -154,6 +158,11 @@ function connectionError(socketPath: string, cause: Error): Error {
     default:
       return cause;
   }
+}
+
+/** An answer that ended before its end: the daemon was killed. */
+function brokenOff(error: unknown): boolean {
+  return systemCodeOf(error) === 'ECONNRESET';
 }
 
 function daemonGone(socketPath: string, cause?: unknown): UserError {
