@@ -1,3 +1,4 @@
+import { Option } from 'commander';
 import type { ExecConnection } from '../../server/client/index.ts';
 import { collectAssignment, parseCount } from '../arguments.ts';
 import type { AddCommand } from '../command.ts';
@@ -23,6 +24,9 @@ export const addExec: AddCommand = (program, run) => {
     .option('-u, --user <user>', 'user, or uid[:gid]')
     .option('-w, --workdir <dir>', 'folder to start in')
     .option('-T, --no-tty', 'no terminal, even when this one is one')
+    // Of docker's habit: what they ask for is what happens anyway.
+    .addOption(new Option('-i, --interactive').hideHelp())
+    .addOption(new Option('-t').hideHelp())
     .passThroughOptions()
     .action(
       run((session, service: string, args: string[], options: ExecOptions) =>
