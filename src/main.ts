@@ -106,6 +106,7 @@ async function startParts(o: {
 
 async function removeProjects(delivery: Delivery, onLine: (line: string) => void): Promise<void> {
   const { signal } = new AbortController();
+  await delivery.settled(); // what a killed daemon left open is ended first
   for (const project of delivery.projects()) {
     onLine(`removing ${project}`);
     await delivery.down({ project, volumes: true, author: 'purge' }, { onProgress: () => {}, signal });
