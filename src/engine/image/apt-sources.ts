@@ -3,19 +3,12 @@ import type { Distribution } from './bootstrap-catalog.ts';
 /** Where the host gets its packages, as far as a new root of the same distribution needs it. */
 export interface AptMirrors {
   readonly archive: string;
-  readonly security: string;
+  /** Absent where the host has no security updates of its own. */
+  readonly security?: string;
 }
 
-const PUBLIC_MIRRORS: Readonly<Record<Distribution, AptMirrors>> = {
-  debian: { archive: 'http://deb.debian.org/debian', security: 'http://deb.debian.org/debian-security' },
-  ubuntu: { archive: 'http://archive.ubuntu.com/ubuntu', security: 'http://security.ubuntu.com/ubuntu' },
-};
-/** Ubuntu keeps architectures other than x86 elsewhere. */
-const UBUNTU_PORTS: AptMirrors = {
-  archive: 'http://ports.ubuntu.com/ubuntu-ports',
-  security: 'http://ports.ubuntu.com/ubuntu-ports',
-};
-const COMPONENTS: Readonly<Record<Distribution, string>> = {
+/** Areas of the archive. */
+export const COMPONENTS: Readonly<Record<Distribution, string>> = {
   debian: 'main',
   ubuntu: 'main restricted universe multiverse',
 };
@@ -24,8 +17,6 @@ export interface Host {
   /** `ID` and `VERSION_CODENAME` of /etc/os-release. */
   readonly distribution: string;
   readonly codename: string;
-  /** Go's name, e.g. `amd64`. */
-  readonly architecture: string;
   /** Contents of /etc/apt/sources.list and of /etc/apt/sources.list.d/*.{list,sources}. */
   readonly sources: readonly string[];
 }
@@ -35,15 +26,14 @@ interface AptSource {
   readonly suite: string;
 }
 
-/** The host's own mirrors where the distribution is the same, else the distribution's public ones. */
-export function chooseMirrors(distribution: Distribution, host: Host): AptMirrors {
-  const isPort = distribution === 'ubuntu' && !['amd64', '386'].includes(host.architecture);
-  const fallback = isPort ? UBUNTU_PORTS : PUBLIC_MIRRORS[distribution];
-  if (host.distribution !== distribution) return fallback;
+/** The host's own mirrors where the distribution is the same; otherwise mmdebstrap knows the public ones. */
+export function chooseMirrors(distribution: Distribution, host: Host): AptMirrors | undefined {
+  if (host.distribution !== distribution) return undefined;
   const sources = host.sources.flatMap(parseAptSources);
   const archive = sources.find((source) => source.suite === host.codename)?.uri;
   const security = sources.find((source) => source.suite === `${host.codename}-security`)?.uri;
-  return { archive: archive ?? fallback.archive, security: security ?? fallback.security };
+  if (archive === undefined) return undefined;
+  return { archive, ...(security === undefined ? {} : { security }) };
 }
 
 /** The sources.list of a new root. */
@@ -52,7 +42,7 @@ export function renderSources(distribution: Distribution, suite: string, mirrors
   return [
     `deb ${mirrors.archive} ${suite} ${components}`,
     `deb ${mirrors.archive} ${suite}-updates ${components}`,
-    `deb ${mirrors.security} ${suite}-security ${components}`,
+    ...(mirrors.security === undefined ? [] : [`deb ${mirrors.security} ${suite}-security ${components}`]),
     '',
   ].join('\n');
 }

@@ -64,10 +64,12 @@ async function writeDebianRoot(recipe: DebootstrapRecipe, work: BootstrapWork): 
   const mirrors = chooseMirrors(distribution, host);
   const keyring = keyringOf(distribution);
   if (!existsSync(keyring)) throw keyringMissing(recipe, keyring);
-  const sourcesFile = join(work.temporary, 'sources.list');
-  await writeFile(sourcesFile, renderSources(distribution, suite, mirrors));
-  work.onOutput(`making ${distribution} ${suite} from packages of ${mirrors.archive}`);
-  const { architecture } = host;
+  const sourcesFile = mirrors === undefined ? undefined : join(work.temporary, 'sources.list');
+  if (mirrors !== undefined) {
+    await writeFile(join(work.temporary, 'sources.list'), renderSources(distribution, suite, mirrors));
+  }
+  work.onOutput(`making ${distribution} ${suite} from packages of ${mirrors?.archive ?? 'its public mirror'}`);
+  const { architecture } = platformOfNode(process.arch);
   await runMmdebstrap(
     mmdebstrapArgv({ distribution, suite, isSlim, architecture, target: work.root, keyring, sourcesFile }),
     work,
@@ -120,7 +122,6 @@ async function readHost(): Promise<Host> {
   return {
     distribution: release.get('ID') ?? '',
     codename: release.get('VERSION_CODENAME') ?? '',
-    architecture: platformOfNode(process.arch).architecture,
     sources,
   };
 }

@@ -1,3 +1,4 @@
+import { COMPONENTS } from './apt-sources.ts';
 import type { Distribution } from './bootstrap-catalog.ts';
 
 export interface MmdebstrapRequest {
@@ -9,8 +10,8 @@ export interface MmdebstrapRequest {
   /** An empty folder. */
   readonly target: string;
   readonly keyring: string;
-  /** A file in the format of sources.list. */
-  readonly sourcesFile: string;
+  /** A file in the format of sources.list; without one mmdebstrap takes the distribution's public mirrors. */
+  readonly sourcesFile: string | undefined;
 }
 
 const KEYRINGS: Readonly<Record<Distribution, string>> = {
@@ -52,11 +53,12 @@ export function mmdebstrapArgv(request: MmdebstrapRequest): [string, ...string[]
     '--format=directory',
     `--architectures=${DEBIAN_ARCHITECTURES[request.architecture] ?? request.architecture}`,
     `--keyring=${request.keyring}`,
+    `--components=${COMPONENTS[request.distribution].replaceAll(' ', ',')}`,
     '--aptopt=Acquire::Languages "none"',
     ...excludes,
     ...copyrights,
     request.suite,
     request.target,
-    request.sourcesFile,
+    ...(request.sourcesFile === undefined ? [] : [request.sourcesFile]),
   ];
 }
