@@ -1,4 +1,4 @@
-import type { Project, Service } from '../../src/delivery/compose/index.ts';
+import { defaultSettings, type Project, type Service } from '../../src/delivery/compose/index.ts';
 import { type NewRelease, identitiesOf, type Release } from '../../src/delivery/release/index.ts';
 import type { DeployInput, Observed, Plan, PlannedPort } from '../../src/delivery/rollout/plan.ts';
 import { EMPTY_STANDING, liveReleases, type Standing } from '../../src/delivery/rollout/standing.ts';
@@ -47,7 +47,7 @@ function projectFrom(sketch: Sketch): Project {
     secrets: {},
     models: {},
     extensions: {},
-    settings: { keepMs: 1, drainMs: 1, healthTimeoutMs: 1, strategy: 'blue-green', rollbackWindow: 5 },
+    settings: { ...defaultSettings(), keepMs: 1, drainMs: 1, healthTimeoutMs: 1, rollbackWindow: 5 },
   };
 }
 

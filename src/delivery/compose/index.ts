@@ -2,7 +2,23 @@ export { parseDotenv } from './dotenv.ts';
 export { findComposeFile } from './find.ts';
 export { loadProject, type ProjectSource } from './load.ts';
 export { portProtocol } from './ports.ts';
-export type { FileObject, IpamPool, Model, Network, Project, ProjectSettings, Volume } from './project.ts';
+export type { FileObject, IpamPool, Model, Network, Project, Volume } from './project.ts';
+export type {
+  AnalysisPolicy,
+  CanarySettings,
+  CohortSettings,
+  CommandGuard,
+  JobSettings,
+  PreviewMatch,
+  ProbeSettings,
+  ProjectSettings,
+  QueryGuard,
+  RollingSettings,
+  ServiceSettings,
+  SmokeTest,
+  StrategyName,
+  TlsSettings,
+} from './project-settings.ts';
 export type {
   BindMount,
   Build,
@@ -19,9 +35,7 @@ export type {
   RestartPolicy,
   Service,
   ServiceNetwork,
-  ServiceSettings,
   ServiceVolume,
-  SmokeTest,
   TmpfsMount,
   TrafficProtocol,
   Ulimit,
@@ -29,5 +43,5 @@ export type {
   VolumeMount,
 } from './service.ts';
 export { renderProject } from './render.ts';
-export { projectSettingsSchema, serviceSettingsSchema } from './settings.ts';
+export { defaultSettings, projectSettingsSchema, serviceSettingsSchema } from './settings.ts';
 export { assertSupported } from './unsupported.ts';

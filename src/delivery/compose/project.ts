@@ -1,3 +1,4 @@
+import type { ProjectSettings } from './project-settings.ts';
 import type { Service } from './service.ts';
 
 /**
@@ -19,21 +20,6 @@ export interface Project {
   readonly settings: ProjectSettings;
   /** What the user should know, such as variables that are not set. */
   readonly warnings?: readonly string[];
-}
-
-/** Project-level `x-bascule`. */
-export interface ProjectSettings {
-  /** How long the previous release stays warm after a switch. */
-  readonly keepMs: number;
-  /** How long open connections of the previous release may go on. */
-  readonly drainMs: number;
-  /** How long a new instance may take to become healthy. */
-  readonly healthTimeoutMs: number;
-  readonly strategy: 'blue-green';
-  /** How many previous releases can be rolled back to. */
-  readonly rollbackWindow: number;
-  /** Default of `read_only` for services that do not set it; undefined: not given. */
-  readonly readOnly?: boolean;
 }
 
 /** A top-level config or secret: one of file, environment, content, or external. */

@@ -1,21 +1,4 @@
-/** Service-level `x-bascule`. */
-export interface ServiceSettings {
-  /** Overrides the deduction (a writable volume makes a service stateful). */
-  readonly stateful?: boolean;
-  readonly route?: { readonly host?: string; readonly path?: string };
-  /** Overrides how the service's published ports are carried, see `portProtocol`. */
-  readonly protocol?: TrafficProtocol;
-  readonly smoke?: SmokeTest;
-}
-
-/** One request to each new instance that must succeed before traffic moves. */
-export interface SmokeTest {
-  readonly path: string;
-  /** Container port; undefined: the first published or exposed one. */
-  readonly port?: number;
-  readonly status: number;
-  readonly timeoutMs: number;
-}
+import type { ServiceSettings } from './project-settings.ts';
 
 export type TrafficProtocol = 'http' | 'tcp';
 

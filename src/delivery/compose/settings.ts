@@ -1,28 +1,32 @@
 import { z } from 'zod';
 import { joinPath, nearestAt, type Node, nodeError, plainOf } from './node.ts';
 import { unknownKey } from './object.ts';
-import type { ProjectSettings } from './project.ts';
-import type { ServiceSettings } from './service.ts';
-import { parseComposeDuration } from './units.ts';
-
-/** A duration as Compose writes it, read as milliseconds. */
-function duration(description: string, byDefault: string) {
-  return z
-    .string({ error: 'must be a duration such as 30s or 10m' })
-    .default(byDefault)
-    .refine((text) => parseComposeDuration(text) !== undefined, { error: 'must be a duration such as 30s or 10m' })
-    .transform((text) => parseComposeDuration(text) ?? 0)
-    .describe(description);
-}
-
-const port = z.int().min(1).max(65_535);
+import type { ProjectSettings, ServiceSettings } from './project-settings.ts';
+import { projectSettingsOf, serviceSettingsOf } from './settings-read.ts';
+import { analysisSettings, canarySettings, job, preview, rollingSettings } from './settings-rollout.ts';
+import { duration, port, size } from './settings-values.ts';
 
 /** `x-bascule` at the top level. One schema: it validates, fills in defaults, and the reference is made of it. */
 export const projectSettingsSchema = z.strictObject({
   keep: duration('How long the previous release stays warm after a switch, ready for rollback.', '10m'),
   drain: duration('Deadline for connections of the previous release that are still open after a switch.', '30s'),
   health_timeout: duration('How long a new instance may take to become healthy.', '60s'),
-  strategy: z.enum(['blue-green']).default('blue-green').describe('How traffic passes to a new release.'),
+  strategy: z
+    .enum(['blue-green', 'rolling', 'canary'])
+    .default('blue-green')
+    .describe('How traffic passes to a new release.'),
+  rolling: rollingSettings,
+  canary: canarySettings,
+  analysis: analysisSettings,
+  preview,
+  confirm: z
+    .boolean()
+    .default(false)
+    .describe('Blue-green: wait for `bascule rollout promote` before the switch, the new release under its preview.'),
+  jobs: z
+    .record(z.string().regex(/^[a-z0-9][a-z0-9_-]*$/), job)
+    .default({})
+    .describe('One-off containers of a rollout.'),
   rollback_window: z.int().min(0).default(3).describe('How many previous releases stay available for rollback.'),
   read_only: z
     .boolean()
@@ -38,7 +42,11 @@ export const serviceSettingsSchema = z.strictObject({
     .describe('Whether instances are carried over to the next release. Default: true with a writable volume.'),
   route: z
     .strictObject({
-      host: z.string().min(1).optional().describe('Only requests for this host name.'),
+      host: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('Only requests for this host name; `*.example.org` for all below it.'),
       path: z.string().startsWith('/').optional().describe('Only requests below this path.'),
     })
     .optional()
@@ -47,6 +55,32 @@ export const serviceSettingsSchema = z.strictObject({
     .enum(['http', 'tcp'])
     .optional()
     .describe('How published ports are carried, where `app_protocol` does not say it.'),
+  tls: z
+    .strictObject({
+      certificate: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('File of the certificate chain, PEM, beside the Compose file.'),
+      key: z.string().min(1).optional().describe('File of its private key, PEM.'),
+      acme: z.boolean().optional().describe('Get a certificate for `route.host` by ACME.'),
+      ports: z.array(port).optional().describe('Published ports that speak TLS. Default: 443 and 8443.'),
+      redirect: z.boolean().default(true).describe('Requests on the other published ports are sent to https.'),
+    })
+    .optional()
+    .describe('TLS on published ports.'),
+  access_log: z.boolean().optional().describe('Write one line for each request.'),
+  max_body: size.optional().describe('Largest request body; larger ones are answered 413. Default: no limit.'),
+  probe: z
+    .strictObject({
+      get: z.string().startsWith('/').default('/').describe('Path of GET requests on a kept-alive connection.'),
+      post: z.string().startsWith('/').optional().describe('Path that takes a POST whose body arrives slowly.'),
+      sse: z.string().startsWith('/').optional().describe('Path of an event stream.'),
+      websocket: z.string().startsWith('/').optional().describe('Path of a WebSocket that echoes or pings.'),
+      enabled: z.boolean().default(true).describe('Probe the front door while a rollout runs.'),
+    })
+    .optional()
+    .describe('What the built-in probes ask during a rollout.'),
   smoke: z
     .strictObject({
       path: z.string().startsWith('/').default('/').describe('Path of the request.'),
@@ -60,24 +94,17 @@ export const serviceSettingsSchema = z.strictObject({
 
 /** Validates the project's `x-bascule`; without one, all defaults. Throws `compose-invalid`. */
 export function readProjectSettings(node: Node | undefined): ProjectSettings {
-  const read = validate(projectSettingsSchema, node, 'x-bascule');
-  return {
-    keepMs: read.keep,
-    drainMs: read.drain,
-    healthTimeoutMs: read.health_timeout,
-    strategy: read.strategy,
-    rollbackWindow: read.rollback_window,
-    ...(read.read_only !== undefined && { readOnly: read.read_only }),
-  };
+  return projectSettingsOf(validate(projectSettingsSchema, node, 'x-bascule'));
+}
+
+/** What a project without `x-bascule` has. */
+export function defaultSettings(): ProjectSettings {
+  return readProjectSettings(undefined);
 }
 
 /** Validates a service's `x-bascule`. Throws `compose-invalid`. */
 export function readServiceSettings(node: Node | undefined, path: string): ServiceSettings {
-  const { smoke, ...rest } = validate(serviceSettingsSchema, node, path);
-  const settings = defined(rest) as ServiceSettings;
-  if (smoke === undefined) return settings;
-  const { timeout, ...test } = smoke;
-  return { ...settings, smoke: { ...(defined(test) as Omit<typeof test, 'port'>), timeoutMs: timeout } };
+  return serviceSettingsOf(validate(serviceSettingsSchema, node, path));
 }
 
 function validate<T extends z.ZodType>(schema: T, node: Node | undefined, path: string): z.output<T> {
@@ -115,8 +142,4 @@ function keysAt(schema: z.ZodType, path: readonly (string | number)[]): readonly
 
 function unwrap(schema: unknown): unknown {
   return schema instanceof z.ZodOptional || schema instanceof z.ZodDefault ? unwrap(schema.unwrap()) : schema;
-}
-
-function defined(value: object): object {
-  return Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined));
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Project, Service } from '../compose/index.ts';
+import { defaultSettings, type Project, type Service } from '../compose/index.ts';
 import { identitiesOf, type ServiceIdentity } from './identity.ts';
 
 const service = (more: Partial<Service> = {}): Service => ({ command: null, entrypoint: null, settings: {}, ...more });
@@ -25,7 +25,7 @@ function identities(
     secrets: {},
     models: {},
     extensions: {},
-    settings: { keepMs: 0, drainMs: 0, healthTimeoutMs: 0, strategy: 'blue-green', rollbackWindow: 1 },
+    settings: defaultSettings(),
   } satisfies Project;
   const versions = Object.entries(files).map(([key, version]) => [key, { version, kind: 'config' as const }]);
   return identitiesOf({ project, images, files: Object.fromEntries(versions) });

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { inTransaction, migrate, type Schema } from '../../lib/database.ts';
 import { UserError } from '../../lib/errors.ts';
+import { defaultSettings } from '../compose/index.ts';
 import type { NewRelease, Release, Releases } from './release.ts';
 
 const SCHEMA: Schema = {
@@ -49,7 +50,14 @@ export function openReleases(o: { readonly database: DatabaseSync }): Releases {
 
 function releaseOf(row: Record<string, unknown>): Release {
   const body = JSON.parse(String(row['body'])) as NewRelease;
-  return { ...body, number: Number(row['number']), createdAt: new Date(String(row['created_at'])) };
+  // A release that an older Bascule froze knows nothing of newer settings.
+  const settings = { ...defaultSettings(), ...body.model.settings };
+  return {
+    ...body,
+    model: { ...body.model, settings },
+    number: Number(row['number']),
+    createdAt: new Date(String(row['created_at'])),
+  };
 }
 
 function missing(project: string, number: number): never {

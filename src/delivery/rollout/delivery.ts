@@ -61,6 +61,15 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       return await buildImages(parts.fleet, request, o);
     },
     plan: (request) => dryRun(parts, request),
+    planRollback: notYet,
+    amend: notYet,
+    planAmend: notYet,
+    control: notYet,
+    status: notYet,
+    watchRollout: notYet,
+    setInstanceTraffic: notYet,
+    release: notYet,
+    diff: notYet,
     projects: () => parts.releases.projects(),
     ps: (project) => projectView(parts, project),
     releases: async (project) => releaseViews(parts, project),
@@ -85,6 +94,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       await watching;
     },
   };
+}
+
+function notYet(): never {
+  throw new Error('not built yet');
 }
 
 function partsOf(options: DeliveryOptions, stopping: AbortSignal): Parts {

@@ -1,7 +1,8 @@
 import type { Writable } from 'node:stream';
-import type { Project } from '../compose/index.ts';
+import type { Project, StrategyName } from '../compose/index.ts';
 import type { ReleaseState } from '../release/index.ts';
 import type { Failure, PlannedStep, PortView, RolloutKind, RolloutOutcome, RolloutResult } from './outcome.ts';
+import type { Verdict } from './analysis/index.ts';
 import type { ProgressEvent } from './progress.ts';
 
 /** The delivery wing as the server and the CLI see it. All values are plain data (dates are Date). */
@@ -13,7 +14,24 @@ export interface Delivery {
   /** What `deploy` would do. Builds nothing: services to be built count as changed unless `build` is false. */
   plan(request: DeployRequest): Promise<PlanView>;
   rollback(request: RollbackRequest, o: WatchOptions): Promise<RolloutOutcome>;
+  /** What `rollback` would do. */
+  planRollback(request: RollbackRequest): Promise<PlanView>;
+  /** A release like the current one, with other images, numbers of instances, or both; nothing is read or built. */
+  amend(request: AmendRequest, o: WatchOptions): Promise<RolloutOutcome>;
+  planAmend(request: AmendRequest): Promise<PlanView>;
   down(request: DownRequest, o: WatchOptions): Promise<RolloutOutcome>;
+
+  /**
+   * Steers the rollout that runs. It answers at once; `watchRollout` shows the effect.
+   * @throws UserError `no-rollout` (conflict) when none runs, `rollout-decided` when it has tipped over already
+   */
+  control(request: ControlRequest): RolloutStatus;
+  /** The rollout that runs, else the last one. @throws UserError `project-not-found`, `ledger-not-found` */
+  status(project: string): Promise<RolloutStatus>;
+  /** The status at each change and at least each second, until the rollout has ended or the signal fires. */
+  watchRollout(project: string, signal: AbortSignal): AsyncIterable<RolloutStatus>;
+  /** Takes an instance out of traffic (its requests end first), or puts it back; a release change puts it back too. */
+  setInstanceTraffic(request: InstanceTrafficRequest): Promise<InstanceView>;
 
   /** Names of the projects that have a release, in alphabetical order. */
   projects(): readonly string[];
@@ -21,6 +39,10 @@ export interface Delivery {
   ps(project: string): Promise<ProjectView>;
   /** Newest first. @throws UserError `project-not-found` */
   releases(project: string): Promise<readonly ReleaseView[]>;
+  /** @throws UserError `release-not-found` */
+  release(project: string, number: number): Promise<ReleaseDetail>;
+  /** What differs between two releases. @throws UserError `release-not-found` */
+  diff(project: string, from: number, to: number): Promise<ReleaseDiff>;
   /** Lines of all instances merged in the order of time; ends with the signal, or when nothing more comes. */
   logs(query: LogQuery, signal: AbortSignal): AsyncIterable<LogLine>;
   exec(request: ExecRequest): Promise<ExecSession>;
@@ -59,6 +81,113 @@ export interface DeployRequest {
   readonly force: boolean;
   /** Values for configs and secrets that say `environment:`. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Instead of the strategy that the Compose file declares. */
+  readonly strategy?: StrategyName;
+  /** Images by service, instead of those that the Compose file names or builds. */
+  readonly images?: Readonly<Record<string, string>>;
+}
+
+export interface AmendRequest {
+  readonly project: string;
+  readonly author: string;
+  /** Image references by service. */
+  readonly images?: Readonly<Record<string, string>>;
+  /** Numbers of instances by service. */
+  readonly replicas?: Readonly<Record<string, number>>;
+  readonly strategy?: StrategyName;
+}
+
+export interface ControlRequest {
+  readonly project: string;
+  readonly author: string;
+  readonly action:
+    | { readonly kind: 'pause' | 'resume' | 'promote' | 'abort' }
+    /** Holds this weight (basis points) until `resume` or `promote`. */
+    | { readonly kind: 'weight'; readonly weight: number };
+}
+
+export interface InstanceTrafficRequest {
+  readonly project: string;
+  readonly instance: string;
+  readonly direction: 'out' | 'in';
+  readonly author: string;
+}
+
+/** A rollout as somebody sees it who looks on. */
+export interface RolloutStatus {
+  readonly project: string;
+  readonly rollout: number;
+  readonly kind: RolloutKind;
+  readonly strategy?: StrategyName;
+  readonly author: string;
+  readonly from?: number;
+  readonly to?: number;
+  readonly startedAt: Date;
+  readonly endedAt?: Date;
+  /** `paused`: a person said so. `waiting`: for a person (`promote`), or for evidence. */
+  readonly state: 'running' | 'paused' | 'waiting' | 'undoing' | 'ended';
+  /** Why it waits or is paused, in one sentence. */
+  readonly note?: string;
+  readonly steps: readonly LedgerStep[];
+  /** The canary stage at hand. */
+  readonly stage?: {
+    readonly stage: number;
+    readonly stages: number;
+    /** Basis points; what a person has set stands before what the plan says. */
+    readonly weight: number;
+    readonly until: { readonly forMs?: number; readonly requests?: number; readonly confirmed?: boolean };
+    readonly elapsedMs: number;
+  };
+  readonly routes: readonly { readonly route: string; readonly service: string; readonly weight: number }[];
+  readonly sides?: { readonly stable: SideView; readonly candidate: SideView };
+  /** What the analysis says now; see analysis/. */
+  readonly verdict?: Verdict;
+  readonly guards: readonly GuardView[];
+  readonly result?: RolloutResult;
+  readonly failure?: Failure;
+}
+
+/** What one side answered since the rollout moved its first request. */
+export interface SideView {
+  readonly release: number;
+  readonly requests: number;
+  /** Over the last seconds. */
+  readonly perSecond: number;
+  readonly failed: number;
+  readonly slow: number;
+  readonly p50Ms?: number;
+  readonly p95Ms?: number;
+  readonly p99Ms?: number;
+}
+
+/** An absolute condition: instances that crash, queries and commands with thresholds. */
+export interface GuardView {
+  readonly name: string;
+  readonly state: 'ok' | 'failed' | 'unknown';
+  readonly value?: number;
+  readonly detail: string;
+}
+
+/** A release with all that was frozen, secrets left out. */
+export interface ReleaseDetail extends ReleaseView {
+  /** The Compose model, as YAML text. */
+  readonly compose: string;
+  readonly files: readonly { readonly name: string; readonly kind: 'config' | 'secret'; readonly version: string }[];
+  readonly rollouts: readonly number[];
+}
+
+export interface ReleaseDiff {
+  readonly project: string;
+  readonly from: number;
+  readonly to: number;
+  readonly changes: readonly {
+    /** `services.web.image`, `secrets.token` … */
+    readonly path: string;
+    readonly kind: 'added' | 'removed' | 'changed';
+    /** Values as text; contents of secrets never. */
+    readonly before?: string;
+    readonly after?: string;
+  }[];
 }
 
 export interface RollbackRequest {
@@ -116,6 +245,8 @@ export interface InstanceView {
   readonly address?: string;
   readonly startedAt?: Date;
   readonly restarts: number;
+  /** A person took it out of traffic. */
+  readonly isOut?: boolean;
 }
 
 export interface ReleaseView {

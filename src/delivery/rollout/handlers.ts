@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { UserError } from '../../lib/errors.ts';
 import { type Fleet, instanceSpecOf } from '../fleet/index.ts';
 import type { FileStore, Releases } from '../release/index.ts';
@@ -49,6 +50,15 @@ const HANDLERS: Handlers = {
     await smokeTest(step, { address: await addressOf(world, step.instance, step.network), probe: world.probe, signal }),
   'add-to-lane': addToLane,
   'remove-from-lane': ({ lane, instance }, { world }) => removeFromLane(world.traffic, lane, instance),
+  'drain-instance': notYet,
+  'set-weights': async ({ changes }, { world }) =>
+    await world.traffic.setRoutes(new Map(changes.map(({ route, to }) => [route, to]))),
+  analyse: notYet,
+  monitor: notYet,
+  delay: async ({ durationMs }, { signal }) => await delay(durationMs, undefined, { signal }),
+  'set-preview': notYet,
+  'run-job': notYet,
+  'run-hooks': notYet,
   'switch-routes': ({ changes }, { world }) => switchRoutes(world.traffic, changes),
   'switch-tcp': switchTcp,
   'remove-route': ({ route }, { world }) => world.traffic.removeRoute(route),
@@ -59,6 +69,10 @@ const HANDLERS: Handlers = {
   'remove-instance': ({ instance }, { world }) => world.fleet.removeInstance(instance),
   'refresh-traffic': (_step, { world, project }) => refreshTraffic(world, world.journal.standing(project), 'all'),
 };
+
+function notYet(): Promise<void> {
+  throw new Error('not built yet');
+}
 
 /** One step, by its handler. */
 export function act<K extends StepKind>(step: StepOf<K>, context: StepContext): Promise<void> {

@@ -1,11 +1,15 @@
 export { createDelivery, type DeliveryOptions } from './delivery.ts';
 export type {
+  AmendRequest,
   BuiltImage,
+  ControlRequest,
   Delivery,
   DeployRequest,
   DownRequest,
   ExecRequest,
   ExecSession,
+  GuardView,
+  InstanceTrafficRequest,
   InstanceView,
   Ledger,
   LedgerStep,
@@ -14,9 +18,13 @@ export type {
   LogQuery,
   PlanView,
   ProjectView,
+  ReleaseDetail,
+  ReleaseDiff,
   ReleaseView,
   RollbackRequest,
+  RolloutStatus,
   RunningRollout,
+  SideView,
   WatchOptions,
 } from './face.ts';
 export type { Probe } from './probe.ts';

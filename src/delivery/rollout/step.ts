@@ -1,7 +1,9 @@
+import { formatDuration } from '../../lib/duration.ts';
 import { unreachable } from '../../lib/errors.ts';
 import type { NetworkSpec, VolumeSpec } from '../fleet/index.ts';
 import type { FilePlacement } from '../release/index.ts';
-import type { LaneId, PublishedPort, RouteId } from '../traffic/index.ts';
+import type { PreviewMatch } from '../compose/index.ts';
+import type { LaneId, PublishedPort, RouteId, RouteShare } from '../traffic/index.ts';
 import type { Standing } from './standing.ts';
 
 /** One act of a rollout: one call to the outside, or one wait. Plain JSON, it stands in the journal. */
@@ -63,6 +65,63 @@ export type StepBody =
       readonly port: number;
     }
   | { readonly kind: 'remove-from-lane'; readonly lane: LaneId; readonly instance: string }
+  | {
+      /** No new requests; waits until those that run have ended, at most until the declared deadline; then cuts. */
+      readonly kind: 'drain-instance';
+      readonly lane: LaneId;
+      readonly instance: string;
+      readonly deadlineMs: number;
+      /** To put it back. */
+      readonly network?: string;
+      readonly port: number;
+    }
+  | { readonly kind: 'set-weights'; readonly changes: readonly WeightChange[] }
+  | {
+      /** Waits while both sides serve, until the stage may end; fails when the candidate is worse. */
+      readonly kind: 'analyse';
+      /** Counts from 1. */
+      readonly stage: number;
+      readonly stages: number;
+      /** Basis points that the candidate has in this stage. */
+      readonly weight: number;
+      readonly until: StageEnd;
+      readonly sides: readonly AnalysedRoute[];
+      /** Instances of the candidate: a crash or an ill one among them ends the rollout. */
+      readonly guarded: readonly string[];
+    }
+  | {
+      /** So long the new instances are watched; fails when too many of them do. */
+      readonly kind: 'monitor';
+      readonly instances: readonly string[];
+      readonly durationMs: number;
+      /** 0 to 1 of `instances`. */
+      readonly maxFailureRatio: number;
+      readonly failureAction: 'pause' | 'continue' | 'rollback';
+    }
+  | { readonly kind: 'delay'; readonly durationMs: number }
+  | {
+      readonly kind: 'set-preview';
+      readonly route: RouteId;
+      readonly lane: LaneId | null;
+      readonly match: PreviewMatch;
+    }
+  | {
+      /** One one-off container, run to its end, tried again as declared, removed. */
+      readonly kind: 'run-job';
+      readonly job: string;
+      readonly release: number;
+      readonly timeoutMs: number;
+      readonly retries: number;
+      readonly migration?: 'expand' | 'contract';
+    }
+  | {
+      /** Commands that the Compose file declares at a service's `post_start` or `pre_stop`. */
+      readonly kind: 'run-hooks';
+      readonly instance: string;
+      readonly release: number;
+      readonly service: string;
+      readonly hook: 'post_start' | 'pre_stop';
+    }
   | { readonly kind: 'switch-routes'; readonly changes: readonly RouteChange[] }
   | {
       readonly kind: 'switch-tcp';
@@ -84,6 +143,30 @@ export interface RouteChange {
   /** undefined: the route goes away. */
   readonly to: LaneId | undefined;
   readonly from: LaneId | undefined;
+}
+
+/** A route's share as it is to be, and as it was. */
+export interface WeightChange {
+  readonly route: RouteId;
+  readonly to: RouteShare;
+  readonly from: RouteShare;
+}
+
+/** Which lanes of a route are compared. */
+export interface AnalysedRoute {
+  readonly service: string;
+  readonly route: RouteId;
+  readonly stable: LaneId;
+  readonly candidate: LaneId;
+}
+
+/** When a stage may end: all of what is given must have come. */
+export interface StageEnd {
+  readonly forMs?: number;
+  /** Answered by the candidate in this stage. */
+  readonly requests?: number;
+  /** A person says so. */
+  readonly confirmed?: boolean;
 }
 
 export interface TcpSide {
@@ -116,6 +199,10 @@ export function inverseOf(step: Step): Step | undefined {
       return { ...step, changes: step.changes.map(({ route, to, from }) => ({ route, to: from, from: to })), cause };
     case 'switch-tcp':
       return { ...step, to: step.from, from: step.to, cause };
+    case 'set-weights':
+      return { ...step, changes: step.changes.map(({ route, to, from }) => ({ route, to: from, from: to })), cause };
+    case 'set-preview':
+      return step.lane === null ? undefined : { ...step, lane: null, cause };
     case 'publish-port':
       return { kind: 'unpublish-port', port: step.port, cause };
     default:
@@ -162,6 +249,18 @@ export function titleOf(step: StepBody): string {
       return sayStanding(step.standing);
     case 'refresh-traffic':
       return 'check addresses';
+    case 'set-weights':
+      return `give ${percent(Math.max(...step.changes.map(({ to }) => to.weight)))} to the new release`;
+    case 'analyse':
+      return `compare both releases at ${percent(step.weight)} (stage ${step.stage} of ${step.stages})`;
+    case 'monitor':
+      return `watch ${step.instances.join(', ')} for ${formatDuration(step.durationMs)}`;
+    case 'delay':
+      return `wait ${formatDuration(step.durationMs)}`;
+    case 'set-preview':
+      return step.lane === null ? `end the preview of ${step.route}` : `preview ${step.route} in ${step.lane}`;
+    case 'run-job':
+      return `run job ${step.job}`;
     default:
       return titleOfInstanceStep(step);
   }
@@ -177,7 +276,9 @@ type InstanceStep = Extract<
       | 'wait-completed'
       | 'smoke-test'
       | 'stop-instance'
-      | 'remove-instance';
+      | 'remove-instance'
+      | 'drain-instance'
+      | 'run-hooks';
   }
 >;
 
@@ -197,9 +298,18 @@ function titleOfInstanceStep(step: InstanceStep): string {
       return `stop ${step.instance}`;
     case 'remove-instance':
       return `remove ${step.instance}`;
+    case 'drain-instance':
+      return `drain ${step.instance} in ${step.lane}`;
+    case 'run-hooks':
+      return `run ${step.hook} of ${step.instance}`;
     default:
       return unreachable(step);
   }
+}
+
+/** Basis points as people read them. */
+function percent(points: number): string {
+  return `${points / 100} %`;
 }
 
 function sayPort({ hostAddress, port, protocol, route }: PublishedPort): string {
