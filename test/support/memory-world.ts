@@ -197,6 +197,14 @@ export class MemoryWorld {
         if (server !== undefined) server.isDraining = true;
         this.#check(`drain ${name}`);
       },
+      undrainInstance: async (id, name) => {
+        const server = lane(id).get(name);
+        if (server !== undefined) server.isDraining = false;
+      },
+      sessions: async (ids) => new Map(ids.map((id) => [id, new Map([...lane(id).keys()].map((name) => [name, 0]))])),
+      setPreview: async () => {},
+      setRouteOptions: async () => {},
+      onRequests: () => () => {},
       closeSessions: async () => {},
       removeInstance: async (id, name) => {
         lane(id).delete(name);
@@ -229,6 +237,7 @@ export class MemoryWorld {
       counters: async () => ({
         lanes: new Map(),
         frontend: { connections: 0, sessions: 0, requests: 0, requestErrors: 0, unrouted: 0, bytesIn: 0, bytesOut: 0 },
+        samples: { delivered: 0, dropped: 0 },
       }),
       close: async () => {},
       stop: async () => {},
@@ -255,6 +264,8 @@ export class MemoryWorld {
       routes: new Map(routes),
       tcpRoutes: new Map(tcpRoutes),
       publishedPorts: ports,
+      previews: new Map(),
+      routeOptions: new Map(),
     };
   }
 

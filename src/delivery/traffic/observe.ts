@@ -22,7 +22,16 @@ export async function observe({ record, proxy, laneCount }: Observed): Promise<T
   );
   const rows = ids.length === 0 ? [] : parseStat(await proxy.api.ask(...statCommands(ids)));
   const lanes = ids.map((id) => laneOf(id, runtime.servers, rows));
-  return { pid, lanes, laneCount, routes, tcpRoutes, publishedPorts: ports.map(withoutSlot) };
+  return {
+    pid,
+    lanes,
+    laneCount,
+    routes,
+    tcpRoutes,
+    publishedPorts: ports.map(withoutSlot),
+    previews: new Map(),
+    routeOptions: new Map(),
+  };
 }
 
 function withoutSlot(recorded: RecordedPort): PublishedPort {
@@ -51,6 +60,17 @@ function laneOf(id: LaneId, servers: readonly RuntimeServer[], rows: readonly St
 function stateOf(server: Pick<RuntimeServer, 'isInMaintenance' | 'isUp'>): InstanceState {
   if (server.isInMaintenance) return 'draining';
   return server.isUp ? 'up' : 'down';
+}
+
+/** What runs on each instance of these lanes, from their rows of the statistics. */
+export function sessionsByInstance(
+  rows: readonly StatRow[],
+  lanes: readonly LaneId[],
+): ReadonlyMap<LaneId, ReadonlyMap<string, number>> {
+  const ofLane = (lane: LaneId) => rows.filter((row) => row['pxname'] === lane);
+  return new Map(
+    lanes.map((lane) => [lane, new Map(ofLane(lane).map((row) => [row['svname'] ?? '', numberIn(row, 'scur')]))]),
+  );
 }
 
 /** Frontends 1, backends 2, servers 4; all rows of one proxy by its name. */

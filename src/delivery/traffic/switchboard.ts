@@ -4,7 +4,7 @@ import { countersOf } from './haproxy/counters.ts';
 import type { HttpProxy } from './haproxy/proxy.ts';
 import { socketPathOf } from './haproxy/render-haproxy.ts';
 import { createKeeper } from './keeper.ts';
-import { observe, statCommands, usedLanes } from './observe.ts';
+import { observe, sessionsByInstance, statCommands, usedLanes } from './observe.ts';
 import { parseStat, parseTable } from './haproxy/replies.ts';
 import { assertInstance, assertLane, assertPortKey, assertRoute, assertShare, assertTarget } from './names.ts';
 import { applyTraffic, holderOf, interfacesTo, otherTableWith, removeTraffic } from './nft/kernel.ts';
@@ -83,6 +83,20 @@ export function createTraffic(parts: Parts): Traffic {
         record.putInstance({ ...recorded, isDraining: true });
         await applyProxy(() => proxy.drainInstance(lane, name));
       }),
+    undrainInstance: (lane, name) =>
+      inTurn(async () => {
+        const recorded = findInstance(record.read(), lane, name);
+        if (recorded === undefined) return;
+        record.putInstance({ ...recorded, isDraining: false });
+        await applyProxy(() => proxy.undrainInstance(lane, name));
+      }),
+    async sessions(lanes) {
+      if (lanes.length === 0) return new Map();
+      return sessionsByInstance(
+        parseStat(await proxy.api.ask(...lanes.map((lane) => `show stat ${lane} 4 -1`))),
+        lanes,
+      );
+    },
     closeSessions: (lane, name) => inTurn(() => applyProxy(() => proxy.closeSessions(lane, name))),
     removeInstance: (lane, name) =>
       inTurn(async () => {
@@ -110,6 +124,9 @@ export function createTraffic(parts: Parts): Traffic {
         record.putRoutes(shares);
         await applyProxy(() => proxy.replaceRoutes(record.read()));
       }),
+    setPreview: async () => {},
+    setRouteOptions: async () => {},
+    onRequests: () => () => {},
     removeRoute: (route) =>
       inTurn(async () => {
         const { tcpRoutes } = record.read();

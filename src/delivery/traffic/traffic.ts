@@ -10,7 +10,68 @@ export interface RouteShare {
   readonly candidate: LaneId | null;
   /** The candidate's share in basis points, 0 to 10,000. */
   readonly weight: number;
+  /** Clients that get the candidate whatever the weight is: they come before the weighted choice. */
+  readonly cohorts?: readonly Cohort[];
+  /** Requests of this route are reported one by one to the listeners of `onRequests`. */
+  readonly observed?: boolean;
 }
+
+/** A kind of client. Names are compared without case, values as they are. */
+export type Cohort =
+  /** Sends this header; with any value when `value` is absent. */
+  | { readonly kind: 'header'; readonly name: string; readonly value?: string }
+  | { readonly kind: 'cookie'; readonly name: string; readonly value?: string }
+  /** Connects from one of these networks (CIDR, IPv4 or IPv6). What headers say of the client does not count. */
+  | { readonly kind: 'address'; readonly networks: readonly string[] };
+
+/** Requests that ask for a preview of a set before any traffic moves to it. */
+export type PreviewMatch =
+  | { readonly header: { readonly name: string; readonly value: string } }
+  /** This host name, on every port that leads to the route. */
+  | { readonly host: string };
+
+export interface Preview {
+  readonly lane: LaneId;
+  readonly match: PreviewMatch;
+}
+
+/** Settings of one route; what is absent has its default. */
+export interface RouteOptions {
+  /** Plain HTTP requests are answered with a redirect to the same address by https. Default: no. */
+  readonly redirectToHttps?: boolean;
+  /** Requests are written to the project's access log; `with-query` keeps query strings. Default: no. */
+  readonly accessLog?: boolean | 'with-query';
+  /** Longer request bodies are answered 413 before the application sees them. Default: no limit. */
+  readonly maxBodyBytes?: number;
+}
+
+/** One finished request on an observed route, as the proxy logged it. */
+export interface RequestSample {
+  /** When it ended, in milliseconds since 1970. */
+  readonly atMs: number;
+  readonly route: RouteId;
+  /** The lane that answered or should have. */
+  readonly lane: LaneId;
+  /** `weight`: by the share alone, thus a fair comparison; the others asked for their side. */
+  readonly chosenBy: 'weight' | 'cohort' | 'preview';
+  /** As the client saw it; -1: the client was gone before any. */
+  readonly status: number;
+  /** From the whole request head to the first byte of the answer, waiting and connecting included; -1: none came. */
+  readonly responseMs: number;
+  /** From the first byte of the request to the last of the answer. */
+  readonly totalMs: number;
+  /** Why the client did not get a whole answer of the application; absent: it did, or left by itself. */
+  readonly loss?: LossKind;
+  /** The application itself answered 5xx. */
+  readonly appError: boolean;
+  readonly method?: string;
+}
+
+/**
+ * `refused`: no connection to an instance could be made; `reset`: the connection ended before an answer;
+ * `truncated`: it ended within the answer; `proxy-error`: the proxy gave up (no instance, a full queue, a timeout).
+ */
+export type LossKind = 'refused' | 'reset' | 'truncated' | 'proxy-error';
 
 /** Where one instance listens; the name is unique in its lane: letters, digits, `.`, `_`, `-`. */
 export interface InstanceAddress {
@@ -18,6 +79,8 @@ export interface InstanceAddress {
   /** IPv4 or IPv6 address, reachable from this machine. */
   readonly address: string;
   readonly port: number;
+  /** What the application speaks; `h2` is HTTP/2 without TLS, as gRPC has it. Default `h1`. */
+  readonly protocol?: 'h1' | 'h2';
 }
 
 /**
@@ -49,7 +112,18 @@ export interface PortKey {
   readonly hostAddress?: string;
 }
 
-export interface PublishedPort extends PortKey {
+/**
+ * Which requests on an `http` port are meant. Exact hosts come before wildcards, these before none; within one host
+ * the longest path wins. A host that has no path for a request leaves it to the next.
+ */
+export interface RouteMatch {
+  /** `example.org`, or `*.example.org` for exactly one more label. Absent: every host. */
+  readonly host?: string;
+  /** A prefix of whole segments: `/api` matches `/api` and `/api/x`, not `/apix`. Absent: every path. */
+  readonly path?: string;
+}
+
+export interface PublishedPort extends PortKey, RouteMatch {
   readonly route: RouteId;
 }
 
@@ -57,6 +131,8 @@ export interface TcpTarget {
   /** IPv4 address of an instance. */
   readonly address: string;
   readonly port: number;
+  /** Share of new connections in basis points; those of all targets together are 10,000. Absent: equal parts. */
+  readonly weight?: number;
 }
 
 export interface TrafficState {
@@ -69,6 +145,8 @@ export interface TrafficState {
   readonly routes: ReadonlyMap<RouteId, RouteShare>;
   readonly tcpRoutes: ReadonlyMap<RouteId, readonly TcpTarget[]>;
   readonly publishedPorts: readonly PublishedPort[];
+  readonly previews: ReadonlyMap<RouteId, Preview>;
+  readonly routeOptions: ReadonlyMap<RouteId, RouteOptions>;
 }
 
 /** Totals since the proxy started: compare two readings. */
@@ -118,6 +196,8 @@ export interface TrafficCounters {
     readonly bytesIn: number;
     readonly bytesOut: number;
   };
+  /** What listeners of `onRequests` were given, and what was lost on the way to them, since this daemon started. */
+  readonly samples: { readonly delivered: number; readonly dropped: number };
 }
 
 /** Who holds a port of the host already. */
@@ -136,10 +216,14 @@ export interface Traffic {
   /** Starts the proxy, or adopts the running one, and makes it agree with what was set. Never reloads it. */
   ensure(): Promise<void>;
   observe(): Promise<TrafficState>;
-  /** Puts an instance into a lane, ready for requests. */
+  /** Puts an instance into a lane, ready for requests; one that drains is put back. */
   addInstance(lane: LaneId, instance: InstanceAddress): Promise<void>;
   /** No new requests; running ones and long connections go on. */
   drainInstance(lane: LaneId, name: string): Promise<void>;
+  /** Puts a draining instance back into traffic. One that is not there stays away. */
+  undrainInstance(lane: LaneId, name: string): Promise<void>;
+  /** Requests and long connections that run now, by instance. One question to the proxy: may be asked often. */
+  sessions(lanes: readonly LaneId[]): Promise<ReadonlyMap<LaneId, ReadonlyMap<string, number>>>;
   /** Cuts what still runs on a drained instance: only at the drain deadline. */
   closeSessions(lane: LaneId, name: string): Promise<void>;
   /**
@@ -151,16 +235,26 @@ export interface Traffic {
   setRoute(route: RouteId, share: RouteShare): Promise<void>;
   /** The switch of a whole release: all of these routes change at the same instant. */
   setRoutes(shares: ReadonlyMap<RouteId, RouteShare>): Promise<void>;
-  /** A route that is not there is answered 503. TCP routes lose their targets. */
+  /** Requests that match reach this lane, whatever the route's share is; null ends the preview. */
+  setPreview(route: RouteId, lane: LaneId | null, match?: PreviewMatch): Promise<void>;
+  /** Replaces all settings of a route. */
+  setRouteOptions(route: RouteId, options: RouteOptions): Promise<void>;
+  /**
+   * Calls the listener with the finished requests of observed routes, in batches. Returns what ends it. While nobody
+   * listens, or the daemon is away, samples are dropped; nothing ever waits for a listener.
+   */
+  onRequests(listener: (batch: readonly RequestSample[]) => void): () => void;
+  /** A route that is not there is answered 503. TCP routes lose their targets. Its preview and options go too. */
   removeRoute(route: RouteId): Promise<void>;
   /** New connections go to these targets, in turn; established ones stay where they are. */
   setTcpRoute(route: RouteId, targets: readonly TcpTarget[]): Promise<void>;
   /**
-   * Opens a port of the host for a route.
-   * @throws UserError `port-in-use` (conflict) naming the holder, `port-published` when another route has it
+   * Opens a port of the host for a route, or for the requests on it that match a host and a path.
+   * @throws UserError `port-in-use` (conflict) naming the holder, `port-published` when another route has the same
+   *   requests of it already
    */
   publishPort(port: PublishedPort): Promise<void>;
-  unpublishPort(port: PortKey): Promise<void>;
+  unpublishPort(port: PortKey & RouteMatch): Promise<void>;
   /** Who holds a port besides Bascule; undefined when it is free (or published by us). For checks before a rollout. */
   portHolder(port: PortKey): Promise<PortHolder | undefined>;
   /** Of these lanes, or of all used ones. */

@@ -23,6 +23,7 @@ export function countersOf(
       bytesIn: numberIn(frontend, 'bin'),
       bytesOut: numberIn(frontend, 'bout'),
     },
+    samples: { delivered: 0, dropped: 0 },
   };
 }
 

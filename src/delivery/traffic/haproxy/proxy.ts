@@ -11,6 +11,7 @@ import {
   drainServer,
   moveServer,
   shareText,
+  undrainServer,
 } from './commands.ts';
 import { endProxy, isProxyAlive, isRunning, machineTraits, startProxy, versionOf } from './process.ts';
 import {
@@ -43,6 +44,7 @@ export interface HttpProxy {
   runtime(): Promise<Runtime>;
   addInstance(instance: RecordedInstance): Promise<void>;
   drainInstance(lane: LaneId, name: string): Promise<void>;
+  undrainInstance(lane: LaneId, name: string): Promise<void>;
   closeSessions(lane: LaneId, name: string): Promise<void>;
   /** False while sessions run on it. */
   removeInstance(lane: LaneId, name: string): Promise<boolean>;
@@ -101,10 +103,14 @@ export async function createHttpProxy(options: ProxyOptions): Promise<HttpProxy>
     pid: async () => Number(parseInfo(await api.ask('show info')).get('Pid')),
     async addInstance(instance) {
       const reply = await api.tell(addServer(version, instance.lane, instance), ['exists']);
-      if (reply.verdict === 'exists') await api.tell(moveServer(instance.lane, instance));
+      if (reply.verdict !== 'exists') return;
+      await api.tell([...moveServer(instance.lane, instance), ...undrainServer(instance.lane, instance.name)]);
     },
     async drainInstance(lane, name) {
       await api.tell(drainServer(lane, name), ['absent']);
+    },
+    async undrainInstance(lane, name) {
+      await api.tell(undrainServer(lane, name), ['absent']);
     },
     async closeSessions(lane, name) {
       await api.tell(closeServerSessions(lane, name), ['absent']);
