@@ -1,11 +1,62 @@
-import type { AnalysisSettings, AnalysisState, Block } from './types.ts';
+import { newCapital, settle } from './capital.ts';
+import { betsOfNotWorse, growthOfNotWorse } from './not-worse.ts';
+import type { AnalysisSettings, AnalysisState, Block, Metric, MetricState, Seen, SideCounts } from './types.ts';
+import { growthOfWorse, ODDS, type Pair } from './worse.ts';
 
 /** Nothing seen yet. */
 export function newAnalysis(settings: AnalysisSettings): AnalysisState {
-  throw new Error(`not built yet: ${settings.alpha}`);
+  return { settings, metrics: settings.metrics.map((metric) => newMetric(metric, settings)) };
 }
 
 /** What both sides answered since the last look. Pure. The weight must have been the same all along the block. */
 export function observe(state: AnalysisState, block: Block): AnalysisState {
-  throw new Error(`not built yet: ${state.settings.alpha} ${block.stable.requests}`);
+  return { ...state, metrics: state.metrics.map((metric) => observeMetric(metric, block, state.settings)) };
+}
+
+function newMetric(metric: Metric, settings: AnalysisSettings): MetricState {
+  return {
+    metric,
+    stable: NOTHING,
+    candidate: NOTHING,
+    open: NO_PAIR,
+    worse: newCapital(ODDS.length),
+    notWorse: newCapital(betsOfNotWorse(settings.delta[metric]).length),
+  };
+}
+
+const NOTHING: Seen = { requests: 0, hits: 0 };
+const NO_PAIR: Pair = { stable: NOTHING, candidate: NOTHING };
+
+function observeMetric(state: MetricState, block: Block, settings: AnalysisSettings): MetricState {
+  const stable = seenOf(state.metric, block.stable);
+  const candidate = seenOf(state.metric, block.candidate);
+  const pair = { stable: sum(state.open.stable, stable), candidate: sum(state.open.candidate, candidate) };
+  const seen = { ...state, stable: sum(state.stable, stable), candidate: sum(state.candidate, candidate) };
+  return pair.stable.requests === 0 || pair.candidate.requests === 0
+    ? { ...seen, open: pair }
+    : bet(seen, pair, settings);
+}
+
+/** A look with one side only compares nothing; it is kept until the other side has answered. */
+function bet(state: MetricState, pair: Pair, settings: AnalysisSettings): MetricState {
+  const delta = settings.delta[state.metric];
+  const dependent = (growth: readonly number[]) => growth.map((each) => each / settings.designEffect);
+  const hits = pair.stable.hits + pair.candidate.hits;
+  const worse = growthOfWorse(pair, settings.tolerance[state.metric]);
+  const notWorse = growthOfNotWorse(pair, { delta, bets: betsOfNotWorse(delta) });
+  return {
+    ...state,
+    open: NO_PAIR,
+    worse: settle(state.worse, { growth: dependent(worse), hits }),
+    notWorse: settle(state.notWorse, { growth: dependent(notWorse), hits }),
+  };
+}
+
+function seenOf(metric: Metric, side: SideCounts): Seen {
+  const requests = metric === 'errors' ? side.requests : (side.timed ?? side.requests);
+  return { requests, hits: Math.min(metric === 'errors' ? side.failed : side.slow, requests) };
+}
+
+function sum(a: Seen, b: Seen): Seen {
+  return { requests: a.requests + b.requests, hits: a.hits + b.hits };
 }

@@ -1,4 +1,4 @@
-import type { Quantiles } from './quantiles.ts';
+import { quantileOf, type Quantiles } from './quantiles.ts';
 
 /** Noise is not slowness: the threshold lies above the stable side's own p95 by the larger of both. */
 export interface SlownessFloor {
@@ -19,5 +19,6 @@ export function slowThresholdOf(
   stablePast: Quantiles,
   floor: SlownessFloor = DEFAULT_SLOWNESS_FLOOR,
 ): number | undefined {
-  throw new Error(`not built yet: ${stablePast.count} ${floor.factor}`);
+  const p95 = stablePast.count < floor.minimumDurations ? undefined : quantileOf(stablePast, 0.95);
+  return p95 === undefined ? undefined : Math.max(p95 * floor.factor, p95 + floor.marginMs);
 }
