@@ -7,13 +7,12 @@ import { runCli, type DaemonOptions, type Host } from './cli/index.ts';
 import type { Delivery } from './delivery/rollout/index.ts';
 import type { Engine } from './engine/docker-api/index.ts';
 import { openDatabase } from './lib/database.ts';
-import { UserError } from './lib/errors.ts';
 import { writeFileAtomic } from './lib/files.ts';
 import { acquireLock } from './lib/lock.ts';
 import type { Log } from './lib/log.ts';
 import { scopeOf, type Scope } from './lib/scope.ts';
 import { VERSION } from './lib/version.ts';
-import { controlDaemon, daemonPaths, preflight } from './server/daemon/index.ts';
+import { controlConfiguration, controlDaemon, daemonPaths, keepEngine, preflight } from './server/daemon/index.ts';
 
 const QUIET = '--disable-warning=ExperimentalWarning';
 /** MiB. The daemon's garbage is small and short-lived: a young generation of V8's own choice costs 30 MB and gains nothing. */
@@ -29,6 +28,7 @@ const host: Host = {
   stderr: process.stderr,
   onInterrupt,
   daemon: { ...controlDaemon(daemonArgv), run: runDaemon },
+  configuration: controlConfiguration(),
   userName: userInfo().username,
   preflight: (root) => preflight({ root, path: process.env['PATH'] ?? '' }),
 };
@@ -68,31 +68,26 @@ async function startParts(o: {
   const { openDockerFleet } = await import('./delivery/fleet/index.ts');
   const { openTraffic } = await import('./delivery/traffic/index.ts');
   const { createDelivery } = await import('./delivery/rollout/index.ts');
-  const { connectEngine, createServer } = await import('./server/index.ts');
+  const { checkEngine, connectEngine, createServer } = await import('./server/index.ts');
 
   const paths = daemonPaths(scope.root);
-  const engine = launch.engine === undefined ? await startEngine(o) : undefined;
-  const engineSocket = launch.engine === undefined ? paths.engineSocket : socketPathOf(launch.engine);
-  const deliveryDirectory = join(scope.root, 'delivery');
-  const database = openDatabase(join(deliveryDirectory, 'delivery.db'));
+  const { address, socketPath } = await engineOf(launch, paths.configFile);
+  const engineSocket = socketPath ?? paths.engineSocket;
+  const directory = join(scope.root, 'delivery');
+  const database = openDatabase(join(directory, 'delivery.db'));
   parts.defer(() => database.close());
   const fleet = openDockerFleet({ socketPath: engineSocket, scope, log });
-  const traffic = await openTraffic({ scope, directory: join(deliveryDirectory, 'traffic'), log });
-  const delivery = createDelivery({
-    database,
-    directory: deliveryDirectory,
-    fleet,
-    traffic,
-    log,
-    now: () => new Date(),
-  });
+  const traffic = await openTraffic({ scope, directory: join(directory, 'traffic'), log });
+  const delivery = createDelivery({ database, directory, fleet, traffic, log, now: () => new Date() });
+  await keepEngine({ engine: address, directory, delivery });
+  const engine = socketPath === undefined ? await startEngine(o) : undefined;
   parts.defer(() => delivery.close());
   const server = await createServer({
     delivery,
     engine: connectEngine(engineSocket),
-    info: { version: VERSION, pid: process.pid, root: scope.root, engine: launch.engine ?? 'embedded', engineSocket },
+    info: { version: VERSION, pid: process.pid, root: scope.root, engine: address, engineSocket },
     log,
-    check: async () => (engine === undefined ? [] : await engine.check()),
+    check: async () => (engine === undefined ? [await checkEngine(engineSocket)] : await engine.check()),
     purge: async (onLine) => {
       await removeProjects(delivery, onLine);
       await traffic.stop();
@@ -126,16 +121,14 @@ async function prepareFolders(scope: Scope): Promise<void> {
   await mkdir(scope.runDirectory, { recursive: true, mode: 0o755 });
 }
 
-/** @throws UserError `invalid-engine` */
-function socketPathOf(engine: string): string {
-  const path = /^(?:unix:\/\/)?(\/.+)$/.exec(engine)?.[1];
-  if (path !== undefined) return path;
-  throw new UserError({
-    code: 'invalid-engine',
-    kind: 'invalid',
-    message: `"${engine}" is not an engine's socket`,
-    fix: 'Name a unix socket, e.g. --engine unix:///var/run/docker.sock',
-  });
+/** The engine that the command line or the environment asks for, else that of the configuration file. */
+async function engineOf(
+  launch: DaemonOptions,
+  configFile: string,
+): Promise<{ readonly address: string; readonly socketPath: string | undefined }> {
+  const { engineAddressOf, engineSocketOf, readConfiguration } = await import('./server/configuration/index.ts');
+  const address = engineAddressOf(launch.engine ?? (await readConfiguration(configFile)).engine);
+  return { address, socketPath: engineSocketOf(address) };
 }
 
 function environment(): Record<string, string> {

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import type { SystemCheck } from '../server/client/index.ts';
+import type { Override, Setting, SystemCheck } from '../server/client/index.ts';
 
 /** What the CLI needs from the process that it runs in. `main.ts` gives it. */
 export interface Host {
@@ -12,6 +12,7 @@ export interface Host {
   /** Calls back at each Ctrl-C or SIGTERM until disposed; meanwhile they do not end the process. */
   onInterrupt(listener: () => void): Disposable;
   readonly daemon: DaemonControl;
+  readonly configuration: ConfigurationControl;
   /** Name of the user who runs this process. */
   readonly userName: string;
   /** What can be told of this machine without a daemon. */
@@ -37,9 +38,22 @@ export interface DaemonControl {
   erase(root: string): Promise<void>;
 }
 
+/** What the command line and the environment say, by key: it goes before the file. */
+type Overrides = Readonly<Record<string, Override | undefined>>;
+
+/** The configuration file of one root. */
+export interface ConfigurationControl {
+  /** Every key, its value and where that comes from. */
+  list(root: string, overrides: Overrides): Promise<readonly Setting[]>;
+  get(root: string, key: string, overrides: Overrides): Promise<Setting>;
+  set(root: string, change: { readonly key: string; readonly value: string }): Promise<void>;
+  /** False where the file did not say it. */
+  unset(root: string, key: string): Promise<boolean>;
+}
+
 export interface DaemonOptions {
   readonly root: string;
-  /** Socket of the engine that delivery drives, e.g. `unix:///var/run/docker.sock`; undefined for the embedded one. */
+  /** The engine to drive, e.g. `unix:///var/run/docker.sock` or `embedded`; undefined: as the configuration file says. */
   readonly engine: string | undefined;
   readonly logLevel: string;
 }

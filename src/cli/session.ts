@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { DEFAULT_ROOT, scopeOf } from '../lib/scope.ts';
-import { createClient, type Client, type ProjectSourceBody } from '../server/client/index.ts';
-import type { Host } from './host.ts';
+import { createClient, type Client, type Override, type ProjectSourceBody } from '../server/client/index.ts';
+import type { DaemonOptions, Host } from './host.ts';
 import { styleFor, type Style } from './output/style.ts';
 
 /** Options that every command takes. */
@@ -24,6 +24,10 @@ export interface Session {
   readonly json: boolean;
   readonly style: Style;
   readonly root: string;
+  /** How a daemon is to be started, as far as the options and the environment say it. */
+  readonly launch: DaemonOptions;
+  /** The engine that the options or the environment ask for. */
+  readonly askedEngine: Override | undefined;
   /** Who acts, for releases and ledgers. */
   readonly author: string;
   print(text: string): void;
@@ -39,19 +43,22 @@ export interface Session {
 export function openSession(host: Host, options: GlobalOptions): Session {
   // An empty one is as good as none: it must not mean the folder one happens to be in.
   const root = resolve(host.cwd, options.root || host.env['BASCULE_ROOT'] || DEFAULT_ROOT);
-  const engine = options.engine ?? host.env['BASCULE_ENGINE'];
+  const askedEngine = askedEngineOf(options, host.env);
   const logLevel = options.logLevel ?? host.env['BASCULE_LOG_LEVEL'] ?? 'info';
+  const launch = { root, engine: askedEngine?.value, logLevel };
   const session: Session = {
     host,
     options,
     json: options.json === true,
     style: styleFor(wantsColour(host)),
     root,
+    launch,
+    askedEngine,
     author: host.env['SUDO_USER'] ?? host.userName,
     print: (text) => void host.stdout.write(text),
     printJson: (value) => void host.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`),
     connect: async () => {
-      const started = await host.daemon.ensure({ root, engine, logLevel });
+      const started = await host.daemon.ensure(launch);
       if (started === 'started' && !session.json)
         host.stderr.write(session.style.dim(`started the daemon of ${root}\n`));
       return createClient(`${scopeOf(root).runDirectory}/api.sock`);
@@ -62,7 +69,17 @@ export function openSession(host: Host, options: GlobalOptions): Session {
   return session;
 }
 
-function sourceOf(host: Host, options: GlobalOptions): ProjectSourceBody {
+/** The command line goes before the environment; an empty variable is as good as none. */
+export function askedEngineOf(
+  options: Pick<GlobalOptions, 'engine'>,
+  environment: Readonly<Record<string, string>>,
+): Override | undefined {
+  if (options.engine !== undefined) return { value: options.engine, source: '--engine' };
+  const value = environment['BASCULE_ENGINE'] || undefined;
+  return value === undefined ? undefined : { value, source: 'BASCULE_ENGINE' };
+}
+
+export function sourceOf(host: Host, options: GlobalOptions): ProjectSourceBody {
   const files = (options.file ?? []).map((file) => resolve(host.cwd, file));
   const beside = files[0] === undefined ? host.cwd : resolve(files[0], '..');
   const projectName = options.projectName ?? host.env['COMPOSE_PROJECT_NAME'];

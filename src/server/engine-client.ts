@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import Docker from 'dockerode';
 import { createInterface } from 'node:readline';
+import { engineUnavailable } from '../lib/engine-unavailable.ts';
 import { UserError, type ErrorKind } from '../lib/errors.ts';
 
 /** What the server asks of the engine directly, over the Docker Engine API. */
@@ -91,7 +92,7 @@ async function call<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     const { statusCode, json, reason } = error as { statusCode?: number; json?: { message?: string }; reason?: string };
-    if (statusCode === undefined) throw error;
+    if (statusCode === undefined) throw engineUnavailable({ what: 'work on images', cause: error }) ?? error;
     throw engineError(statusCode, json?.message ?? reason ?? String(error));
   }
 }

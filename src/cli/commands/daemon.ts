@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { AddCommand, RunAction } from '../command.ts';
-import type { DaemonOptions } from '../host.ts';
 import type { Session } from '../session.ts';
+import { addDaemonConfig } from './daemon-config.ts';
 
 export const addDaemon: AddCommand = (program, run) => {
   const daemon = program
@@ -12,12 +12,13 @@ export const addDaemon: AddCommand = (program, run) => {
         'Stopping it stops no container and drops no request.',
     );
   addLifecycle(daemon, run);
+  addDaemonConfig(daemon, run);
   daemon
     .command('install')
     .summary('write the systemd unit, enable and start it')
     .action(
       run(async (session) => {
-        session.print(`${await session.host.daemon.install(launchOf(session))}\n`);
+        session.print(`${await session.host.daemon.install(session.launch)}\n`);
         return 0;
       }),
     );
@@ -39,7 +40,7 @@ function addLifecycle(daemon: Command, run: RunAction): void {
     .summary('serve in the foreground until SIGTERM')
     .action(
       run(async (session) => {
-        await session.host.daemon.run(launchOf(session));
+        await session.host.daemon.run(session.launch);
         return 0;
       }),
     );
@@ -69,7 +70,7 @@ function addLifecycle(daemon: Command, run: RunAction): void {
 }
 
 async function start(session: Session): Promise<number> {
-  session.print(`${await session.host.daemon.ensure(launchOf(session))}\n`);
+  session.print(`${await session.host.daemon.ensure(session.launch)}\n`);
   return 0;
 }
 
@@ -83,13 +84,4 @@ async function status(session: Session): Promise<number> {
     );
   }
   return found.running ? 0 : 5;
-}
-
-function launchOf(session: Session): DaemonOptions {
-  const { options, host, root } = session;
-  return {
-    root,
-    engine: options.engine ?? host.env['BASCULE_ENGINE'],
-    logLevel: options.logLevel ?? host.env['BASCULE_LOG_LEVEL'] ?? 'info',
-  };
 }

@@ -1,4 +1,5 @@
 export { createClient, type Client, type ExecConnection, type Streamed } from './client.ts';
+export type { Override, Setting } from '../configuration/index.ts';
 export type { ImageSummary } from '../engine-client.ts';
 export type { SystemCheck, SystemInfo } from '../routes/system.ts';
 export type { DeployBody, DownBody, ExecStart, ProjectSourceBody, RollbackBody } from '../wire.ts';

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, open, readFile, rm, rmdir } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemCodeOf, UserError } from '../../lib/errors.ts';
@@ -8,11 +8,14 @@ import { readTextIfThere, writeFileAtomic } from '../../lib/files.ts';
 import { runOrThrow } from '../../lib/process.ts';
 import { scopeOf } from '../../lib/scope.ts';
 import { callJson, isAnswering } from '../client/transport.ts';
+import { engineAddressOf, engineSocketOf } from '../configuration/engine-address.ts';
+import { probeEngine } from '../engine-probe.ts';
 import type { SystemInfo } from '../routes/system.ts';
 import { renderUnit } from './unit.ts';
 
 export interface DaemonLaunch {
   readonly root: string;
+  /** `embedded`, or the socket of another one, as the command or its environment asks; undefined: the configuration file says it. */
   readonly engine: string | undefined;
   readonly logLevel: string;
 }
@@ -22,6 +25,8 @@ export interface DaemonPaths {
   readonly engineSocket: string;
   readonly pidFile: string;
   readonly logFile: string;
+  /** What the daemon reads when it starts; see `configuration/`. */
+  readonly configFile: string;
 }
 
 export function daemonPaths(root: string): DaemonPaths {
@@ -31,13 +36,16 @@ export function daemonPaths(root: string): DaemonPaths {
     engineSocket: join(runDirectory, 'engine.sock'),
     pidFile: join(runDirectory, 'daemon.pid'),
     logFile: join(absolute, 'daemon.log'),
+    configFile: join(absolute, 'config.yaml'),
   };
 }
 
 const START_DEADLINE_MS = 30_000;
 const STOP_DEADLINE_MS = 15_000;
 /** Everything that a daemon makes in its root. */
-const OWN_ENTRIES = ['delivery', 'engine', 'daemon.log', 'daemon.lock', 'daemon.lock-journal'];
+const OWN_ENTRIES = ['delivery', 'engine', 'config.yaml', 'daemon.log', 'daemon.lock', 'daemon.lock-journal'];
+/** What a write of the configuration leaves when it is killed. */
+const OWN_LEFTOVER = /^config\.yaml\.[0-9a-f]{12}\.tmp$/;
 const UNIT_DIRECTORY = '/etc/systemd/system';
 
 /**
@@ -56,15 +64,27 @@ export function controlDaemon(selfArgv: readonly string[]) {
     ...(launch.engine === undefined ? [] : ['--engine', launch.engine]),
   ];
   return {
-    ensure: (launch: DaemonLaunch) => ensure(launch, runArgv(launch)),
+    ensure: async (asked: DaemonLaunch) => {
+      const launch = inOneSpelling(asked);
+      return ensure(launch, runArgv(launch));
+    },
     stop: (root: string) => stop(root),
     status: (root: string) => status(root),
-    install: (launch: DaemonLaunch) => install(launch, runArgv(launch)),
+    install: async (asked: DaemonLaunch) => {
+      const launch = inOneSpelling(asked);
+      return install(launch, runArgv(launch));
+    },
     uninstall: (root: string) => uninstall(root),
     erase: (root: string) => erase(root),
   };
 }
 
+/** @throws UserError `invalid-engine` */
+function inOneSpelling(launch: DaemonLaunch): DaemonLaunch {
+  return launch.engine === undefined ? launch : { ...launch, engine: engineAddressOf(launch.engine) };
+}
+
+/** Starts no daemon over an engine that was just asked for and does not answer: it would stay, and be in the way. */
 async function ensure(launch: DaemonLaunch, argv: readonly string[]): Promise<'started' | 'running'> {
   const paths = daemonPaths(launch.root);
   if (await isAnswering(paths.apiSocket)) {
@@ -72,6 +92,8 @@ async function ensure(launch: DaemonLaunch, argv: readonly string[]): Promise<'s
     return 'running';
   }
   requireRoot();
+  const engineSocket = launch.engine === undefined ? undefined : engineSocketOf(launch.engine);
+  if (engineSocket !== undefined) await probeEngine(engineSocket);
   await mkdir(scopeOf(launch.root).root, { recursive: true, mode: 0o711 });
   const log = await open(paths.logFile, 'a', 0o640);
   const [program = '', ...rest] = argv;
@@ -227,8 +249,18 @@ async function erase(root: string): Promise<void> {
   await stop(root);
   const scope = scopeOf(root);
   await rm(scope.runDirectory, { recursive: true, force: true });
-  for (const name of OWN_ENTRIES) await rm(join(scope.root, name), { recursive: true, force: true });
+  const leftovers = (await namesIn(scope.root)).filter((name) => OWN_LEFTOVER.test(name));
+  for (const name of [...OWN_ENTRIES, ...leftovers]) await rm(join(scope.root, name), { recursive: true, force: true });
   await removeIfEmpty(scope.root);
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /** What is not ours stays: somebody may have named a folder that holds other things. */

@@ -1,4 +1,5 @@
-import { messageOf, systemCodeOf, UserError } from '../../../lib/errors.ts';
+import { engineUnavailable } from '../../../lib/engine-unavailable.ts';
+import { messageOf, UserError } from '../../../lib/errors.ts';
 
 /** HTTP status of an answer that the engine gave instead of success; undefined for anything else that was thrown. */
 function statusOf(error: unknown): number | undefined {
@@ -43,17 +44,7 @@ export function explained(what: string, cause: unknown): unknown {
   if (cause instanceof UserError) return cause;
   const status = statusOf(cause);
   if (status !== undefined) return refused(what, cause, status);
-  const code = systemCodeOf(cause);
-  if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'EACCES' || code === 'ECONNRESET' || code === 'EPIPE') {
-    return new UserError({
-      code: 'engine-unavailable',
-      kind: 'unavailable',
-      message: `cannot ${what}: the container engine does not answer (${code})`,
-      fix: 'Check that the engine runs and that its socket is the one you gave (--engine); `bascule doctor` looks for you.',
-      cause,
-    });
-  }
-  return cause;
+  return engineUnavailable({ what, cause }) ?? cause;
 }
 
 function refused(what: string, cause: unknown, status: number): UserError {
@@ -69,7 +60,7 @@ function refused(what: string, cause: unknown, status: number): UserError {
 }
 
 /** The engine's own words, without the client library's frame around them. */
-function saidBy(cause: unknown): string {
+export function saidBy(cause: unknown): string {
   const body = (cause as { readonly json?: { readonly message?: unknown } | null }).json;
   if (typeof body?.message === 'string') return body.message.trim();
   const { statusCode, reason } = cause as { readonly statusCode?: number; readonly reason?: string };
