@@ -43,5 +43,6 @@ export type {
   VolumeMount,
 } from './service.ts';
 export { renderProject } from './render.ts';
-export { defaultSettings, projectSettingsSchema, serviceSettingsSchema } from './settings.ts';
+export { projectSettingsSchema, serviceSettingsSchema } from './settings-schema.ts';
+export { defaultSettings } from './settings.ts';
 export { assertSupported } from './unsupported.ts';

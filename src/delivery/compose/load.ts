@@ -1,4 +1,5 @@
 import { checkDraft } from './check.ts';
+import { checkSettings } from './check-settings.ts';
 import { parseFile, type TreeContext } from './context.ts';
 import { parseDotenv } from './dotenv.ts';
 import { type Draft, failIn } from './draft.ts';
@@ -53,6 +54,7 @@ export function loadProject(source: ProjectSource): Project {
     (one) => one !== '',
   );
   const project = resolveProject(draft, { name, directory, profiles, root, lookup, fail, readText: base.readText });
+  checkSettings(project, fail);
   return unset.size === 0 ? project : { ...project, warnings: [...unset].map(unsetWarning) };
 }
 

@@ -104,7 +104,7 @@ export interface ServiceSettings {
 }
 
 export interface TlsSettings {
-  /** As written: relative to the project's folder. */
+  /** Absolute path, as is `key`. */
   readonly certificate?: string;
   readonly key?: string;
   readonly acme?: boolean;

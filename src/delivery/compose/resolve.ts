@@ -4,6 +4,7 @@ import { dependenciesOf } from './implicit.ts';
 import { recordOf } from './kinds.ts';
 import { childOf, type MapNode } from './node.ts';
 import { absolutePath } from './paths.ts';
+import type { ServiceSettings } from './project-settings.ts';
 import type { FileObject, Network, Project, Volume } from './project.ts';
 import type { Build, Service } from './service.ts';
 import { readProjectSettings, readServiceSettings } from './settings.ts';
@@ -81,8 +82,15 @@ function resolveService(name: string, draft: DraftService, source: ResolveSource
     ...(Object.keys(dependencies).length > 0 && { depends_on: dependencies }),
     ...(deploy !== undefined && { deploy: scale === undefined ? deploy : { replicas: scale, ...deploy } }),
     ...(pull_policy !== undefined && { pull_policy: pull_policy === 'if_not_present' ? 'missing' : pull_policy }),
-    settings: readServiceSettings(settingsNode, `services.${name}.x-bascule`),
+    settings: withAbsolutePaths(readServiceSettings(settingsNode, `services.${name}.x-bascule`), source.directory),
   };
+}
+
+function withAbsolutePaths(settings: ServiceSettings, directory: string): ServiceSettings {
+  const { tls } = settings;
+  if (tls?.certificate === undefined || tls.key === undefined) return settings;
+  const paths = { certificate: absolutePath(tls.certificate, directory), key: absolutePath(tls.key, directory) };
+  return { ...settings, tls: { ...tls, ...paths } };
 }
 
 function resolveBuild({ dockerfile = 'Dockerfile', args, ...rest }: Build, { lookup }: ResolveSource): Build {

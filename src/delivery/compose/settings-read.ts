@@ -7,7 +7,7 @@ import type {
   ProjectSettings,
   ServiceSettings,
 } from './project-settings.ts';
-import type { projectSettingsSchema, serviceSettingsSchema } from './settings.ts';
+import type { projectSettingsSchema, serviceSettingsSchema } from './settings-schema.ts';
 
 type ProjectInput = z.output<typeof projectSettingsSchema>;
 type ServiceInput = z.output<typeof serviceSettingsSchema>;

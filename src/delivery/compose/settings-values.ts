@@ -18,6 +18,9 @@ export function optionalDuration(description: string) {
 
 export const port = z.int().min(1).max(65_535);
 
+/** An address or a network, such as `10.0.0.0/8`. */
+export const addressRange = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]);
+
 /** `5%`, `0.5%` or a number of percent; read as basis points, 0 to 10,000. */
 export const share = z
   .union([z.string().regex(/^\d+(\.\d{1,2})?\s?%$/, { error: 'must be a percentage such as 5%' }), z.number()], {

@@ -48,14 +48,6 @@ export function unsupportedInService(name: string, service: Service): readonly U
         : [],
     ),
     ...inPullPolicy(service.pull_policy, `${path}.pull_policy`),
-    ...(service.settings?.route === undefined
-      ? []
-      : [
-          {
-            path: `${path}.x-bascule.route`,
-            reason: 'routes by host or path: each published port leads to one service',
-          },
-        ]),
   ];
 }
 
