@@ -7,7 +7,7 @@ import type { Capital } from './types.ts';
  * notice a candidate that turns bad late, or a base rate that drifts.
  */
 export function newCapital(bets: number): Capital {
-  return { bets: Array.from({ length: bets }, () => -Math.log(bets)), seen: 0, peak: 0 };
+  return { held: Array.from({ length: bets }, () => 1 / bets), log: 0, peak: 0, hits: 0 };
 }
 
 /** `growth`: natural logarithm of each bet's factor in this block, in the order of the bets. */
@@ -15,18 +15,17 @@ export function settle(
   capital: Capital,
   block: { readonly growth: readonly number[]; readonly hits: number },
 ): Capital {
-  const grown = capital.bets.map((bet, index) => bet + (block.growth[index] ?? 0));
-  const total = logSum(grown);
+  const best = Math.max(...block.growth.filter((_, bet) => (capital.held[bet] ?? 0) > 0));
+  const grown = capital.held.map((held, bet) => (held > 0 ? held * Math.exp((block.growth[bet] ?? 0) - best) : 0));
+  const sum = grown.reduce((total, each) => total + each, 0);
+  const moved = movedShare(capital.hits, block.hits);
+  const log = capital.log + best + Math.log(sum);
   return {
-    bets: shareOut(grown, { total, moved: movedShare(capital.seen, block.hits) }),
-    seen: capital.seen + block.hits,
-    peak: Math.max(capital.peak, total),
+    held: grown.map((each) => (each / sum) * (1 - moved) + moved / grown.length),
+    log,
+    peak: Math.max(capital.peak, log),
+    hits: capital.hits + block.hits,
   };
-}
-
-/** Natural logarithm of the whole capital. */
-export function evidenceOf(capital: Capital): number {
-  return logSum(capital.bets);
 }
 
 /**
@@ -40,16 +39,3 @@ function movedShare(seen: number, hits: number): number {
 /** Bets start to be moved after about so many hits. */
 const SETTLING = 10;
 const SPEED = 0.25;
-
-function shareOut(bets: readonly number[], o: { readonly total: number; readonly moved: number }): readonly number[] {
-  if (o.moved === 0) return bets;
-  const kept = Math.log1p(-o.moved);
-  const given = o.total + Math.log(o.moved / bets.length);
-  return bets.map((bet) => logSum([bet + kept, given]));
-}
-
-function logSum(logs: readonly number[]): number {
-  const highest = Math.max(...logs);
-  if (highest === Number.NEGATIVE_INFINITY) return highest;
-  return highest + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - highest), 0));
-}

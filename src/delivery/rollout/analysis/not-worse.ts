@@ -39,26 +39,41 @@ export function growthOfNotWorse(
   });
 }
 
-/** Rates with candidate = stable + delta of least Kullback-Leibler divergence from the bet: where its slope is zero. */
+/**
+ * Rates with candidate = stable + delta of least Kullback-Leibler divergence from the bet: where its slope is zero.
+ * That is the one root of a cubic between `low` and `high`: Newton's steps, or halving where they lead outside.
+ */
 export function closestNull(bet: Rates, o: { readonly share: number; readonly delta: number }): Rates {
   let low = Math.max(0, bet.candidate - o.delta);
   let high = Math.min(bet.stable, 1 - o.delta);
-  for (let step = 0; step < BISECTIONS; step++) {
-    const middle = (low + high) / 2;
-    if (slopeAt(middle, bet, o) < 0) low = middle;
-    else high = middle;
+  let rate = (low + high) / 2;
+  for (let step = 0; step < MOST_STEPS; step++) {
+    const { value, slope } = cubicAt(rate, bet, o);
+    if (value < 0) low = rate;
+    else high = rate;
+    const newton = rate - value / slope;
+    if (Math.abs(newton - rate) <= rate * PRECISION) break;
+    rate = newton > low && newton < high ? newton : (low + high) / 2;
   }
-  const stable = (low + high) / 2;
-  return { stable, candidate: stable + o.delta };
+  return { stable: rate, candidate: rate + o.delta };
 }
 
-const BISECTIONS = 50;
+const MOST_STEPS = 60;
+const PRECISION = 1e-12;
 
-function slopeAt(rate: number, bet: Rates, o: { readonly share: number; readonly delta: number }): number {
-  const candidate = rate + o.delta;
-  const ofStable = (rate - bet.stable) / (rate * (1 - rate));
-  const ofCandidate = (candidate - bet.candidate) / (candidate * (1 - candidate));
-  return (1 - o.share) * ofStable + o.share * ofCandidate;
+/** (1 - share) (x - stable) y (1 - y) + share (y - candidate) x (1 - x) with y = x + delta, and its derivative. */
+function cubicAt(
+  x: number,
+  bet: Rates,
+  { share, delta }: { readonly share: number; readonly delta: number },
+): { readonly value: number; readonly slope: number } {
+  const y = x + delta;
+  const [ofX, ofY] = [x * (1 - x), y * (1 - y)];
+  const [awayX, awayY] = [x - bet.stable, y - bet.candidate];
+  return {
+    value: (1 - share) * awayX * ofY + share * awayY * ofX,
+    slope: (1 - share) * (ofY + awayX * (1 - 2 * y)) + share * (ofX + awayY * (1 - 2 * x)),
+  };
 }
 
 function logLikelihood(seen: { readonly requests: number; readonly hits: number }, rate: number): number {

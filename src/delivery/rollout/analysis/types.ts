@@ -39,13 +39,15 @@ export interface Seen {
   readonly hits: number;
 }
 
-/** One e-process: the natural logarithm of the capital that each bet holds. */
+/** One e-process. */
 export interface Capital {
-  readonly bets: readonly number[];
-  /** Hits seen so far: they set how fast capital is moved between bets. */
-  readonly seen: number;
-  /** Highest logarithm of the whole capital at any look. */
+  /** Part of the capital that each bet holds; they sum to 1. */
+  readonly held: readonly number[];
+  /** Natural logarithm of the whole capital, which is the e-value, now and at its highest. */
+  readonly log: number;
   readonly peak: number;
+  /** Hits seen so far: they set how fast capital is moved between bets. */
+  readonly hits: number;
 }
 
 export interface MetricState {

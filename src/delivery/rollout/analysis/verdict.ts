@@ -1,4 +1,3 @@
-import { evidenceOf } from './capital.ts';
 import { betsOfNotWorse, type Rates } from './not-worse.ts';
 import { reasonOf } from './reason.ts';
 import { speedOfNotWorse, speedOfWorse } from './still-needed.ts';
@@ -45,7 +44,7 @@ function verdictOfMetric(state: MetricState, o: Setting): MetricVerdict {
     stable: rateOf(state.stable),
     candidate: rateOf(state.candidate),
     worse: state.worse.peak / Math.LN10,
-    notWorse: evidenceOf(state.notWorse) / Math.LN10,
+    notWorse: state.notWorse.log / Math.LN10,
     thresholds: { worse: limits.worse / Math.LN10, notWorse: limits.notWorse / Math.LN10 },
     ...(stillNeeded === undefined ? {} : { stillNeeded }),
   };
@@ -62,7 +61,7 @@ function wordOf(state: MetricState, settings: AnalysisSettings): VerdictWord {
   const limits = limitsOf(settings);
   if (state.worse.peak >= limits.worse) return 'fail';
   const enough = state.candidate.requests >= settings.minimumRequests;
-  return enough && evidenceOf(state.notWorse) >= limits.notWorse ? 'pass' : 'insufficient';
+  return enough && state.notWorse.log >= limits.notWorse ? 'pass' : 'insufficient';
 }
 
 /** Requests to the candidate until the nearer of the two verdicts, if the rates stay what they seem to be. */
@@ -72,9 +71,9 @@ function stillNeededBy(state: MetricState, { settings, share }: Setting): number
   const delta = settings.delta[metric];
   const limits = limitsOf(settings);
   const dependent = settings.designEffect;
-  const toFail = (limits.worse - evidenceOf(state.worse)) / speedOfWorse(outlook, settings.tolerance[metric]);
+  const toFail = (limits.worse - state.worse.log) / speedOfWorse(outlook, settings.tolerance[metric]);
   const toPass =
-    (limits.notWorse - evidenceOf(state.notWorse)) / speedOfNotWorse(outlook, { delta, bets: betsOfNotWorse(delta) });
+    (limits.notWorse - state.notWorse.log) / speedOfNotWorse(outlook, { delta, bets: betsOfNotWorse(delta) });
   const missing = settings.minimumRequests - state.candidate.requests;
   const needed = Math.min(toFail * dependent, Math.max(toPass * dependent, missing, 1));
   return needed > FAR ? undefined : roundUp(needed);
