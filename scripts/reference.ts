@@ -15,6 +15,10 @@ interface Property {
   readonly default?: unknown;
   readonly description?: string;
   readonly properties?: Readonly<Record<string, Property>>;
+  readonly title?: string;
+  readonly items?: Property;
+  readonly anyOf?: readonly Property[];
+  readonly additionalProperties?: Property | boolean;
 }
 
 const text = readFileSync(FILE, 'utf8');
@@ -36,16 +40,41 @@ function renderTable(schema: Property): string {
 }
 
 function rowsOf(schema: Property, prefix: string): readonly (readonly string[])[] {
-  return Object.entries(schema.properties ?? {}).flatMap(([key, property]) => {
-    const path = `${prefix}${key}`;
-    if (property.properties !== undefined) return rowsOf(property, `${path}.`);
-    const byDefault = property.default === undefined ? '–' : `\`${String(property.default)}\``;
-    return [[`\`${path}\``, typeOf(property), byDefault, property.description ?? '']];
-  });
+  return Object.entries(schema.properties ?? {}).flatMap(([key, property]) => rowsOfKey(`${prefix}${key}`, property));
 }
 
-function typeOf({ enum: words, type, default: byDefault }: Property): string {
+function rowsOfKey(path: string, property: Property): readonly (readonly string[])[] {
+  if (property.properties !== undefined) return rowsOf(property, `${path}.`);
+  const row = [`\`${path}\``, typeOf(property), defaultOf(property), property.description ?? ''];
+  const named = typeof property.additionalProperties === 'object' ? property.additionalProperties : undefined;
+  if (named !== undefined) return [row, ...rowsOf(named, `${path}.<name>.`)];
+  return [row, ...membersOf(property.items).flatMap((member) => rowsOf(member, `${path}[].`))];
+}
+
+function membersOf(items: Property | undefined): readonly Property[] {
+  if (items === undefined) return [];
+  return items.anyOf ?? [items];
+}
+
+function defaultOf({ default: value }: Property): string {
+  const isEmpty = typeof value === 'object' && Object.keys(value ?? {}).length === 0;
+  if (value === undefined || isEmpty) return '–';
+  return `\`${Array.isArray(value) ? value.join(', ') : String(value)}\``;
+}
+
+function typeOf(property: Property): string {
+  const { title, enum: words, type, items, anyOf, additionalProperties } = property;
+  if (title !== undefined) return title;
   if (words !== undefined) return words.map((word) => `\`${word}\``).join(', ');
-  if (type === 'string') return typeof byDefault === 'string' && /^\d+[smh]$/.test(byDefault) ? 'duration' : 'text';
-  return type === 'integer' ? 'number' : (type ?? 'any');
+  if (type === 'array') return items?.enum === undefined ? 'list' : `list of ${typeOf(items)}`;
+  if (anyOf !== undefined) return [...new Set(anyOf.map(typeOf))].join(' or ');
+  if (type === 'object') return typeof additionalProperties === 'object' ? 'mapping' : keysOf(property);
+  const names: Readonly<Record<string, string>> = { string: 'text', integer: 'number', boolean: 'true or false' };
+  return names[type ?? ''] ?? type ?? 'any';
+}
+
+function keysOf({ properties = {} }: Property): string {
+  return Object.keys(properties)
+    .map((key) => `\`${key}\``)
+    .join(', ');
 }

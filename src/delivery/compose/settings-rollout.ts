@@ -4,9 +4,17 @@ import { amount, command, duration, fraction, optionalDuration, share } from './
 /** One of a client's marks by which it belongs to a cohort. */
 const cohort = z.union(
   [
-    z.strictObject({ header: z.string().min(1), value: z.string().optional() }),
-    z.strictObject({ cookie: z.string().min(1), value: z.string().optional() }),
-    z.strictObject({ address: z.union([z.string(), z.array(z.string()).min(1)]) }),
+    z.strictObject({
+      header: z.string().min(1).describe('Name of a request header.'),
+      value: z.string().optional().describe('Its value. Default: any.'),
+    }),
+    z.strictObject({
+      cookie: z.string().min(1).describe('Name of a cookie.'),
+      value: z.string().optional().describe('Its value. Default: any.'),
+    }),
+    z.strictObject({
+      address: z.union([z.string(), z.array(z.string()).min(1)]).describe('Addresses or networks of clients.'),
+    }),
   ],
   { error: 'must have one of header, cookie or address (with value beside header or cookie)' },
 );
@@ -49,7 +57,7 @@ export const rollingSettings = z
   .describe('How many instances a rolling rollout may have too few or too many.');
 
 const threshold = {
-  name: z.string().min(1),
+  name: z.string().min(1).describe('How it is called in reports.'),
   interval: duration('How often it is asked.', '15s'),
   max: z.number().optional().describe('Above this the rollout is aborted.'),
   min: z.number().optional().describe('Below this the rollout is aborted.'),
@@ -61,18 +69,30 @@ export const analysisSettings = z
     enabled: z.boolean().default(true).describe('Compare the new release with the old one while both serve.'),
     alpha: z.number().gt(0).lt(1).default(0.01).describe('Chance of aborting a release that is not worse.'),
     beta: z.number().gt(0).lt(1).default(0.05).describe('Chance of passing a release that is worse by the margin.'),
-    error_margin: fraction.default(0.01).describe('How much higher its share of errors may be, and still pass.'),
-    slow_margin: fraction.default(0.05).describe('How much higher its share of slow requests may be, and still pass.'),
+    error_margin: fraction.prefault('1%').describe('How much higher its share of errors may be, and still pass.'),
+    slow_margin: fraction.prefault('5%').describe('How much higher its share of slow requests may be, and still pass.'),
     metrics: z
       .array(z.enum(['errors', 'slow']))
       .default(['errors', 'slow'])
       .describe('What is compared.'),
     queries: z
-      .array(z.strictObject({ ...threshold, prometheus: z.url(), query: z.string().min(1) }))
+      .array(
+        z.strictObject({
+          ...threshold,
+          prometheus: z.url().describe('Base address of the Prometheus server.'),
+          query: z.string().min(1).describe('In PromQL; one number as the answer.'),
+        }),
+      )
       .default([])
       .describe('Prometheus queries with thresholds.'),
     commands: z
-      .array(z.strictObject({ ...threshold, run: command, timeout: duration('How long it may run.', '30s') }))
+      .array(
+        z.strictObject({
+          ...threshold,
+          run: command.describe('No shell; runs as the daemon does.'),
+          timeout: duration('How long it may run.', '30s'),
+        }),
+      )
       .default([])
       .describe(
         'Commands on this machine: exit code 0 is well; with max or min the last line of the output is a number.',
@@ -94,8 +114,11 @@ export const job = z
 
 export const preview = z
   .union([
-    z.strictObject({ header: z.string().min(1), value: z.string().min(1) }),
-    z.strictObject({ host: z.string().min(1) }),
+    z.strictObject({
+      header: z.string().min(1).describe('Name of a request header.'),
+      value: z.string().min(1).describe('Its value: a token that outsiders do not know.'),
+    }),
+    z.strictObject({ host: z.string().min(1).describe('A host name of its own.') }),
   ])
   .optional()
   .describe('Requests with this header, or for this host, reach the new release before any traffic moves.');

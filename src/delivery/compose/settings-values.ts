@@ -9,11 +9,11 @@ const milliseconds = (text: string): number => parseComposeDuration(text) ?? 0;
 
 /** With a default. */
 export function duration(description: string, byDefault: string) {
-  return durationText.default(byDefault).transform(milliseconds).describe(description);
+  return durationText.default(byDefault).transform(milliseconds).meta({ title: 'duration', description });
 }
 
 export function optionalDuration(description: string) {
-  return durationText.transform(milliseconds).optional().describe(description);
+  return durationText.transform(milliseconds).optional().meta({ title: 'duration', description });
 }
 
 export const port = z.int().min(1).max(65_535);
@@ -27,18 +27,18 @@ export const share = z
     error: 'must be a percentage such as 5%',
   })
   .transform((value) => Math.round((typeof value === 'number' ? value : Number.parseFloat(value)) * 100))
-  .refine((points) => points >= 0 && points <= 10_000, { error: 'must be between 0% and 100%' });
+  .refine((points) => points >= 0 && points <= 10_000, { error: 'must be between 0% and 100%' })
+  .meta({ title: 'percentage' });
 
 /** `5%` or a number of percent; read as a fraction, 0 to 1. */
-export const fraction = share.transform((points) => points / 10_000);
+export const fraction = share.transform((points) => points / 10_000).meta({ title: 'percentage' });
 
 /** A number of instances, or a percentage of them. */
-export const amount = z.union(
-  [z.int().min(0), z.string().regex(/^\d{1,3}%$/, { error: 'must be a number or a percentage' })],
-  {
+export const amount = z
+  .union([z.int().min(0), z.string().regex(/^\d{1,3}%$/, { error: 'must be a number or a percentage' })], {
     error: 'must be a number of instances, or a percentage such as 25%',
-  },
-);
+  })
+  .meta({ title: 'number or percentage' });
 
 /** A size as Compose writes it: `10m`, `512k`, or bytes; read as bytes. */
 export const size = z
@@ -48,7 +48,8 @@ export const size = z
       error: 'must be a size such as 10m',
     },
   )
-  .transform((value) => (typeof value === 'number' ? value : bytesOf(value)));
+  .transform((value) => (typeof value === 'number' ? value : bytesOf(value)))
+  .meta({ title: 'size' });
 
 const FACTORS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 };
 
@@ -60,4 +61,5 @@ function bytesOf(text: string): number {
 /** Program and arguments; one string is split at spaces. */
 export const command = z
   .union([z.string().min(1), z.array(z.string()).min(1)])
-  .transform((value) => (typeof value === 'string' ? value.trim().split(/\s+/) : value));
+  .transform((value) => (typeof value === 'string' ? value.trim().split(/\s+/) : value))
+  .meta({ title: 'program and arguments' });
