@@ -65,4 +65,6 @@ export interface DaemonStatus {
   readonly apiSocket: string;
   readonly engineSocket: string;
   readonly logFile: string;
+  /** What a daemon that runs drives: `embedded`, or the address of another engine. */
+  readonly engine?: string;
 }

@@ -9,6 +9,8 @@ export interface EngineClient {
   images(): Promise<readonly ImageSummary[]>;
   /** The image as `GET /images/{name}/json` tells it. */
   inspectImage(name: string): Promise<unknown>;
+  /** Its id and all its references. */
+  identifyImage(name: string): Promise<{ readonly id: string; readonly references: readonly string[] }>;
   removeImage(name: string, force: boolean): Promise<unknown>;
   /** Makes a base image. Only Bascule's own engine can. */
   bootstrap(
@@ -29,6 +31,10 @@ export function connectEngine(socketPath: string): EngineClient {
   return {
     images: async () => (await call(() => docker.listImages())).map(summaryOf),
     inspectImage: (name) => call(() => docker.getImage(name).inspect()),
+    identifyImage: async (name) => {
+      const { Id: id, RepoTags: references } = await call(() => docker.getImage(name).inspect());
+      return { id, references: references ?? [] };
+    },
     removeImage: (name, force) => call(() => docker.getImage(name).remove({ force })),
     bootstrap: (reference, o) => bootstrap(docker, reference, o),
   };

@@ -1,6 +1,8 @@
+import { UserError } from '../../lib/errors.ts';
 import type { SystemCheck } from '../../server/client/index.ts';
 import type { AddCommand } from '../command.ts';
 import type { Style } from '../output/style.ts';
+import type { Session } from '../session.ts';
 
 export const addDoctor: AddCommand = (program, run) => {
   program
@@ -12,7 +14,7 @@ export const addDoctor: AddCommand = (program, run) => {
         const local = session.host.preflight(session.root);
         // Without these the daemon cannot start, and so cannot be asked.
         const isHopeless = local.some(({ state }) => state === 'failed');
-        const told = isHopeless ? [] : await (await session.connect()).doctor();
+        const told = isHopeless ? [] : await askDaemon(session);
         const names = new Set(told.map(({ name }) => name));
         const checks = [...local.filter(({ name }) => !names.has(name)), ...told];
         if (session.json) session.printJson(checks);
@@ -21,6 +23,18 @@ export const addDoctor: AddCommand = (program, run) => {
       }),
     );
 };
+
+const ENGINE_CODES = new Set(['engine-unavailable', 'engine-wrong', 'invalid-engine']);
+
+/** An engine that was asked for and is none is what the doctor was called for, and no failure of the call. */
+async function askDaemon(session: Session): Promise<readonly SystemCheck[]> {
+  try {
+    return await (await session.connect()).doctor();
+  } catch (error) {
+    if (!(error instanceof UserError) || !ENGINE_CODES.has(error.code)) throw error;
+    return [{ name: 'engine', state: 'failed', detail: error.message, fix: error.fix }];
+  }
+}
 
 function renderCheck({ name, state, detail, fix }: SystemCheck, style: Style): string {
   const marks = { ok: style.green('✓'), warning: style.yellow('!'), failed: style.red('✗') };

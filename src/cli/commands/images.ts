@@ -28,7 +28,7 @@ export const addImages: AddCommand = (program, run) => {
     .command('rm')
     .summary('remove images')
     .argument('<names...>', 'references or ids')
-    .option('--force', 'also when several names point at it')
+    .option('--force', 'also when a release may be started from it, or several names point at it')
     .action(
       run(async (session, names: string[], options: { force?: boolean }) => {
         const client = await session.connect();

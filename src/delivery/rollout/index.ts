@@ -1,3 +1,4 @@
+export { imageNameOf } from '../fleet/index.ts';
 export { createDelivery, type DeliveryOptions } from './delivery.ts';
 export type {
   AmendRequest,

@@ -184,20 +184,34 @@ async function stop(root: string): Promise<boolean> {
 
 async function status(root: string) {
   const { apiSocket, engineSocket, logFile } = daemonPaths(root);
-  const running = await isAnswering(apiSocket);
-  const pid = running ? await runningPid(root) : undefined;
-  return { running, pid, root: scopeOf(root).root, apiSocket, engineSocket, logFile };
+  const info = await infoOf(apiSocket);
+  return {
+    running: info !== undefined,
+    pid: info?.pid,
+    root: scopeOf(root).root,
+    apiSocket,
+    engineSocket: info?.engineSocket ?? engineSocket,
+    logFile,
+    ...(info === undefined ? {} : { engine: info.engine }),
+  };
+}
+
+/** What the daemon says of itself; undefined where none answers. */
+async function infoOf(apiSocket: string): Promise<SystemInfo | undefined> {
+  try {
+    return await callJson<SystemInfo>(apiSocket, { method: 'GET', path: '/v1/version' });
+  } catch {
+    return undefined;
+  }
 }
 
 /** The daemon's own word where it answers, else its pid file, checked against what the pid runs. */
 async function runningPid(root: string): Promise<number | undefined> {
   const { apiSocket, pidFile } = daemonPaths(root);
-  try {
-    return (await callJson<SystemInfo>(apiSocket, { method: 'GET', path: '/v1/version' })).pid;
-  } catch {
-    const pid = Number((await readTextIfThere(pidFile))?.trim());
-    return Number.isInteger(pid) && pid > 1 && (await runsDaemon(pid)) ? pid : undefined;
-  }
+  const told = (await infoOf(apiSocket))?.pid;
+  if (told !== undefined) return told;
+  const pid = Number((await readTextIfThere(pidFile))?.trim());
+  return Number.isInteger(pid) && pid > 1 && (await runsDaemon(pid)) ? pid : undefined;
 }
 
 async function runsDaemon(pid: number): Promise<boolean> {

@@ -1,10 +1,17 @@
 import { z } from 'zod';
+import type { Delivery } from '../../delivery/rollout/index.ts';
 import type { EngineClient } from '../engine-client.ts';
 import { replyWithLines } from '../line-stream.ts';
+import { assertNotNeeded } from '../needed-image.ts';
 import { BootstrapBodySchema } from '../wire.ts';
 import type { Api } from './api.ts';
 
-export function imageRoutes(api: Api, { engine }: { readonly engine: EngineClient }): void {
+interface ImageOptions {
+  readonly engine: EngineClient;
+  readonly delivery: Delivery;
+}
+
+export function imageRoutes(api: Api, { engine, delivery }: ImageOptions): void {
   api.get('/v1/images', { schema: { summary: 'Images of the engine', tags: ['images'] } }, () => engine.images());
   api.get(
     '/v1/images/inspect',
@@ -16,11 +23,16 @@ export function imageRoutes(api: Api, { engine }: { readonly engine: EngineClien
     {
       schema: {
         summary: 'Remove an image',
+        description: 'One that a release may be started from is refused without `force`.',
         tags: ['images'],
         body: z.strictObject({ name: z.string(), force: z.boolean().default(false) }),
       },
     },
-    (request) => engine.removeImage(request.body.name, request.body.force),
+    async (request) => {
+      const { name, force } = request.body;
+      if (!force) await assertNotNeeded(delivery, { name, ...(await engine.identifyImage(name)) });
+      return engine.removeImage(name, force);
+    },
   );
   api.post(
     '/v1/images/bootstrap',

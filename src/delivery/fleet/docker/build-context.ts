@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, opendir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, opendir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import dockerignore from '@balena/dockerignore';
 import { UserError } from '../../../lib/errors.ts';
 import { readTextIfThere } from '../../../lib/files.ts';
+import { nearestWord } from '../../../lib/nearest.ts';
 
 /** The package's types speak of an ES module; what Node loads is the function itself. */
 const createIgnore = dockerignore as unknown as typeof dockerignore.default;
@@ -22,7 +23,6 @@ export const INLINE = '.bascule.Dockerfile';
 
 /** The files of a build context as a tar, without those that .dockerignore names. Packed by GNU tar. */
 export async function packContext(context: BuildContext, signal: AbortSignal): Promise<Readable> {
-  if (context.inline === undefined) await requireFile(context);
   const files = await filesToSend(context);
   const extra = context.inline === undefined ? undefined : await folderWith(INLINE, context.inline);
   const inline = extra === undefined ? [] : [`--directory=${extra}`, INLINE];
@@ -54,16 +54,32 @@ async function folderWith(name: string, text: string): Promise<string> {
   return folder;
 }
 
-async function requireFile({ directory, dockerfile }: BuildContext): Promise<void> {
+/**
+ * Says what a build will not find before the engine is asked: it knows only its own words for it.
+ * @throws UserError `context-missing`, `dockerfile-missing`
+ */
+export async function requireContext(service: string, { directory, dockerfile, inline }: BuildContext): Promise<void> {
+  const names = await readdir(directory).catch(() => undefined);
+  if (names === undefined) {
+    throw missing('context', {
+      message: `services.${service}.build: the build context ${directory} is no folder`,
+      fix: `Create it, or set \`services.${service}.build.context\` to the right one; it is taken relative to the folder of the Compose file.`,
+    });
+  }
   const path = join(directory, dockerfile);
-  const found = await stat(path).catch(() => undefined);
-  if (found?.isFile()) return;
-  throw new UserError({
-    code: 'dockerfile-missing',
-    kind: 'invalid',
-    message: `there is no Dockerfile at ${path}`,
-    fix: 'Create it, or name the right one with `build.dockerfile` (and `build.context`) in the Compose file.',
+  const found = inline === undefined ? await stat(path).catch(() => undefined) : undefined;
+  if (inline !== undefined || found?.isFile()) return;
+  const near = nearestWord(dockerfile, names);
+  throw missing('dockerfile', {
+    message: `services.${service}.build: there is no Dockerfile at ${path}`,
+    fix:
+      `${near === undefined ? 'Create it' : `Did you mean ${near}? Rename it`}, or set \`services.${service}.build.dockerfile\` to its path; ` +
+      `it is taken relative to the build context ${directory}.`,
   });
+}
+
+function missing(what: 'context' | 'dockerfile', said: { readonly message: string; readonly fix: string }): UserError {
+  return new UserError({ code: `${what}-missing`, kind: 'failed', ...said });
 }
 
 async function filesToSend({ directory, dockerfile }: BuildContext): Promise<readonly string[]> {

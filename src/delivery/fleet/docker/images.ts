@@ -3,8 +3,8 @@ import type Docker from 'dockerode';
 import type { ImageBuildOptions, ImageInspectInfo } from 'dockerode';
 import { messageOf, UserError } from '../../../lib/errors.ts';
 import type { ImageBuild, ResolvedImage, ResolveOptions } from '../fleet.ts';
-import { INLINE, packContext } from './build-context.ts';
-import { call, callIfThere, callUnless, explained } from './call.ts';
+import { INLINE, packContext, requireContext } from './build-context.ts';
+import { call, callIfThere, callUnless, explained, saidBy } from './call.ts';
 import { jsonLinesOf } from './streams.ts';
 
 export async function findImage(docker: Docker, reference: string): Promise<ResolvedImage | undefined> {
@@ -39,7 +39,7 @@ async function pull(docker: Docker, reference: string, o: ResolveOptions): Promi
     if (o.signal.aborted || error instanceof UserError) throw error;
     const known = explained(`pull ${reference}`, error);
     if (known instanceof UserError && known.kind === 'unavailable') throw known;
-    throw imageMissing(reference, messageOf(known), error);
+    throw imageMissing(reference, saidBy(error), error);
   }
 }
 
@@ -99,11 +99,13 @@ async function openBuild(docker: Docker, build: ImageBuild, embedded: boolean): 
   const { context, dockerfile = 'Dockerfile', dockerfile_inline: inline } = build.build;
   const file = inline !== undefined ? INLINE : isAbsolute(dockerfile) ? relative(context, dockerfile) : dockerfile;
   const options = { ...optionsOf(build), dockerfile: file };
+  const folder = { directory: context, dockerfile: file, inline };
+  await requireContext(build.service, folder);
   try {
     if (embedded && inline === undefined) {
       return (await buildFolder(docker, { ...options, remote: `file://${context}` })) as AsyncIterable<Buffer>;
     }
-    const archive = await packContext({ directory: context, dockerfile: file, inline }, build.signal);
+    const archive = await packContext(folder, build.signal);
     return (await docker.buildImage(archive, options)) as AsyncIterable<Buffer>;
   } catch (error) {
     if (build.signal.aborted || error instanceof UserError) throw error;
@@ -156,7 +158,7 @@ function imageMissing(reference: string, reason: string, cause?: unknown): UserE
   return new UserError({
     code: 'image-missing',
     kind: 'not-found',
-    message: `the image "${reference}" cannot be had: ${reason}`,
+    message: reason.includes(reference) ? reason : `the image "${reference}" cannot be had: ${reason}`,
     fix: 'Check the name and tag; build or load the image on this machine, or make sure that its registry can be reached.',
     cause,
     details: { reference },
