@@ -5,7 +5,9 @@ import { assertSupported } from '../compose/index.ts';
 import type { Fleet } from '../fleet/index.ts';
 import { openFileStore, openReleases } from '../release/index.ts';
 import type { Traffic } from '../traffic/index.ts';
-import { deploy, dryRun, rollback } from './deploy.ts';
+import { amend, planAmend } from './amend.ts';
+import { deploy, dryRun } from './deploy.ts';
+import { planRollback, rollback } from './rollback.ts';
 import type { Delivery } from './face.ts';
 import { execInService, projectLogs } from './instances.ts';
 import { openJournal } from './journal.ts';
@@ -61,9 +63,9 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       return await buildImages(parts.fleet, request, o);
     },
     plan: (request) => dryRun(parts, request),
-    planRollback: notYet,
-    amend: notYet,
-    planAmend: notYet,
+    planRollback: (request) => planRollback(parts, request),
+    amend: (request, o) => thenWake(amend(parts, request, o)),
+    planAmend: (request) => planAmend(parts, request),
     control: notYet,
     status: notYet,
     watchRollout: notYet,

@@ -1,3 +1,4 @@
+import type { StrategyName } from '../compose/index.ts';
 import type { Release } from '../release/index.ts';
 import { freeLanes, type LaneId, type TrafficState } from '../traffic/index.ts';
 import { choosePorts } from './choose-ports.ts';
@@ -13,6 +14,8 @@ export interface Wish {
   readonly kind: 'up' | 'deploy' | 'rollback';
   readonly target: Release;
   readonly force: boolean;
+  /** Instead of the one that the Compose file declares. */
+  readonly strategy?: StrategyName;
 }
 
 /** The world around a project, read in one go. */

@@ -1,0 +1,111 @@
+import { UserError } from '../../lib/errors.ts';
+import type { StrategyName } from '../compose/index.ts';
+import type { Release } from '../release/index.ts';
+import type { PlanView, WatchOptions } from './face.ts';
+import type { Running } from './locks.ts';
+import type { RolloutKind, RolloutOutcome } from './outcome.ts';
+import type { Parts } from './parts.ts';
+import { describe, type Plan } from './plan.ts';
+import { kindOf, planRelease } from './planning.ts';
+import { settleOpen } from './resume.ts';
+import { portsOf, runPlan } from './run-rollout.ts';
+
+/** A new release that somebody wants to serve. */
+export interface Intention {
+  readonly project: string;
+  readonly author: string;
+  /** The release as it will be stored; nothing of it exists yet but images and the contents of its files. */
+  freeze(watch: WatchOptions): Promise<Release>;
+  /** Start every stateless set anew. */
+  readonly force: boolean;
+  /** Instead of the declared one. */
+  readonly strategy?: StrategyName;
+}
+
+/** A frozen release, a plan, and the rollout. */
+export async function rollOut(parts: Parts, intention: Intention, watch: WatchOptions): Promise<RolloutOutcome> {
+  const { project, author, force, strategy } = intention;
+  const kind = kindOf(parts.journal.standing(project));
+  return await parts.locks.hold(project, holder(parts, kind, author), async (running) => {
+    await parts.ensureTraffic();
+    await settleOpen(parts, project, running);
+    const target = await unlessCancelled(parts, watch, (signal) => intention.freeze({ ...watch, signal }));
+    const wish = { kind, target, force, ...(strategy === undefined ? {} : { strategy }) };
+    const plan = (await unlessCancelled(parts, watch, () => planRelease(parts, wish)))();
+    if (plan.unchanged) return unchanged(parts, { kind, project, watch, started: running.startedAt });
+    parts.releases.create(target, target.createdAt);
+    return await runPlan(parts, { plan, running, watch });
+  });
+}
+
+/** What `rollOut` would do now with a release that looks like this. */
+export async function planIntention(
+  parts: Parts,
+  o: { readonly target: Release; readonly force: boolean; readonly strategy?: StrategyName },
+): Promise<PlanView> {
+  const kind = kindOf(parts.journal.standing(o.target.project));
+  return planView((await planRelease(parts, { kind, ...o }))());
+}
+
+export function holder(
+  { now }: Parts,
+  kind: RolloutKind,
+  author: string,
+): Pick<Running, 'kind' | 'author' | 'startedAt'> {
+  return { kind, author, startedAt: now() };
+}
+
+/** Before the plan is written down a cancelled command has nothing to undo; the daemon may end too. */
+export async function unlessCancelled<T>(
+  { stopping }: Parts,
+  watch: WatchOptions,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const signal = AbortSignal.any([watch.signal, stopping]);
+  try {
+    signal.throwIfAborted();
+    return await work(signal);
+  } catch (cause) {
+    if (!signal.aborted) throw cause;
+    throw new UserError({
+      code: 'rollout-cancelled',
+      kind: 'cancelled',
+      message: `cancelled before anything was changed${watch.signal.aborted ? '' : ': the daemon ends'}`,
+      fix: 'Run the command again when you like.',
+      cause,
+    });
+  }
+}
+
+interface Unchanged {
+  readonly kind: RolloutKind;
+  readonly project: string;
+  readonly watch: WatchOptions;
+  readonly started: Date;
+}
+
+export function unchanged(parts: Parts, { kind, project, watch, started }: Unchanged): RolloutOutcome {
+  const standing = parts.journal.standing(project);
+  const outcome: RolloutOutcome = {
+    project,
+    kind,
+    result: 'unchanged',
+    ...(standing.current === undefined ? {} : { release: standing.current.release }),
+    durationMs: parts.now().getTime() - started.getTime(),
+    ports: portsOf(standing),
+  };
+  watch.onProgress({ type: 'finished', outcome });
+  return outcome;
+}
+
+export function planView({ project, kind, from, to, unchanged: isUnchanged, waves, warnings }: Plan): PlanView {
+  return {
+    project,
+    kind,
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+    unchanged: isUnchanged,
+    steps: isUnchanged ? [] : describe(waves),
+    warnings: isUnchanged ? [] : warnings,
+  };
+}
