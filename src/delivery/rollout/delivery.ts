@@ -17,6 +17,7 @@ import type { Parts } from './parts.ts';
 import { buildImages } from './prepare.ts';
 import { networkProbe, type Probe } from './probe.ts';
 import { createRetirer } from './retire.ts';
+import { releaseDetail, releaseDiff } from './release-detail.ts';
 import { resumeOpen } from './resume.ts';
 import { takeDown } from './take-down.ts';
 import { projectView, releaseViews } from './views.ts';
@@ -70,8 +71,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     status: notYet,
     watchRollout: notYet,
     setInstanceTraffic: notYet,
-    release: notYet,
-    diff: notYet,
+    release: async (project, number) => releaseDetail(parts, project, number),
+    diff: async (project, from, to) => releaseDiff(parts, project, { from, to }),
     projects: () => parts.releases.projects(),
     ps: (project) => projectView(parts, project),
     releases: async (project) => releaseViews(parts, project),
