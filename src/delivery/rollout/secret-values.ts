@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 
 const SECRET_NAME = /pass(word|wd|phrase)?$|secret|token|credential|private|api_?key|access_?key|_key$|_dsn$/i;
 const URL_PASSWORD = /(:\/\/[^:/@\s]*:)[^@\s]+@/g;
 
 /**
  * The same value, fit to be shown: what stands under a name such as `DB_PASSWORD`, and passwords in addresses, are
- * replaced by a short hash, so that a change can still be seen.
+ * replaced by a mark that is the same for the same value. It cannot be guessed at: its key dies with the process.
  */
 export function withoutSecretValues(value: unknown, name = ''): unknown {
   if (Array.isArray(value)) return value.map((each) => withoutSecretValues(each, name));
@@ -17,6 +17,8 @@ export function withoutSecretValues(value: unknown, name = ''): unknown {
   return value.replaceAll(URL_PASSWORD, (all, before: string) => `${before}${maskOf(all)}@`);
 }
 
+const MARK_KEY = randomBytes(32);
+
 function maskOf(secret: string): string {
-  return `(hidden ${createHash('sha256').update(secret).digest('hex').slice(0, 8)})`;
+  return `(hidden ${createHmac('sha256', MARK_KEY).update(secret).digest('hex').slice(0, 8)})`;
 }
