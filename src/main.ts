@@ -1,4 +1,5 @@
 /** Composition root: the only reader of argv and the environment. It puts the parts together. */
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -91,7 +92,7 @@ async function startParts(o: {
     purge: async (onLine) => {
       await removeProjects(delivery, onLine);
       await traffic.stop();
-      await engine?.destroy();
+      await (engine ?? (await leftEngine(o)))?.destroy();
     },
   });
   parts.defer(() => server.close());
@@ -106,6 +107,11 @@ async function removeProjects(delivery: Delivery, onLine: (line: string) => void
     onLine(`removing ${project}`);
     await delivery.down({ project, volumes: true, author: 'purge' }, { onProgress: () => {}, signal });
   }
+}
+
+/** What the embedded engine holds of the time before another one was chosen. */
+async function leftEngine(o: Parameters<typeof startEngine>[0]): Promise<Engine | undefined> {
+  return existsSync(join(o.scope.root, 'engine')) ? await startEngine(o) : undefined;
 }
 
 async function startEngine(o: { scope: Scope; log: Log; parts: AsyncDisposableStack }): Promise<Engine> {

@@ -1,5 +1,6 @@
 import tab from '@bomb.sh/tab/commander';
 import type { Command } from 'commander';
+import { candidatesFor, type Candidates } from './candidates.ts';
 import type { Host } from './host.ts';
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const;
@@ -33,10 +34,26 @@ export async function complete(program: Command, words: readonly string[], host:
     return 2;
   }
   describeBriefly(program);
-  tab(program);
+  const known = tab(program);
+  if (first === '--') offer(known, await candidatesFor(words.slice(1), host));
   if (first === 'bash') host.stdout.write(BASH_PRELUDE);
-  await program.parseAsync(['complete', ...words], { from: 'user' });
+  await program.parseAsync(['complete', ...inLongForm(words)], { from: 'user' });
   return 0;
+}
+
+/** The library takes `-f` for that of every command, the file; after `logs` it is `--follow`. */
+function inLongForm(words: readonly string[]): readonly string[] {
+  const at = words.indexOf('logs');
+  return at < 0 ? words : words.map((word, index) => (word === '-f' && index > at ? '--follow' : word));
+}
+
+/** What a daemon told goes where the command takes such a word. */
+function offer(known: ReturnType<typeof tab>, candidates: Candidates | undefined): void {
+  if (candidates === undefined) return;
+  for (const word of known.commands.get(candidates.command)?.arguments.values() ?? []) {
+    if (word.name !== candidates.argument) continue;
+    word.handler = (add) => candidates.words.forEach(({ value, description }) => add(value, description));
+  }
 }
 
 /** Shells show one line a candidate. */

@@ -28,6 +28,8 @@ export interface DaemonControl {
   run(options: DaemonOptions): Promise<void>;
   /** Starts a detached daemon and waits until it answers. Where one answers already, does nothing. */
   ensure(options: DaemonOptions): Promise<'started' | 'running'>;
+  /** Ends it where it runs, and starts it. An engine that is asked for and does not answer is told before. */
+  restart(options: DaemonOptions): Promise<void>;
   /** Ends the daemon; containers and traffic go on. False where none ran. */
   stop(root: string): Promise<boolean>;
   status(root: string): Promise<DaemonStatus>;

@@ -41,8 +41,7 @@ export interface Session {
 }
 
 export function openSession(host: Host, options: GlobalOptions): Session {
-  // An empty one is as good as none: it must not mean the folder one happens to be in.
-  const root = resolve(host.cwd, options.root || host.env['BASCULE_ROOT'] || DEFAULT_ROOT);
+  const root = rootOf(host, options);
   const askedEngine = askedEngineOf(options, host.env);
   const logLevel = options.logLevel ?? host.env['BASCULE_LOG_LEVEL'] ?? 'info';
   const launch = { root, engine: askedEngine?.value, logLevel };
@@ -67,6 +66,11 @@ export function openSession(host: Host, options: GlobalOptions): Session {
     project: async (client) => options.projectName ?? client.resolveProject(sourceOf(host, options)),
   };
   return session;
+}
+
+/** An empty one is as good as none: it must not mean the folder one happens to be in. */
+export function rootOf(host: Host, options: GlobalOptions): string {
+  return resolve(host.cwd, options.root || host.env['BASCULE_ROOT'] || DEFAULT_ROOT);
 }
 
 /** The command line goes before the environment; an empty variable is as good as none. */

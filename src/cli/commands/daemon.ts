@@ -62,8 +62,9 @@ function addLifecycle(daemon: Command, run: RunAction): void {
     .summary('stop and start it; containers and traffic go on')
     .action(
       run(async (session) => {
-        await session.host.daemon.stop(session.root);
-        return start(session);
+        await session.host.daemon.restart(session.launch);
+        session.print('started\n');
+        return 0;
       }),
     );
   daemon.command('status').summary('say whether it runs, and where its sockets and log are').action(run(status));

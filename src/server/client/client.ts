@@ -68,10 +68,13 @@ export interface ExecConnection {
   close(): void;
 }
 
-export function createClient(socketPath: string): Client {
+/** @param signal ends the calls that answer at once; those that follow something have one of their own */
+export function createClient(socketPath: string, signal?: AbortSignal): Client {
+  const until = signal === undefined ? {} : { signal };
   const get = <T>(path: string, query?: ApiRequest['query']): Promise<T> =>
-    callJson<T>(socketPath, { method: 'GET', path, ...(query === undefined ? {} : { query }) });
-  const post = <T>(path: string, body: unknown): Promise<T> => callJson<T>(socketPath, { method: 'POST', path, body });
+    callJson<T>(socketPath, { method: 'GET', path, ...until, ...(query === undefined ? {} : { query }) });
+  const post = <T>(path: string, body: unknown): Promise<T> =>
+    callJson<T>(socketPath, { method: 'POST', path, body, ...until });
   const follow = <T>(path: string, body: unknown, onEvent: OnEvent): Promise<T> =>
     lastOf<T, Streamed<ProgressEvent>>(callLines(socketPath, { method: 'POST', path, body }), onEvent);
   const at = (project: string, rest = ''): string => `/v1/projects/${encodeURIComponent(project)}${rest}`;

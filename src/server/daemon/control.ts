@@ -68,6 +68,12 @@ export function controlDaemon(selfArgv: readonly string[]) {
       const launch = inOneSpelling(asked);
       return ensure(launch, runArgv(launch));
     },
+    restart: async (asked: DaemonLaunch) => {
+      const launch = inOneSpelling(asked);
+      await requireEngine(launch); // else one that serves well would be ended for nothing
+      await stop(launch.root);
+      await ensure(launch, runArgv(launch));
+    },
     stop: (root: string) => stop(root),
     status: (root: string) => status(root),
     install: async (asked: DaemonLaunch) => {
@@ -92,8 +98,7 @@ async function ensure(launch: DaemonLaunch, argv: readonly string[]): Promise<'s
     return 'running';
   }
   requireRoot();
-  const engineSocket = launch.engine === undefined ? undefined : engineSocketOf(launch.engine);
-  if (engineSocket !== undefined) await probeEngine(engineSocket);
+  await requireEngine(launch);
   await mkdir(scopeOf(launch.root).root, { recursive: true, mode: 0o711 });
   const log = await open(paths.logFile, 'a', 0o640);
   const [program = '', ...rest] = argv;
@@ -102,6 +107,11 @@ async function ensure(launch: DaemonLaunch, argv: readonly string[]): Promise<'s
   await waitUntilAnswering(child, paths);
   child.unref();
   return 'started';
+}
+
+async function requireEngine({ engine }: DaemonLaunch): Promise<void> {
+  const socketPath = engine === undefined ? undefined : engineSocketOf(engine);
+  if (socketPath !== undefined) await probeEngine(socketPath);
 }
 
 async function assertSameEngine(launch: DaemonLaunch, { apiSocket }: DaemonPaths): Promise<void> {
