@@ -22,6 +22,7 @@ export interface MountPlan {
   readonly privileged: boolean;
   /** Share the host's message queues and shared memory. */
   readonly hostIpc: boolean;
+  readonly hidesCgroups: boolean;
   readonly mounts: readonly ResolvedMount[];
   /** Bound over /etc/hosts and so on, unless a user's mount is there. */
   readonly files: readonly { readonly source: string; readonly target: string }[];
@@ -50,7 +51,7 @@ function systemMounts(plan: MountPlan): readonly OciMount[] {
     mount('/dev', 'tmpfs', 'tmpfs', ['nosuid', 'strictatime', 'mode=755', 'size=65536k']),
     mount('/dev/pts', 'devpts', 'devpts', ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5']),
     mount('/sys', 'sysfs', 'sysfs', [...base, access]),
-    mount('/sys/fs/cgroup', 'cgroup', 'cgroup', [access, ...base]),
+    ...(plan.hidesCgroups ? [] : [mount('/sys/fs/cgroup', 'cgroup', 'cgroup', [access, ...base])]),
     ...(plan.hostIpc
       ? [
           mount('/dev/mqueue', 'bind', '/dev/mqueue', ['rbind', ...base]),

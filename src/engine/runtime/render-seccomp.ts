@@ -5,8 +5,7 @@ import {
   CLONE_NAMESPACE_FLAGS,
   PERSONALITIES,
   SECCOMP_ARCHITECTURES,
-  SOCKET_FAMILIES,
-  SOCKET_FAMILIES_BELOW,
+  SOCKET_RULES,
 } from './seccomp-profile.ts';
 
 const ENOSYS = 38;
@@ -73,8 +72,9 @@ interface ArchMap {
 
 function argumentRules(): readonly Rule[] {
   return [
-    allow(['socket'], { index: 0, value: SOCKET_FAMILIES_BELOW, op: 'SCMP_CMP_LT' }),
-    ...SOCKET_FAMILIES.map((value) => allow(['socket'], { index: 0, value, op: 'SCMP_CMP_EQ' })),
+    ...SOCKET_RULES.map(({ mask, value }) =>
+      allow(['socket'], { index: 0, value: mask, valueTwo: value, op: 'SCMP_CMP_MASKED_EQ' }),
+    ),
     ...PERSONALITIES.map((value) => allow(['personality'], { index: 0, value, op: 'SCMP_CMP_EQ' })),
   ];
 }

@@ -6,6 +6,7 @@ import { renderExecProcess } from './render-exec.ts';
 import { normalTarget } from './render-mounts.ts';
 import { parseHardLimits } from './render-resources.ts';
 import { renderCustomSeccomp, renderDefaultSeccomp } from './render-seccomp.ts';
+import { SOCKET_FAMILIES } from './seccomp-profile.ts';
 import { MASKED_PATHS, renderSpec, specText, type SpecInput } from './render-spec.ts';
 
 const machine: SpecInput['machine'] = {
@@ -164,11 +165,35 @@ describe('capabilities', () => {
   });
 });
 
+describe('control groups', () => {
+  const targets = (around: Partial<SpecInput>): readonly string[] =>
+    render({}, around).mounts.map(({ destination }) => destination);
+
+  it('are there to be read, unless they are hidden', () => {
+    assert.ok(targets({}).includes('/sys/fs/cgroup'));
+    const hidden = targets({ hidesCgroups: true });
+    assert.deepEqual(
+      hidden,
+      targets({}).filter((target) => target !== '/sys/fs/cgroup'),
+    );
+  });
+});
+
 describe('seccomp', () => {
+  interface Argument {
+    readonly index: number;
+    readonly value: number;
+    readonly valueTwo: number;
+    readonly op: string;
+  }
   interface Profile {
     readonly defaultAction: string;
     readonly architectures: readonly string[];
-    readonly syscalls: readonly { readonly names: readonly string[]; readonly args?: readonly object[] }[];
+    readonly syscalls: readonly {
+      readonly names: readonly string[];
+      readonly action: string;
+      readonly args?: readonly Argument[];
+    }[];
   }
   const allowed = (capabilities: readonly string[]): ReadonlySet<string> => {
     const { syscalls } = renderDefaultSeccomp({ capabilities, architecture: 'amd64' }) as Profile;
@@ -189,6 +214,31 @@ describe('seccomp', () => {
         assert.deepEqual(lost, []);
       }),
     );
+  });
+
+  it('opens sockets of the families in the list, and of no other', () => {
+    const { syscalls, defaultAction } = renderDefaultSeccomp({ capabilities: [], architecture: 'amd64' }) as Profile;
+    const rules = syscalls.filter(({ names }) => names.includes('socket'));
+    assert.equal(defaultAction, 'SCMP_ACT_ERRNO');
+    for (const { action, args } of rules) {
+      assert.equal(action, 'SCMP_ACT_ALLOW');
+      assert.deepEqual(
+        args?.map(({ index, op }) => [index, op]),
+        [[0, 'SCMP_CMP_MASKED_EQ']],
+      );
+    }
+    const allows = (family: number): boolean =>
+      rules.some(({ args }) => args?.every(({ value, valueTwo }) => (family & value) >>> 0 === valueTwo));
+    const families = Array.from({ length: 70_000 }, (_, family) => family);
+    assert.deepEqual(families.filter(allows), SOCKET_FAMILIES);
+    for (const denied of [38, 40]) assert.ok(!SOCKET_FAMILIES.includes(denied));
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 0xffffffff }), (family) => {
+        assert.equal(allows(family), SOCKET_FAMILIES.includes(family));
+      }),
+    );
+    for (let bit = 6; bit < 32; bit++)
+      for (const family of SOCKET_FAMILIES) assert.ok(!allows((family | (1 << bit)) >>> 0));
   });
 
   it("applies the conditions of a profile in Docker's format", () => {

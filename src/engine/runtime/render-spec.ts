@@ -44,6 +44,8 @@ export interface SpecInput {
   readonly devices: readonly DeviceNode[];
   /** Absolute path in the container of the init that runs `args`; absent: none. */
   readonly initPath?: string;
+  /** Nothing on /sys/fs/cgroup. */
+  readonly hidesCgroups?: boolean;
   readonly machine: Machine;
 }
 
@@ -102,6 +104,7 @@ export function renderSpec(input: SpecInput): RenderedSpec {
         shmSizeBytes: spec.shmSizeBytes,
         privileged,
         hostIpc: input.namespaces.ipc === 'host',
+        hidesCgroups: input.hidesCgroups ?? false,
         mounts: input.mounts,
         files: input.files,
       }),
