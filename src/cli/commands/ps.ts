@@ -36,7 +36,7 @@ function rendered(
 
 /** A release may be there without a rollout: of a daemon that was killed in between. */
 async function lastRollout(client: Client, project: string): Promise<Streamed<Ledger> | undefined> {
-  return (await client.ledgers(project)).find(({ kind }) => kind !== 'retire');
+  return (await client.ledgers(project)).find(({ kind }) => kind !== 'retire' && kind !== 'heal');
 }
 
 /** Nothing of it runs: why, and what to do. */

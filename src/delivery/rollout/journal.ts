@@ -145,7 +145,7 @@ export function openJournal(database: DatabaseSync): Journal {
     list: (project) => query('SELECT * FROM rollouts WHERE project = ? ORDER BY number DESC', project).map(recordOf),
     latest: (project, before = Number.MAX_SAFE_INTEGER) =>
       query(
-        "SELECT * FROM rollouts WHERE project = ? AND number < ? AND kind <> 'retire' ORDER BY number DESC LIMIT 1",
+        "SELECT * FROM rollouts WHERE project = ? AND number < ? AND kind NOT IN ('retire', 'heal') ORDER BY number DESC LIMIT 1",
         project,
         before,
       ).map(recordOf)[0],

@@ -1,6 +1,6 @@
 import { UserError } from '../../lib/errors.ts';
 import type { RunningRollout } from './face.ts';
-import type { RolloutKind } from './outcome.ts';
+import { isBackground, type RolloutKind } from './outcome.ts';
 
 /** What runs on a project at this moment. */
 export interface Running {
@@ -13,6 +13,8 @@ export interface Running {
   to?: number;
   step?: RunningRollout['step'];
   undoing: boolean;
+  /** Asks background work to end soon: a person waits. */
+  stepAside?: () => void;
   /** Settled when it ends, in whatever way. */
   readonly ended: Promise<void>;
 }
@@ -42,7 +44,8 @@ export class ProjectLocks {
     work: (running: Running) => Promise<T>,
   ): Promise<T> {
     for (let other = this.running(project); other !== undefined; other = this.running(project)) {
-      if (other.kind !== 'retire') throw alreadyRunning(project, other);
+      if (!isBackground(other.kind)) throw alreadyRunning(project, other);
+      other.stepAside?.();
       await other.ended;
     }
     const { promise: ended, resolve } = Promise.withResolvers<void>();

@@ -10,8 +10,16 @@ export interface PlannedStep {
   readonly cause: string;
 }
 
-/** `retire` is made by a timer: what nobody needs any more goes away. */
-export type RolloutKind = 'up' | 'deploy' | 'rollback' | 'down' | 'retire';
+/**
+ * Two are made by Bascule itself: `retire` takes away what nobody needs any more, `heal` replaces instances that are
+ * gone or ill.
+ */
+export type RolloutKind = 'up' | 'deploy' | 'rollback' | 'down' | 'retire' | 'heal';
+
+/** Nobody asked for it: it steps aside for what a person does. */
+export function isBackground(kind: RolloutKind): boolean {
+  return kind === 'retire' || kind === 'heal';
+}
 
 /**
  * `switched`: the new release serves. `unchanged`: there was nothing to do. `removed`: after `down`.

@@ -7,7 +7,8 @@ import { inverseOf, type Step } from './step.ts';
  */
 export function pointOfNoReturn(plan: Pick<Plan, 'kind' | 'waves'>): number {
   if (plan.kind === 'down' || plan.kind === 'retire') return 0;
-  return plan.waves.findIndex((wave) => wave.some(({ kind }) => kind === 'set-standing'));
+  const decisive = plan.waves.findIndex((wave) => wave.some(({ kind }) => kind === 'set-standing'));
+  return decisive === -1 ? plan.waves.length : decisive;
 }
 
 /** The last moment at which the user may still cancel: before the wave that moves traffic. */

@@ -4,7 +4,7 @@ import { carryOn, Interrupted } from './execute.ts';
 import type { WatchOptions } from './face.ts';
 import type { RolloutRecord } from './journal.ts';
 import { lanesInvolved, readAfter, readLanes } from './lane-readings.ts';
-import type { Failure, PortView, RolloutOutcome } from './outcome.ts';
+import { type Failure, isBackground, type PortView, type RolloutOutcome } from './outcome.ts';
 import { switchDuration } from './switch-duration.ts';
 import type { Running } from './locks.ts';
 import type { Parts } from './parts.ts';
@@ -50,7 +50,7 @@ function openRollout({ journal, now }: Parts, plan: Plan, running: Running): Rol
 }
 
 function readingsOf(standing: Standing, { waves, kind }: Plan): RolloutRecord['readings'] {
-  if (kind === 'retire') return [];
+  if (isBackground(kind)) return [];
   const next = waves.flat().flatMap((each) => (each.kind === 'set-standing' ? [each.standing] : []));
   const current = [standing, ...next].flatMap((each) =>
     each.current === undefined ? [] : liveReleases(each).slice(0, 1),
