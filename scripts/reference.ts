@@ -1,13 +1,17 @@
 /**
- * Writes the tables of docs/compose.md from the schemas that validate `x-bascule`.
+ * Writes the tables of docs/compose.md and docs/cli.md from the schemas that validate `x-bascule` and the daemon's
+ * configuration file.
  * usage: node scripts/reference.ts [--check]      --check: only say whether they agree
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { projectSettingsSchema, serviceSettingsSchema } from '../src/delivery/compose/index.ts';
+import { configurationSchema } from '../src/server/configuration/index.ts';
 
-const FILE = 'docs/compose.md';
-const SCHEMAS = { projectSettingsSchema, serviceSettingsSchema };
+const SCHEMAS: Readonly<Record<string, Readonly<Record<string, z.ZodType>>>> = {
+  'docs/compose.md': { projectSettingsSchema, serviceSettingsSchema },
+  'docs/cli.md': { configurationSchema },
+};
 
 interface Property {
   readonly type?: string;
@@ -21,17 +25,22 @@ interface Property {
   readonly additionalProperties?: Property | boolean;
 }
 
-const text = readFileSync(FILE, 'utf8');
-const updated = Object.entries(SCHEMAS).reduce((document, [name, schema]) => {
-  const table = renderTable(z.toJSONSchema(schema, { io: 'input' }) as Property);
-  const section = new RegExp(`(<!-- generated from ${name} -->\n)[^]*?(<!-- end -->)`);
-  return document.replace(section, (_all, start: string, end: string) => `${start}${table}${end}`);
-}, text);
+for (const [file, schemas] of Object.entries(SCHEMAS)) {
+  const text = readFileSync(file, 'utf8');
+  const updated = updatedText(text, schemas);
+  if (!process.argv.includes('--check')) writeFileSync(file, updated);
+  else if (updated !== text) {
+    console.error(`${file} does not say what the schemas say: run \`node scripts/reference.ts\``);
+    process.exitCode = 1;
+  }
+}
 
-if (!process.argv.includes('--check')) writeFileSync(FILE, updated);
-else if (updated !== text) {
-  console.error(`${FILE} does not say what the schemas say: run \`node scripts/reference.ts\``);
-  process.exitCode = 1;
+function updatedText(text: string, schemas: Readonly<Record<string, z.ZodType>>): string {
+  return Object.entries(schemas).reduce((document, [name, schema]) => {
+    const table = renderTable(z.toJSONSchema(schema, { io: 'input' }) as Property);
+    const section = new RegExp(`(<!-- generated from ${name} -->\n)[^]*?(<!-- end -->)`);
+    return document.replace(section, (_all, start: string, end: string) => `${start}${table}${end}`);
+  }, text);
 }
 
 function renderTable(schema: Property): string {

@@ -49,7 +49,7 @@ export async function getSetting(
 }
 
 /** Order of precedence: command line, environment (both are overrides), file, default. */
-export function settingOf(o: {
+function settingOf(o: {
   readonly key: string;
   readonly path: string;
   readonly file: Pick<ParsedConfiguration, 'configuration' | 'lines'>;
