@@ -12,6 +12,7 @@ export async function collectEvidence(fleet: Fleet, error: unknown, step: Planne
   const logs = seen === undefined ? [] : await lastLines(fleet, seen.name).catch(() => []);
   return {
     cancelled: false,
+    ...(error instanceof UserError ? { code: error.code } : {}),
     reason: messageOf(error),
     fix: error instanceof UserError ? error.fix : "This is a bug in Bascule; the daemon's log says more.",
     logs,

@@ -1,3 +1,6 @@
+import type { StrategyName } from '../compose/index.ts';
+import type { Verdict } from './analysis/index.ts';
+
 /** A step of a plan as people and machines read it. */
 export interface PlannedStep {
   /** Counts from 0 within the rollout. */
@@ -42,6 +45,11 @@ export interface RolloutOutcome {
   /** Until when the previous release stays warm. */
   readonly warmUntil?: Date;
   readonly ports: readonly PortView[];
+  readonly strategy?: StrategyName;
+  /** Requests that the lanes taking part answered meanwhile, and those that were lost: any is a fault. */
+  readonly totals?: { readonly requests: number; readonly lost: number };
+  /** The last word of the analysis. */
+  readonly verdict?: Verdict;
   readonly failure?: Failure;
 }
 // A rollout that ends `undone` throws UserError `rollout-failed` or `rollout-cancelled` after `finished` was
@@ -49,6 +57,8 @@ export interface RolloutOutcome {
 
 export interface Failure {
   readonly cancelled: boolean;
+  /** Of the UserError that ended it: `rollout-worse`, `instance-unhealthy` … */
+  readonly code?: string;
   /** The step at which it failed. */
   readonly step?: PlannedStep;
   readonly reason: string;

@@ -3,7 +3,7 @@ import { collectEvidence } from './evidence.ts';
 import { carryOn, Interrupted } from './execute.ts';
 import type { WatchOptions } from './face.ts';
 import type { RolloutRecord } from './journal.ts';
-import { lanesInvolved, readAfter, readLanes } from './lane-readings.ts';
+import { lanesInvolved, ledgerTraffic, readAfter, readLanes } from './lane-readings.ts';
 import { type Failure, isBackground, type PortView, type RolloutOutcome } from './outcome.ts';
 import { switchDuration } from './switch-duration.ts';
 import type { Running } from './locks.ts';
@@ -78,8 +78,7 @@ export async function runRecord(
       running.undoing = undoing;
     },
   }).catch(rethrown);
-  await readAfter(parts, ended);
-  const outcome = outcomeOf(parts, ended);
+  const outcome = outcomeOf(parts, await readAfter(parts, ended));
   watch.onProgress({ type: 'finished', outcome });
   if (ended.failure !== undefined) throw rolloutFailed(outcome, ended.failure);
   return outcome;
@@ -128,8 +127,15 @@ function outcomeOf({ journal, now }: Parts, record: RolloutRecord): RolloutOutco
     ...(switchMs === undefined ? {} : { switchMs }),
     ...(warm?.sinceMs == null ? {} : { warmUntil: new Date(warm.sinceMs + warm.keepMs) }),
     ports: portsOf(standing),
+    ...(record.readings.length === 0 ? {} : { totals: totalsOf(record) }),
     ...(record.failure === undefined ? {} : { failure: record.failure }),
   };
+}
+
+function totalsOf({ readings }: RolloutRecord): { readonly requests: number; readonly lost: number } {
+  const traffic = ledgerTraffic(readings);
+  const sum = (key: 'requests' | 'lost'): number => traffic.reduce((total, each) => total + each[key], 0);
+  return { requests: sum('requests'), lost: sum('lost') };
 }
 
 export function portsOf(standing: Standing): readonly PortView[] {

@@ -1,7 +1,7 @@
 import { UserError } from '../../lib/errors.ts';
 import type { ObservedInstance } from '../fleet/index.ts';
 import type { Release, ReleaseState } from '../release/index.ts';
-import type { InstanceView, ProjectView, ReleaseView } from './face.ts';
+import type { InstanceView, ProjectView, ReleaseView, RunningRollout } from './face.ts';
 import { viewOf } from './locks.ts';
 import type { Parts } from './parts.ts';
 import { portsOf } from './run-rollout.ts';
@@ -18,7 +18,7 @@ export async function projectView(parts: Parts, project: string): Promise<Projec
     warm: standing.warm.map((warm) => ({ release: warm.release, until: warmUntil(warm) })),
     ...(rollout === undefined ? {} : { rollout }),
     ports: portsOf(standing),
-    instances: instances.map((instance) => instanceView(parts, instance, standing)),
+    instances: instances.map((instance) => instanceView(parts, instance, { standing, rollout })),
   };
 }
 
@@ -26,16 +26,21 @@ function warmUntil({ sinceMs, keepMs }: WarmRelease): Date {
   return new Date((sinceMs ?? 0) + keepMs);
 }
 
-function instanceView({ releases }: Parts, instance: ObservedInstance, standing: Standing): InstanceView {
+interface Moment {
+  readonly standing: Standing;
+  readonly rollout: RunningRollout | undefined;
+}
+
+function instanceView({ releases }: Parts, instance: ObservedInstance, moment: Moment): InstanceView {
   const { name, id, service, release, state, health, exitCode, restarts, startedAt } = instance;
-  const set = liveSets(standing).find(({ instances }) => instances.includes(name));
+  const set = liveSets(moment.standing).find(({ instances }) => instances.includes(name));
   const address = instance.addresses[set?.network ?? ''] ?? Object.values(instance.addresses)[0];
   return {
     name,
     id,
     service,
     release,
-    role: roleOf(name, standing),
+    role: roleOf(instance, moment),
     state,
     health,
     ...(exitCode === undefined ? {} : { exitCode }),
@@ -46,12 +51,19 @@ function instanceView({ releases }: Parts, instance: ObservedInstance, standing:
   };
 }
 
-function roleOf(name: string, { current, warm }: Standing): InstanceView['role'] {
+function roleOf({ name, release }: ObservedInstance, { standing, rollout }: Moment): InstanceView['role'] {
+  const { current, warm } = standing;
   const has = (sets: readonly SetRecord[]): boolean => sets.some(({ instances }) => instances.includes(name));
   if (current !== undefined && has(current.sets)) return 'current';
   const kept = warm.find(({ sets }) => has(sets));
-  if (kept === undefined) return 'candidate';
+  if (kept === undefined) return isComing(release, rollout) ? 'candidate' : 'leaving';
   return kept.keepMs === 0 ? 'leaving' : 'warm';
+}
+
+/** What no standing names any more, or not yet. */
+function isComing(release: number, rollout: RunningRollout | undefined): boolean {
+  if (rollout === undefined || rollout.undoing) return false;
+  return rollout.kind === 'heal' || release === rollout.to;
 }
 
 /** Newest first. */
