@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { run } from '../../lib/process.ts';
 import { conmonArgv, runtimeArgv, type OciRuntime } from './argv.ts';
+import { expectMigration } from './cgroup-lock.ts';
 import type { Entry } from './containers.ts';
 import { commandFailed, exitCodeOfFailure, startFailed } from './failures.ts';
 import type { Host } from './host.ts';
@@ -21,6 +22,7 @@ export interface Held {
  * @throws UserError `command-not-found`, `command-not-executable`, `start-failed`
  */
 export async function createUnderConmon(host: Host, entry: Entry): Promise<Held> {
+  void expectMigration(host.machine.cgroupVersion);
   await Promise.all([
     rm(entry.paths.exitFile, { force: true }),
     rm(entry.paths.pidFile, { force: true }),

@@ -6,6 +6,7 @@ import { readTextIfThere } from '../../lib/files.ts';
 import { newId } from '../../lib/id.ts';
 import { run } from '../../lib/process.ts';
 import { execArgv, terminalExecArgv, terminalExecEnvironment, type Argv, type ExecPlan } from './argv.ts';
+import { expectMigration } from './cgroup-lock.ts';
 import { isUp, type Containers, type Entry } from './containers.ts';
 import { containerNotRunning, containerPaused, execNotFound, execStarted } from './errors.ts';
 import type { Emit } from './events.ts';
@@ -88,6 +89,7 @@ export class Execs {
 
   async #run(exec: ExecEntry, o: { readonly size?: TerminalSize }): Promise<ExecStreams> {
     const { host } = this.#parts;
+    void expectMigration(host.machine.cgroupVersion);
     const plan = planOf(host, exec);
     await writeProcess(host, exec, plan);
     const child = exec.request.tty

@@ -1,8 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { lstat, readdir, readlink, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { PassThrough, type Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { UserError } from '../../lib/errors.ts';
 import { run, runOrThrow } from '../../lib/process.ts';
 import type { Layer } from '../image/index.ts';
@@ -149,14 +148,36 @@ async function unpack(directory: string, tar: Readable): Promise<void> {
     child.once('close', resolve);
     child.once('error', reject);
   });
-  const [written, code] = await Promise.all([pipeline(tar, child.stdin).catch((error: unknown) => error), ended]);
-  if (code === 0 && written === undefined) return;
+  const [broken, code] = await Promise.all([feed(tar, child.stdin).catch((error: unknown) => error), ended]);
+  if (code === 0 && broken === undefined) return;
   throw new UserError({
     code: 'archive-invalid',
     kind: 'invalid',
-    message: `the archive could not be unpacked: ${errors.trim() || String(written)}`,
+    message: `the archive could not be unpacked: ${errors.trim() || String(broken)}`,
     fix: 'Send an uncompressed tar archive.',
   });
+}
+
+/**
+ * Fails only with the source: a reader that is content before the end (tar, at the mark of an archive's end) says so by
+ * its exit code. The rest of the source is read and dropped.
+ */
+async function feed(source: Readable, sink: Writable): Promise<void> {
+  sink.on('error', () => {});
+  try {
+    for await (const chunk of source) if (sink.writable && !sink.write(chunk)) await roomIn(sink);
+  } finally {
+    sink.end();
+  }
+}
+
+async function roomIn(sink: Writable): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const done = (): void => resolve();
+  for (const event of ['drain', 'close']) sink.once(event, done);
+  if (sink.destroyed) resolve();
+  await promise;
+  for (const event of ['drain', 'close']) sink.off(event, done);
 }
 
 interface Found {
