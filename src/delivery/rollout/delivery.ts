@@ -10,6 +10,7 @@ import { deploy, dryRun } from './deploy.ts';
 import { planRollback, rollback } from './rollback.ts';
 import type { Delivery } from './face.ts';
 import { execInService, projectLogs } from './instances.ts';
+import { createHealer } from './heal.ts';
 import { openJournal } from './journal.ts';
 import { readLedger, readLedgers } from './ledger.ts';
 import { ProjectLocks, viewOf } from './locks.ts';
@@ -41,6 +42,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   const stopping = new AbortController();
   const parts = partsOf(options, stopping.signal);
   const retirer = createRetirer(parts);
+  const healer = createHealer(parts);
   let watching: Promise<void> | undefined;
   let resuming: Promise<void> | undefined;
 
@@ -49,9 +51,11 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     try {
       const result = await work;
       retirer.wake();
+      healer.wakeAll();
       return result;
     } catch (error) {
       void retirer.lookAtAll(true);
+      healer.wakeAll();
       throw error;
     }
   };
@@ -84,15 +88,17 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     resume: async () => {
       resuming = resumeOpen(parts)
         .then(() => retirer.lookAtAll(true))
+        .then(() => healer.wakeAll())
         .catch((error: unknown) => parts.log.error({ err: error }, `could not resume: ${messageOf(error)}`));
       if (parts.journal.standingProjects().length > 0) await parts.ensureTraffic();
-      watching = watchFleet(parts);
+      watching = watchFleet(parts, (project) => healer.wake(project));
     },
     settled: async () => await resuming,
     close: async () => {
       stopping.abort();
       await resuming;
       await retirer.close();
+      await healer.close();
       await parts.locks.allEnded();
       await watching;
     },

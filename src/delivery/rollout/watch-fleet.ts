@@ -6,24 +6,35 @@ import { liveSets } from './standing.ts';
 
 const RECONNECT_MS = 1_000;
 
-/** While the daemon runs: an instance that was restarted keeps its place in the traffic, whatever its address is. */
-export async function watchFleet(parts: Parts): Promise<void> {
+/**
+ * While the daemon runs: an instance that was restarted keeps its place in the traffic, whatever its address is.
+ * @param onTrouble something happened to an instance that may have to be replaced
+ */
+export async function watchFleet(parts: Parts, onTrouble: (project: string) => void): Promise<void> {
   while (!parts.stopping.aborted) {
     try {
-      await followEvents(parts);
+      await followEvents(parts, onTrouble);
     } catch (error) {
       if (!parts.stopping.aborted) parts.log.warn({ err: error }, `the engine's events broke off: ${messageOf(error)}`);
     }
     await delay(RECONNECT_MS, undefined, { signal: parts.stopping, ref: false }).catch(() => {});
-    if (!parts.stopping.aborted) await refreshAll(parts);
+    if (parts.stopping.aborted) return;
+    await refreshAll(parts);
+    for (const project of parts.journal.standingProjects()) onTrouble(project);
   }
 }
 
-async function followEvents(parts: Parts): Promise<void> {
+async function followEvents(parts: Parts, onTrouble: (project: string) => void): Promise<void> {
   for await (const event of parts.fleet.events(parts.stopping)) {
-    const isOfInterest = event.action === 'start' || event.action === 'die';
-    if (isOfInterest && isAliveThere(parts, event.project, event.instance)) await refreshProject(parts, event.project);
+    if (!isAliveThere(parts, event.project, event.instance)) continue;
+    if (isTrouble(event.action)) onTrouble(event.project);
+    if (event.action === 'start' || event.action === 'die') await refreshProject(parts, event.project);
   }
+}
+
+/** Docker's words; a change of health is `health_status: unhealthy`. */
+function isTrouble(action: string): boolean {
+  return action === 'die' || action === 'destroy' || action === 'oom' || action.endsWith('unhealthy');
 }
 
 /** Candidates are their rollout's business. */
