@@ -69,7 +69,7 @@ async function startParts(o: {
   const { openDockerFleet } = await import('./delivery/fleet/index.ts');
   const { openTraffic } = await import('./delivery/traffic/index.ts');
   const { createDelivery } = await import('./delivery/rollout/index.ts');
-  const { checkEngine, connectEngine, createServer } = await import('./server/index.ts');
+  const { checkEngine, connectEngine, createServer, engineGate } = await import('./server/index.ts');
 
   const paths = daemonPaths(scope.root);
   const { address, socketPath } = await engineOf(launch, paths.configFile);
@@ -86,6 +86,7 @@ async function startParts(o: {
   const server = await createServer({
     delivery,
     engine: connectEngine(engineSocket),
+    requireEngine: engine === undefined ? engineGate(engineSocket) : async () => {},
     info: { version: VERSION, pid: process.pid, root: scope.root, engine: address, engineSocket },
     log,
     check: async () => (engine === undefined ? [await checkEngine(engineSocket)] : await engine.check()),

@@ -39,6 +39,19 @@ export async function probeEngine(socketPath: string): Promise<EngineIdentity> {
   });
 }
 
+/**
+ * Lets the first request that needs the engine wait for its word; once it has answered, each call tells for itself.
+ * The result throws what `probeEngine` throws.
+ */
+export function engineGate(socketPath: string): () => Promise<void> {
+  let hasAnswered = false;
+  return async () => {
+    if (hasAnswered) return;
+    await probeEngine(socketPath);
+    hasAnswered = true;
+  };
+}
+
 /** The line of `bascule doctor` for an engine that is not Bascule's own. */
 export async function checkEngine(socketPath: string): Promise<SystemCheck> {
   try {

@@ -1,4 +1,4 @@
 export { connectEngine, type EngineClient } from './engine-client.ts';
-export { checkEngine } from './engine-probe.ts';
+export { checkEngine, engineGate } from './engine-probe.ts';
 export type { SystemCheck, SystemInfo } from './routes/system.ts';
 export { createServer, type Server, type ServerOptions } from './server.ts';

@@ -22,6 +22,8 @@ import { ErrorSchema } from './wire.ts';
 export interface ServerOptions {
   readonly delivery: Delivery;
   readonly engine: EngineClient;
+  /** Throws while there is no engine behind the socket; called before each request that needs one. */
+  requireEngine(): Promise<void>;
   readonly info: SystemInfo;
   readonly log: Log;
   /** Everything that `bascule doctor` shows. */
@@ -38,6 +40,8 @@ export interface Server {
   close(): Promise<void>;
 }
 
+/** What only reads files and records goes without. */
+const NEED_ENGINE = /^\/v1\/(?:deploy|build|plan|images.*|projects\/:project(?:\/(?:rollback|down|logs))?)$/;
 const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
 
 export async function createServer(options: ServerOptions): Promise<Server> {
@@ -65,6 +69,9 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   });
   await app.register(async (scope) => {
     const api = scope.withTypeProvider<ZodTypeProvider>();
+    api.addHook('preHandler', async ({ routeOptions: { url = '' } }) => {
+      if (NEED_ENGINE.test(url)) await options.requireEngine();
+    });
     systemRoutes(api, options);
     imageRoutes(api, options);
     projectRoutes(api, options);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { CommandResult } from '../support/bascule.ts';
@@ -87,6 +87,12 @@ describe('an engine that is none', { timeout: 300_000 }, () => {
     const doctor = await machine.run(['doctor']);
     assert.equal(doctor.exitCode, 1, doctor.stderr);
     assert.match(doctor.stdout, /✗ engine: .*nosuch\.sock/);
+
+    await using wrong = await listenAsNoEngine(machine);
+    await machine.must(['daemon', 'config', 'set', 'engine', wrong.path]);
+    await machine.must(['daemon', 'restart']);
+    for (const words of [['up'], ['images'], ['up', '--dry-run']])
+      assertError(await machine.run(words), { exitCode: 5, says: /wrong\.sock is no container engine/ });
     await machine.must(['daemon', 'config', 'unset', 'engine']);
     await machine.must(['daemon', 'restart']);
   });
@@ -97,27 +103,35 @@ describe('an engine that is none', { timeout: 300_000 }, () => {
     assertError(await machine.run(['daemon', 'restart', '--engine', nosuch]), { exitCode: 5, says: /nosuch\.sock/ });
     assert.equal((await status(machine)).running, true);
     await machine.must(['daemon', 'stop']);
-    const deaf = createServer((socket) => void socket.end('HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n{}'));
-    const wrong = join(machine.folder, '..', 'wrong.sock');
-    await new Promise<void>((resolve) => deaf.listen(wrong, resolve));
-    try {
-      const cases: readonly [engine: string, exitCode: number, says: RegExp][] = [
-        [nosuch, 5, /nosuch\.sock does not answer \(there is no such socket\)/],
-        [wrong, 5, /wrong\.sock is no container engine/],
-        ['docker', 2, /"docker" is not an engine's socket/],
-      ];
-      for (const [engine, exitCode, says] of cases) {
-        assertError(await machine.run(['images', '--engine', engine]), { exitCode, says });
-        assert.equal((await status(machine)).running, false);
-      }
-      const doctor = await machine.run(['doctor', '--engine', wrong]);
-      assert.equal(doctor.exitCode, 1, doctor.stderr);
-      assert.match(doctor.stdout, /✗ engine: .*wrong\.sock is no container engine/);
-    } finally {
-      deaf.close();
+    await using wrong = await listenAsNoEngine(machine);
+    const cases: readonly [engine: string, exitCode: number, says: RegExp][] = [
+      [nosuch, 5, /nosuch\.sock does not answer \(there is no such socket\)/],
+      [wrong.path, 5, /wrong\.sock is no container engine/],
+      ['docker', 2, /"docker" is not an engine's socket/],
+    ];
+    for (const [engine, exitCode, says] of cases) {
+      assertError(await machine.run(['images', '--engine', engine]), { exitCode, says });
+      assert.equal((await status(machine)).running, false);
     }
+    const doctor = await machine.run(['doctor', '--engine', wrong.path]);
+    assert.equal(doctor.exitCode, 1, doctor.stderr);
+    assert.match(doctor.stdout, /✗ engine: .*wrong\.sock is no container engine/);
   });
 });
+
+/** A socket that speaks HTTP, and knows nothing of containers. */
+async function listenAsNoEngine(machine: Machine): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = join(machine.folder, '..', 'wrong.sock');
+  const server = createServer((_request, response) => void response.writeHead(404).end('{}'));
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  return {
+    path,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
 
 describe('the configuration file', { timeout: 300_000 }, () => {
   it('keeps a daemon with a mistake in it from starting, says where, and goes with purge', async () => {
