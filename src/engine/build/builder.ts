@@ -74,7 +74,9 @@ async function build(workshop: Workshop, request: BuildRequest): Promise<ImageRe
       temporaryDirectory: () => temporary.make(),
       now: () => (request.sourceDateEpoch === undefined ? new Date() : new Date(request.sourceDateEpoch * 1_000)),
     };
-    const image = await registerImage(session, await runStages(session, failure), platform);
+    const result = await runStages(session, failure);
+    network[Symbol.asyncDispose]().catch(() => {}); // meanwhile; awaited as `network` goes
+    const image = await registerImage(session, result, platform);
     request.onProgress({ kind: 'built', imageId: image.id, tags: request.tags });
     return image;
   } catch (error) {

@@ -1,3 +1,4 @@
 export type { HistoryRow, ImageEvent, ImageRecord, ImageStore, ImageUser, Layer, RemovedImage, Upper } from './face.ts';
-export { overlayMountArgv } from './overlay-argv.ts';
+export { type MountCalls, openMountCalls } from './mount-calls.ts';
+export { overlayMountArgv, type OverlayMount } from './overlay-argv.ts';
 export { openImageStore } from './store.ts';

@@ -7,6 +7,11 @@ export interface OverlayMount {
   /** Needed with `upper`; empty, and on the same file system. */
   readonly work?: string;
   readonly target: string;
+  /**
+   * Nothing is brought to the disk on its behalf: neither what processes in it sync nor all of it when it is unmounted
+   * (kernel documentation, overlayfs, "Volatile mount"; Linux 5.10).
+   */
+  readonly isVolatile?: boolean;
 }
 
 /**
@@ -24,13 +29,20 @@ export function overlayMountArgv(o: OverlayMount): [string, ...string[]] {
   }
   if (o.upper === undefined && o.lower.length === 1) return ['mount', '-o', 'bind,ro', only, o.target];
   const base = commonDirectory(o.lower);
+  return ['env', `--chdir=${base}`, 'mount', '-t', 'overlay', '-o', overlayOptions(o, base), 'overlay', o.target];
+}
+
+/** Options of an overlay; layers are named relative to `base` where it is given. */
+export function overlayOptions(o: OverlayMount, base?: string): string {
   // Equal layers share a folder, and overlayfs takes each folder once: the topmost one hides the others anyway.
   const distinct = o.lower.filter((directory, index) => o.lower.lastIndexOf(directory) === index);
-  const lower = distinct.toReversed().map((directory) => escapePath(relative(base, directory)));
+  const named = distinct.map((directory) => (base === undefined ? directory : relative(base, directory)));
+  const lower = named.toReversed().map((directory) => escapePath(directory));
   const options = [`lowerdir=${lower.join(':')}`];
   if (o.upper !== undefined) options.push(`upperdir=${escapePath(o.upper)}`, `workdir=${escapePath(o.work ?? '')}`);
   options.push('index=off', 'redirect_dir=off', 'metacopy=off');
-  return ['env', `--chdir=${base}`, 'mount', '-t', 'overlay', '-o', options.join(','), 'overlay', o.target];
+  if (o.isVolatile === true) options.push('volatile');
+  return options.join(',');
 }
 
 function commonDirectory(paths: readonly string[]): string {

@@ -1,5 +1,5 @@
 import type { Log } from '../../lib/log.ts';
-import type { ImageStore } from '../image/index.ts';
+import type { ImageStore, MountCalls } from '../image/index.ts';
 import type { Networks } from '../network/index.ts';
 import type { Volumes } from '../volume/index.ts';
 import type { OciRuntime } from './argv.ts';
@@ -15,4 +15,6 @@ export interface Host {
   readonly networks: Networks;
   readonly volumes: Volumes;
   readonly log: Log;
+  /** Undefined where only mount(8) can. */
+  readonly mountCalls: MountCalls | undefined;
 }

@@ -13,7 +13,9 @@ const MOUNT_FAILED = 32;
 export async function mountRoot(host: Host, imageId: Digest, paths: ContainerPaths): Promise<void> {
   const lower = host.images.layersOf(imageId).map((layer) => layer.directory);
   await Promise.all([paths.root, paths.upper, paths.work].map((path) => mkdir(path, { recursive: true })));
-  const result = await run(overlayMountArgv({ lower, upper: paths.upper, work: paths.work, target: paths.root }));
+  const overlay = { lower, upper: paths.upper, work: paths.work, target: paths.root };
+  if (host.mountCalls?.mount(overlay)) return;
+  const result = await run(overlayMountArgv(overlay));
   if (result.exitCode === 0) return;
   throw await explainFailure(result.exitCode, result.stderr.trim());
 }

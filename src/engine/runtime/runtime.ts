@@ -11,6 +11,7 @@ import { Execs } from './execs.ts';
 import type { ContainerEvent, Runtime, RuntimeOptions } from './face.ts';
 import { ContainerFiles, listProcesses } from './files.ts';
 import { HealthChecks } from './health.ts';
+import { openMountCalls } from '../image/index.ts';
 import type { Host } from './host.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { readLogs } from './logs.ts';
@@ -40,7 +41,8 @@ async function openHost(options: RuntimeOptions): Promise<Host> {
   const paths = runtimePaths(scope, directory);
   const folders = [paths.containers, paths.exits, paths.bundles, paths.sockets, paths.states];
   await Promise.all(folders.map((path) => mkdir(path, { recursive: true, mode: 0o711 })));
-  return { machine, paths, images, networks, volumes, log, runtime: chooseRuntime(machine, paths.states) };
+  const runtime = chooseRuntime(machine, paths.states);
+  return { machine, paths, images, networks, volumes, log, runtime, mountCalls: openMountCalls() };
 }
 
 interface Parts {

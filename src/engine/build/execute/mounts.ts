@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
+import { mkdirSync, rmdirSync } from 'node:fs';
 import { mkdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run, runOrThrow } from '../../../lib/process.ts';
-import { overlayMountArgv, type Upper } from '../../image/index.ts';
+import { openMountCalls, overlayMountArgv, type OverlayMount, type Upper } from '../../image/index.ts';
 
-/** A mounted root file system. Disposing unmounts it; safe to do twice. */
+/** A mounted root file system. Disposing unmounts it; who does it again waits for the same end. */
 export interface MountedRoot extends AsyncDisposable {
   readonly path: string;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface Mounts {
@@ -16,35 +18,50 @@ export interface Mounts {
 
 const FILLERS = ['empty', 'empty-too'];
 
-/** Mounts for builds, all below one folder, by which those of a killed daemon are found. */
+/**
+ * Mounts for builds, all below one folder, by which those of a killed daemon are found. Those with an upper folder are
+ * volatile where the kernel can: a layer is synced with others later, or verified after a power failure, so that a
+ * step, and the package manager in it, need not wait for the disk.
+ */
 export function createMounts(directory: string): Mounts {
   /** An overlay without an upper folder needs two lower ones, one with an upper folder needs one. */
   const fillers = FILLERS.map((name) => join(directory, name));
+  const calls = openMountCalls();
+  let isVolatile = true;
+
+  async function mount(overlay: OverlayMount): Promise<void> {
+    const hasUpper = overlay.upper !== undefined;
+    if (calls?.mount({ ...overlay, isVolatile: hasUpper && isVolatile })) return;
+    if (hasUpper && isVolatile) {
+      const { exitCode } = await run(overlayMountArgv({ ...overlay, isVolatile }));
+      if (exitCode === 0) return;
+    }
+    await runOrThrow(overlayMountArgv(overlay));
+    if (hasUpper) isVolatile = false; // it works without, so that was it
+  }
+
+  async function takeAway(path: string, isQuick: boolean): Promise<void> {
+    if (!isQuick || !calls?.unmount(path)) await unmount(path);
+    rmdirSync(path);
+  }
+
   return {
     async root(layers, upper) {
       const lower = withoutRepeats(layers);
       const path = join(directory, randomBytes(5).toString('hex'));
-      await mkdir(path, { mode: 0o700 });
+      mkdirSync(path, { mode: 0o700 });
       const stack =
         upper === undefined ? [...fillers.slice(lower.length), ...lower] : lower.length === 0 ? [fillers[0]!] : lower;
       const pair = upper === undefined ? {} : { upper: upper.directory, work: upper.workDirectory };
-      const argv = overlayMountArgv({ lower: stack, target: path, ...pair });
       try {
-        await runOrThrow(argv);
+        await mount({ lower: stack, target: path, ...pair });
       } catch (error) {
         await rmdir(path);
         throw error;
       }
-      let isMounted = true;
-      return {
-        path,
-        async [Symbol.asyncDispose]() {
-          if (!isMounted) return;
-          isMounted = false;
-          await unmount(path);
-          await rmdir(path);
-        },
-      };
+      const isQuick = upper === undefined || isVolatile; // else everything is synced, which may take long
+      let gone: Promise<void> | undefined;
+      return { path, [Symbol.asyncDispose]: () => (gone ??= takeAway(path, isQuick)) };
     },
   };
 }

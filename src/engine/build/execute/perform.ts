@@ -2,7 +2,9 @@ import { unreachable, UserError } from '../../../lib/errors.ts';
 import { runOrThrow } from '../../../lib/process.ts';
 import { errorAt } from '../dockerfile/source.ts';
 import { makeDirectories } from '../files/copy.ts';
+import type { Digest } from '../../../lib/oci/index.ts';
 import { resolveInRoot } from '../../../lib/root-path.ts';
+import type { Upper } from '../../image/index.ts';
 import type { WorkdirAction } from '../plan/plan.ts';
 import type { CachedResult } from './cache.ts';
 import { performCopy } from './copy-step.ts';
@@ -13,31 +15,38 @@ import type { Session } from './session.ts';
 
 /** Does a step over a fresh upper folder and seals what it wrote. */
 export async function performStep(performance: Performance): Promise<CachedResult> {
-  const { session, state } = performance;
+  const { session } = performance;
   const { images } = session.workshop.options;
   session.signal.throwIfAborted();
+  expectNetwork(performance);
   const upper = await images.newUpper();
-  let isTaken = false;
+  let diffId: Digest | undefined;
   try {
-    const after = await inRoot();
-    await after?.(upper.directory);
-    const createdAt = session.now();
-    if (await images.isEmpty(upper)) return { diffId: undefined, createdAt };
-    await limitTimes(session, upper.directory);
-    const layer = await images.seal(upper);
-    isTaken = true;
-    return { diffId: layer.diffId, createdAt };
+    diffId = await fillAndSeal(performance, upper);
   } finally {
-    if (!isTaken) await images.discard(upper);
+    if (diffId === undefined) await images.discard(upper);
   }
+  return { diffId, createdAt: session.now() };
+}
 
-  async function inRoot(): Promise<Aftermath | undefined> {
-    await using root = await session.workshop.mounts.root(
-      state.layers.map(({ directory }) => directory),
-      upper,
-    );
-    return await act(performance, root.path);
-  }
+/** A RUN step will ask for the network as soon as its root is mounted. */
+function expectNetwork({ session, step }: Performance): void {
+  if (step.action.kind === 'run' && step.action.network === 'default') session.network().catch(() => {});
+}
+
+/** @returns the layer's diffID, or undefined where the step wrote nothing */
+async function fillAndSeal(performance: Performance, upper: Upper): Promise<Digest | undefined> {
+  const { session, state } = performance;
+  const { images } = session.workshop.options;
+  const lower = state.layers.map(({ directory }) => directory);
+  await using root = await session.workshop.mounts.root(lower, upper);
+  const after = await act(performance, root.path);
+  // Nobody uses the root any more: it goes while its upper folder becomes a layer, and is awaited at the end.
+  root[Symbol.asyncDispose]().catch(() => {});
+  await after?.(upper.directory);
+  if (await images.isEmpty(upper)) return undefined;
+  await limitTimes(session, upper.directory);
+  return (await images.seal(upper)).diffId;
 }
 
 async function act(performance: Performance, root: string): Promise<Aftermath | undefined> {

@@ -11,5 +11,5 @@ export interface Performance {
   readonly inputs: StepInputs;
 }
 
-/** What has to be done once the root is unmounted, with the upper folder. */
+/** What has to be done with the upper folder once nobody uses the root any more. */
 export type Aftermath = (upper: string) => Promise<void>;

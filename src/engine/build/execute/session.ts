@@ -39,8 +39,10 @@ export interface Session {
   now(): Date;
 }
 
+/** Disposing closes it; who does it again waits for the same end. */
 export interface Network extends AsyncDisposable {
   get(): Promise<StepNetwork>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /** The network of a build's RUN steps: nothing happens before it is asked for. */
@@ -58,14 +60,13 @@ export function createNetwork({ options }: Workshop, request: BuildRequest): Net
     });
     return { namespacePath: sandbox.namespacePath, resolvConf: sandbox.resolvConf, hosts: sandbox.hosts };
   };
-  return {
-    get: () => (opened ??= open()),
-    async [Symbol.asyncDispose]() {
-      if (opened === undefined) return;
-      await opened.catch(() => {});
-      await options.networks.closeSandbox(sandboxId);
-    },
+  const close = async (): Promise<void> => {
+    if (opened === undefined) return;
+    await opened.catch(() => {});
+    await options.networks.closeSandbox(sandboxId);
   };
+  let closed: Promise<void> | undefined;
+  return { get: () => (opened ??= open()), [Symbol.asyncDispose]: () => (closed ??= close()) };
 }
 
 export interface TemporaryFolders extends AsyncDisposable {

@@ -8,7 +8,7 @@ const MOUNTED_BY_RUNTIME = ['/proc', '/sys', '/dev', '/etc/hosts', '/etc/resolv.
 
 /** Mount points that the runtime has to make in a root file system; they are no result of the step. */
 export interface Stubs {
-  /** Takes them out of the upper folder, after the root was unmounted. */
+  /** Takes them out of the upper folder, once nobody uses the root any more. */
   removeFrom(upper: string): Promise<void>;
 }
 
