@@ -101,11 +101,11 @@ async function replace(parts: Parts, { project, same, patience }: Replacing): Pr
     if (plan.unchanged) return;
     for (const { name, cause } of still)
       parts.log.warn({ project, instance: name }, `${name} ${cause}: it is replaced`);
-    for (const { set } of still.slice(0, 1)) patience.rest(setKey(set));
     const watch = { onProgress: () => {}, signal: stepAside.signal };
     await runPlan(parts, { plan, running, watch }).catch((error: unknown) => {
       parts.log.warn({ project, err: error }, `an instance could not be replaced: ${messageOf(error)}`);
     });
+    for (const { set } of still.slice(0, 1)) patience.rest(setKey(set));
   });
 }
 
