@@ -15,6 +15,7 @@ import { errorBodyOf, statusOf } from './errors.ts';
 import { imageRoutes } from './routes/images.ts';
 import { projectRoutes } from './routes/projects.ts';
 import { rolloutRoutes } from './routes/rollouts.ts';
+import { steeringRoutes } from './routes/steering.ts';
 import { systemRoutes, type SystemInfo, type SystemCheck } from './routes/system.ts';
 import { serveExec } from './exec.ts';
 import { ErrorSchema } from './wire.ts';
@@ -76,6 +77,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     imageRoutes(api, options);
     projectRoutes(api, options);
     rolloutRoutes(api, options);
+    steeringRoutes(api, options);
   });
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   app.server.on('upgrade', (request, socket, head) => serveExec(options, { request, socket, head }));

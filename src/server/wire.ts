@@ -17,6 +17,12 @@ export const ProjectSourceSchema = z
   })
   .describe('A Compose project on this machine');
 
+const StrategySchema = z
+  .enum(['blue-green', 'rolling', 'canary'])
+  .describe('Instead of the strategy that the Compose file declares');
+
+const ImagesSchema = z.record(z.string(), z.string().min(1)).describe('Image references by service');
+
 export const DeployBodySchema = z.strictObject({
   source: ProjectSourceSchema,
   author: z.string().min(1),
@@ -24,6 +30,8 @@ export const DeployBodySchema = z.strictObject({
   build: z.boolean().default(true).describe('false: services with `build:` use the image that exists'),
   noCache: z.boolean().default(false),
   force: z.boolean().default(false).describe('Deploy even when nothing changed'),
+  strategy: StrategySchema.optional(),
+  images: ImagesSchema.optional(),
 });
 
 export const RollbackBodySchema = z.strictObject({
@@ -34,6 +42,39 @@ export const RollbackBodySchema = z.strictObject({
 export const DownBodySchema = z.strictObject({
   volumes: z.boolean().default(false).describe('Remove the volumes too'),
   author: z.string().min(1),
+});
+
+export const AmendBodySchema = z
+  .strictObject({
+    author: z.string().min(1),
+    images: ImagesSchema.optional(),
+    replicas: z
+      .record(z.string(), z.number().int().nonnegative())
+      .optional()
+      .describe('Numbers of instances by service'),
+    strategy: StrategySchema.optional(),
+  })
+  .describe('What the new release has otherwise than the current one');
+
+export const ControlBodySchema = z.strictObject({
+  author: z.string().min(1),
+  action: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.enum(['pause', 'resume', 'promote', 'abort']) }),
+    z.strictObject({
+      kind: z.literal('weight'),
+      weight: z.number().int().min(0).max(10_000).describe('Basis points for the new release, held until `resume`'),
+    }),
+  ]),
+});
+
+export const InstanceTrafficBodySchema = z.strictObject({
+  author: z.string().min(1),
+  direction: z.enum(['out', 'in']),
+});
+
+export const DiffQuerySchema = z.strictObject({
+  from: z.coerce.number().int().positive(),
+  to: z.coerce.number().int().positive(),
 });
 
 export const LogQuerySchema = z.strictObject({
@@ -71,6 +112,8 @@ export const ErrorSchema = z.object({
 export type ProjectSourceBody = z.input<typeof ProjectSourceSchema>;
 export type DeployBody = z.input<typeof DeployBodySchema>;
 export type RollbackBody = z.input<typeof RollbackBodySchema>;
+export type AmendBody = z.input<typeof AmendBodySchema>;
+export type ControlBody = z.input<typeof ControlBodySchema>;
 export type DownBody = z.input<typeof DownBodySchema>;
 export type ExecStart = z.input<typeof ExecStartSchema>;
 export type BootstrapBody = z.input<typeof BootstrapBodySchema>;

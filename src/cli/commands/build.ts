@@ -12,7 +12,7 @@ export const addBuild: AddCommand = (program, run) => {
       run(async (session, options: { cache: boolean }) => {
         const client = await session.connect();
         const body = deployBody(session, { cache: options.cache });
-        const built = await watchWork(session, client, (onEvent) => client.build(body, onEvent));
+        const built = await watchWork(session, client, { start: (onlooker) => client.build(body, onlooker) });
         if (session.json) session.printJson(built);
         else {
           const rows = built.map(({ service, imageName, imageId }) => [service, imageName, imageId.slice(7, 19)]);

@@ -47,7 +47,7 @@ async function deploy(session: Session, options: DeployOptions): Promise<number>
   const client = await session.connect();
   const body = deployBody(session, options);
   if (options.dryRun === true) return printPlan(session, await client.plan(body));
-  return watchRollout(session, client, (onEvent) => client.deploy(body, onEvent));
+  return watchRollout(session, client, { start: (onlooker) => client.deploy(body, onlooker) });
 }
 
 export function deployBody(session: Session, options: Partial<DeployOptions>): DeployBody {

@@ -14,7 +14,7 @@ export const addDown: AddCommand = (program, run) => {
         const client = await session.connect();
         const project = await session.project(client);
         const body = { author: session.author, volumes: options.volumes ?? false };
-        return watchRollout(session, client, (onEvent) => client.down(project, body, onEvent));
+        return watchRollout(session, client, { start: (onlooker) => client.down(project, body, onlooker) });
       }),
     );
 };

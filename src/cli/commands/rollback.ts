@@ -16,7 +16,7 @@ export const addRollback: AddCommand = (program, run) => {
         const client = await session.connect();
         const project = await session.project(client);
         const body = { author: session.author, ...(release === undefined ? {} : { release }) };
-        return watchRollout(session, client, (onEvent) => client.rollback(project, body, onEvent));
+        return watchRollout(session, client, { start: (onlooker) => client.rollback(project, body, onlooker) });
       }),
     );
 };

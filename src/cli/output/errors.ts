@@ -1,11 +1,18 @@
 import { messageOf, UserError } from '../../lib/errors.ts';
-import type { Failure, Streamed } from '../../server/client/index.ts';
+import type { Failure, RolloutOutcome, Streamed } from '../../server/client/index.ts';
 import type { Style } from './style.ts';
 
 /** One error for people: what and where, then what to do. */
 export function renderError(error: unknown, style: Style): string {
   if (!(error instanceof UserError)) return renderBug(error, style);
-  return `${style.red('error:')} ${error.message}\n${style.dim('  what to do:')} ${error.fix}\n${lastWords(error, style)}`;
+  return `${style.red('error:')} ${error.message}\n${style.dim('  what to do:')} ${error.fix}\n${losses(error, style)}${lastWords(error, style)}`;
+}
+
+/** A rollout that was undone may have lost requests, too. */
+function losses(error: UserError, style: Style): string {
+  const { totals, rollout = '' } = (error.details['outcome'] ?? {}) as Partial<Streamed<RolloutOutcome>>;
+  if (totals === undefined || totals.lost === 0) return '';
+  return `${style.red(`  ${totals.lost} of ${totals.requests} requests were LOST meanwhile`)}: \`bascule ledger ${rollout}\` says where\n`;
 }
 
 /** What the failing instance of a rollout printed, where the error carries it. */

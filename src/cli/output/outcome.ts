@@ -1,19 +1,23 @@
 import { formatDuration } from '../../lib/duration.ts';
 import type { RolloutOutcome, Streamed } from '../../server/client/index.ts';
 import type { Style } from './style.ts';
+import { formatNumber } from './text.ts';
 
 /** The closing lines of a rollout. */
 export function renderOutcome(outcome: Streamed<RolloutOutcome>, style: Style): string {
-  return [headline(outcome, style), ...ports(outcome), ...warm(outcome)].map((line) => `${line}\n`).join('');
+  return [headline(outcome, style), ...evidence(outcome, style), ...ports(outcome), ...warm(outcome)]
+    .map((line) => `${line}\n`)
+    .join('');
 }
 
 function headline(outcome: Streamed<RolloutOutcome>, style: Style): string {
-  const { project, release, switchMs } = outcome;
+  const { project, release, switchMs, strategy } = outcome;
   const took = formatDuration(outcome.durationMs);
   switch (outcome.result) {
     case 'switched': {
       const tip = switchMs === undefined ? '' : `, switch ${switchMs.toFixed(1)} ms`;
-      return `${style.green('●')} ${project} serves release ${release ?? '?'} ${style.dim(`(${took}${tip})`)}`;
+      const how = strategy === undefined ? '' : `${strategy}, `;
+      return `${style.green('●')} ${project} serves release ${release ?? '?'} ${style.dim(`(${how}${took}${tip})`)}`;
     }
     case 'unchanged':
       if (outcome.kind === 'down') return `${style.green('●')} ${project}: nothing of it runs`;
@@ -23,6 +27,16 @@ function headline(outcome: Streamed<RolloutOutcome>, style: Style): string {
     case 'undone':
       return `${style.red('●')} ${project}: undone${release === undefined ? '' : `, release ${release} serves as before`}`;
   }
+}
+
+/** Requests, losses and what the analysis said; a loss is never told in passing. */
+function evidence({ totals, verdict, rollout }: Streamed<RolloutOutcome>, style: Style): readonly string[] {
+  const said = verdict === undefined ? '' : `, verdict ${verdict.verdict}`;
+  if (totals === undefined) return said === '' ? [] : [`  ${said.slice(2)}`];
+  const { requests, lost } = totals;
+  const loss = lost === 0 ? style.green('0 lost') : style.red(`${formatNumber(lost)} LOST`);
+  const look = lost === 0 ? '' : `: \`bascule ledger ${rollout ?? ''}\` says where`;
+  return [`  ${formatNumber(requests)} requests meanwhile, ${loss}${said}${look}`];
 }
 
 function ports(outcome: Streamed<RolloutOutcome>): readonly string[] {

@@ -9,10 +9,17 @@ type Event = Streamed<ProgressEvent>;
 /** Shows a rollout while it works: a live last line on a terminal, plain lines elsewhere, events with `--json`. */
 export interface Progress extends Disposable {
   show(event: Event): void;
+  /** Writes nothing until something is shown again. */
+  pause(): void;
 }
 
 export function progressOn(terminal: Terminal, o: { readonly json: boolean; readonly style: Style }): Progress {
-  if (o.json) return { show: (event) => void terminal.write(`${JSON.stringify(event)}\n`), [Symbol.dispose]() {} };
+  if (o.json)
+    return {
+      show: (event) => void terminal.write(`${JSON.stringify(event)}\n`),
+      pause() {},
+      [Symbol.dispose]() {},
+    };
   const lines = (event: Event): string | undefined => lineOf(event, o.style);
   return terminal.isTTY === true ? liveProgress(terminal, lines, o.style) : plainProgress(terminal, lines);
 }
@@ -23,6 +30,7 @@ function plainProgress(terminal: Terminal, lineFor: (event: Event) => string | u
       const line = lineFor(event);
       if (line !== undefined) terminal.write(`${line}\n`);
     },
+    pause() {},
     [Symbol.dispose]() {},
   };
 }
@@ -51,6 +59,10 @@ function liveProgress(terminal: Terminal, lineFor: (event: Event) => string | un
       const line = title === undefined ? lineFor(event) : undefined;
       if (line !== undefined) terminal.write(`${CLEAR_LINE}${line}\n`);
       paint();
+    },
+    pause: () => {
+      current = undefined;
+      terminal.write(CLEAR_LINE);
     },
     [Symbol.dispose]: () => {
       clearInterval(timer);

@@ -1,18 +1,30 @@
 import type { Duplex } from 'node:stream';
 import type {
   BuiltImage,
+  InstanceView,
   Ledger,
   LogLine,
   PlanView,
   ProgressEvent,
   ProjectView,
+  ReleaseDetail,
+  ReleaseDiff,
   ReleaseView,
   RolloutOutcome,
+  RolloutStatus,
 } from '../../delivery/rollout/index.ts';
 import { UserError } from '../../lib/errors.ts';
 import type { ImageSummary } from '../engine-client.ts';
 import type { SystemCheck, SystemInfo } from '../routes/system.ts';
-import type { DeployBody, DownBody, ExecStart, ProjectSourceBody, RollbackBody } from '../wire.ts';
+import type {
+  AmendBody,
+  ControlBody,
+  DeployBody,
+  DownBody,
+  ExecStart,
+  ProjectSourceBody,
+  RollbackBody,
+} from '../wire.ts';
 import { encodeFrame, frameDecoder, type Frame } from './frames.ts';
 import { callJson, callLines, callUpgrade, type ApiErrorBody, type ApiRequest } from './transport.ts';
 
@@ -25,7 +37,12 @@ export type Streamed<T> = T extends Date
       ? { readonly [Key in keyof T]: Streamed<T[Key]> }
       : T;
 
-type OnEvent = (event: Streamed<ProgressEvent>) => void;
+/** Who looks on while something changes the world. */
+export interface Onlooker {
+  onEvent(event: Streamed<ProgressEvent>): void;
+  /** Looks on no longer: the call rejects, the work goes on in the daemon. */
+  readonly signal: AbortSignal;
+}
 
 /** Bascule's API as functions. Every one throws the UserError that the daemon answered. */
 export interface Client {
@@ -36,6 +53,8 @@ export interface Client {
   config(source: ProjectSourceBody): Promise<unknown>;
   ps(project: string): Promise<Streamed<ProjectView>>;
   releases(project: string): Promise<readonly Streamed<ReleaseView>[]>;
+  release(project: string, number: number): Promise<Streamed<ReleaseDetail>>;
+  diff(project: string, from: number, to: number): Promise<Streamed<ReleaseDiff>>;
   ledger(project: string, rollout?: number): Promise<Streamed<Ledger>>;
   ledgers(project: string): Promise<readonly Streamed<Ledger>[]>;
   logs(
@@ -43,11 +62,23 @@ export interface Client {
     query: { services: readonly string[]; follow: boolean; tail?: number; since?: string },
     signal: AbortSignal,
   ): AsyncGenerator<Streamed<LogLine>>;
-  deploy(body: DeployBody, onEvent: OnEvent): Promise<Streamed<RolloutOutcome>>;
-  build(body: DeployBody, onEvent: OnEvent): Promise<readonly BuiltImage[]>;
+  deploy(body: DeployBody, onlooker: Onlooker): Promise<Streamed<RolloutOutcome>>;
+  build(body: DeployBody, onlooker: Onlooker): Promise<readonly BuiltImage[]>;
   plan(body: DeployBody): Promise<Streamed<PlanView>>;
-  rollback(project: string, body: RollbackBody, onEvent: OnEvent): Promise<Streamed<RolloutOutcome>>;
-  down(project: string, body: DownBody, onEvent: OnEvent): Promise<Streamed<RolloutOutcome>>;
+  rollback(project: string, body: RollbackBody, onlooker: Onlooker): Promise<Streamed<RolloutOutcome>>;
+  planRollback(project: string, body: RollbackBody): Promise<Streamed<PlanView>>;
+  amend(project: string, body: AmendBody, onlooker: Onlooker): Promise<Streamed<RolloutOutcome>>;
+  planAmend(project: string, body: AmendBody): Promise<Streamed<PlanView>>;
+  /** The rollout that runs, else the last one. */
+  status(project: string): Promise<Streamed<RolloutStatus>>;
+  /** Until the rollout has ended or the signal fires. */
+  watchRollout(project: string, signal: AbortSignal): AsyncGenerator<Streamed<RolloutStatus>>;
+  control(project: string, body: ControlBody): Promise<Streamed<RolloutStatus>>;
+  setInstanceTraffic(
+    project: string,
+    change: { readonly instance: string; readonly direction: 'out' | 'in'; readonly author: string },
+  ): Promise<Streamed<InstanceView>>;
+  down(project: string, body: DownBody, onlooker: Onlooker): Promise<Streamed<RolloutOutcome>>;
   cancel(project: string): Promise<void>;
   exec(project: string, start: ExecStart): Promise<ExecConnection>;
   images(): Promise<readonly Streamed<ImageSummary>[]>;
@@ -75,8 +106,8 @@ export function createClient(socketPath: string, signal?: AbortSignal): Client {
     callJson<T>(socketPath, { method: 'GET', path, ...until, ...(query === undefined ? {} : { query }) });
   const post = <T>(path: string, body: unknown): Promise<T> =>
     callJson<T>(socketPath, { method: 'POST', path, body, ...until });
-  const follow = <T>(path: string, body: unknown, onEvent: OnEvent): Promise<T> =>
-    lastOf<T, Streamed<ProgressEvent>>(callLines(socketPath, { method: 'POST', path, body }), onEvent);
+  const follow = <T>(path: string, body: unknown, { onEvent, signal: looking }: Onlooker): Promise<T> =>
+    lastOf<T, Streamed<ProgressEvent>>(callLines(socketPath, { method: 'POST', path, body, signal: looking }), onEvent);
   const at = (project: string, rest = ''): string => `/v1/projects/${encodeURIComponent(project)}${rest}`;
 
   return {
@@ -87,14 +118,24 @@ export function createClient(socketPath: string, signal?: AbortSignal): Client {
     config: (source) => post('/v1/projects/config', source),
     ps: (project) => get(at(project)),
     releases: (project) => get(at(project, '/releases')),
+    release: (project, number) => get(at(project, `/releases/${number}`)),
+    diff: (project, from, to) => get(at(project, '/diff'), { from, to }),
     ledger: (project, rollout) => get(at(project, '/ledger'), { rollout }),
     ledgers: (project) => get(at(project, '/ledgers')),
     logs: (project, query, signal) => logs(socketPath, at(project, '/logs'), { query, signal }),
-    deploy: (body, onEvent) => follow('/v1/deploy', body, onEvent),
-    build: (body, onEvent) => follow('/v1/build', body, onEvent),
+    deploy: (body, onlooker) => follow('/v1/deploy', body, onlooker),
+    build: (body, onlooker) => follow('/v1/build', body, onlooker),
     plan: (body) => post('/v1/plan', body),
-    rollback: (project, body, onEvent) => follow(at(project, '/rollback'), body, onEvent),
-    down: (project, body, onEvent) => follow(at(project, '/down'), body, onEvent),
+    rollback: (project, body, onlooker) => follow(at(project, '/rollback'), body, onlooker),
+    planRollback: (project, body) => post(at(project, '/rollback/plan'), body),
+    amend: (project, body, onlooker) => follow(at(project, '/amend'), body, onlooker),
+    planAmend: (project, body) => post(at(project, '/amend/plan'), body),
+    status: (project) => get(at(project, '/rollout')),
+    watchRollout: (project, looking) => statuses(socketPath, at(project, '/rollout/watch'), looking),
+    control: (project, body) => post(at(project, '/rollout/control'), body),
+    setInstanceTraffic: (project, { instance, ...body }) =>
+      post(at(project, `/instances/${encodeURIComponent(instance)}/traffic`), body),
+    down: (project, body, onlooker) => follow(at(project, '/down'), body, onlooker),
     cancel: async (project) => void (await post(at(project, '/cancel'), undefined)),
     exec: (project, start) => openExec(socketPath, at(project, '/exec'), start),
     images: () => get('/v1/images'),
@@ -135,6 +176,23 @@ function endOf<T>(line: { result: unknown } | { error: ApiErrorBody }): T {
   if ('error' in line) throw new UserError(line.error);
   return line.result as T;
 }
+
+async function* statuses(
+  socketPath: string,
+  path: string,
+  signal: AbortSignal,
+): AsyncGenerator<Streamed<RolloutStatus>> {
+  for await (const line of callLines<StatusLine>(socketPath, { method: 'GET', path, signal })) {
+    if ('status' in line) yield line.status;
+    else if ('error' in line) throw new UserError(line.error);
+  }
+}
+
+type StatusLine =
+  | { readonly status: Streamed<RolloutStatus> }
+  | { readonly heartbeat: string }
+  | { readonly result: null }
+  | { readonly error: ApiErrorBody };
 
 async function* logs(
   socketPath: string,

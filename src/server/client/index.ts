@@ -1,16 +1,22 @@
-export { createClient, type Client, type ExecConnection, type Streamed } from './client.ts';
+export { createClient, type Client, type ExecConnection, type Onlooker, type Streamed } from './client.ts';
 export type { Override, Setting } from '../configuration/index.ts';
 export type { ImageSummary } from '../engine-client.ts';
 export type { SystemCheck, SystemInfo } from '../routes/system.ts';
-export type { DeployBody, DownBody, ExecStart, ProjectSourceBody, RollbackBody } from '../wire.ts';
+export type { ControlBody, DeployBody, DownBody, ExecStart, ProjectSourceBody, RollbackBody } from '../wire.ts';
 export type {
   BuiltImage,
   Failure,
   Ledger,
+  LedgerStep,
   LogLine,
+  MetricVerdict,
   PlanView,
   ProgressEvent,
   ProjectView,
+  ReleaseDetail,
+  ReleaseDiff,
   ReleaseView,
   RolloutOutcome,
+  RolloutStatus,
+  SideView,
 } from '../../delivery/rollout/index.ts';

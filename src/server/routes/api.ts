@@ -13,3 +13,14 @@ export type Api = FastifyInstance<
 >;
 
 export const ProjectParams = z.object({ project: z.string().min(1) });
+
+/** Without the keys that nobody gave: `exactOptionalPropertyTypes` tells them from `undefined`. */
+export function definedOf<T extends object>(value: T): Defined<T> {
+  return Object.fromEntries(Object.entries(value).filter(([, each]) => each !== undefined)) as Defined<T>;
+}
+
+type Defined<T> = {
+  [Key in keyof T as undefined extends T[Key] ? never : Key]: T[Key];
+} & {
+  [Key in keyof T as undefined extends T[Key] ? Key : never]?: Exclude<T[Key], undefined>;
+};

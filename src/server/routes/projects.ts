@@ -3,7 +3,7 @@ import { renderProject } from '../../delivery/compose/index.ts';
 import type { Delivery } from '../../delivery/rollout/index.ts';
 import { replyWithLines } from '../line-stream.ts';
 import { parseProject, projectNameOf } from '../project-loader.ts';
-import { LogQuerySchema, ProjectSourceSchema } from '../wire.ts';
+import { DiffQuerySchema, LogQuerySchema, ProjectSourceSchema } from '../wire.ts';
 import { ProjectParams, type Api } from './api.ts';
 
 const tags = ['projects'];
@@ -31,9 +31,32 @@ export function projectRoutes(api: Api, { delivery }: { readonly delivery: Deliv
     { schema: { summary: 'Releases, newest first', tags, params: ProjectParams } },
     (request) => delivery.releases(request.params.project),
   );
+  releaseRoutes(api, delivery);
   ledgerRoutes(api, delivery);
   logRoute(api, delivery);
 }
+
+function releaseRoutes(api: Api, delivery: Delivery): void {
+  api.get(
+    '/v1/projects/:project/releases/:release',
+    { schema: { summary: 'A release with all that was frozen, secrets left out', tags, params: ReleaseParams } },
+    (request) => delivery.release(request.params.project, request.params.release),
+  );
+  api.get(
+    '/v1/projects/:project/diff',
+    {
+      schema: {
+        summary: 'What differs between two releases',
+        tags,
+        params: ProjectParams,
+        querystring: DiffQuerySchema,
+      },
+    },
+    (request) => delivery.diff(request.params.project, request.query.from, request.query.to),
+  );
+}
+
+const ReleaseParams = ProjectParams.extend({ release: z.coerce.number().int().positive() });
 
 function ledgerRoutes(api: Api, delivery: Delivery): void {
   api.get(

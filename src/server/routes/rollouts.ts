@@ -4,8 +4,8 @@ import type { Delivery, DeployRequest, ProgressEvent, WatchOptions } from '../..
 import { UserError } from '../../lib/errors.ts';
 import { replyWithLines } from '../line-stream.ts';
 import { readProject, variablesOf } from '../project-loader.ts';
-import { DeployBodySchema, DownBodySchema, RollbackBodySchema } from '../wire.ts';
-import { ProjectParams, type Api } from './api.ts';
+import { AmendBodySchema, DeployBodySchema, DownBodySchema, RollbackBodySchema } from '../wire.ts';
+import { definedOf, ProjectParams, type Api } from './api.ts';
 
 const tags = ['rollouts'];
 const description =
@@ -53,11 +53,35 @@ export function rolloutRoutes(api: Api, { delivery }: { readonly delivery: Deliv
     '/v1/projects/:project/rollback',
     { schema: { summary: 'Tip back', description, tags, params: ProjectParams, body: RollbackBodySchema } },
     (request, reply) => {
-      const { project } = request.params;
-      const { author, release } = request.body;
-      const rollback = { project, author, ...(release === undefined ? {} : { release }) };
-      return watch(reply, project, (options) => delivery.rollback(rollback, options));
+      const rollback = definedOf({ ...request.params, ...request.body });
+      return watch(reply, rollback.project, (options) => delivery.rollback(rollback, options));
     },
+  );
+  api.post(
+    '/v1/projects/:project/rollback/plan',
+    { schema: { summary: 'What a rollback would do', tags, params: ProjectParams, body: RollbackBodySchema } },
+    (request) => delivery.planRollback(definedOf({ ...request.params, ...request.body })),
+  );
+  api.post(
+    '/v1/projects/:project/amend',
+    {
+      schema: {
+        summary: 'Other images or numbers of instances, as a new release',
+        description,
+        tags,
+        params: ProjectParams,
+        body: AmendBodySchema,
+      },
+    },
+    (request, reply) => {
+      const amend = definedOf({ ...request.params, ...request.body });
+      return watch(reply, amend.project, (options) => delivery.amend(amend, options));
+    },
+  );
+  api.post(
+    '/v1/projects/:project/amend/plan',
+    { schema: { summary: 'What an amendment would do', tags, params: ProjectParams, body: AmendBodySchema } },
+    (request) => delivery.planAmend(definedOf({ ...request.params, ...request.body })),
   );
   api.post(
     '/v1/projects/:project/down',
@@ -108,7 +132,7 @@ function deployRequestOf(body: z.output<typeof DeployBodySchema>): DeployRequest
     noCache: body.noCache,
     force: body.force,
     environment: variablesOf(body.source),
-    ...(body.sourceRevision === undefined ? {} : { sourceRevision: body.sourceRevision }),
+    ...definedOf({ sourceRevision: body.sourceRevision, strategy: body.strategy, images: body.images }),
   };
 }
 
