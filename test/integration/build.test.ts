@@ -290,6 +290,24 @@ describe('builds', { skip, timeout: 300_000 }, () => {
     assert.deepEqual(bench.mountsLeft(), []);
   });
 
+  it('lets steps sync for nothing: what they write is brought to the disk with the layer', async () => {
+    const { output } = await bench.build({
+      files: { Dockerfile: 'FROM busybox\nRUN sync; grep "^overlay / " /proc/mounts | grep -c volatile\n' },
+    });
+    assert.equal(output, '1\n');
+    assert.deepEqual(bench.mountsLeft(), []);
+  });
+
+  it('builds on more layers than the options of one system call can name', async () => {
+    const steps = Array.from({ length: 95 }, (_, index) => `COPY a /file-${index}`);
+    const Dockerfile = ['FROM busybox', ...steps, 'RUN ls / | grep -c file-'].join('\n');
+    const { image, output } = await bench.build({ files: { Dockerfile, a: '' } });
+    const names = bench.images.layersOf(image.id).map(({ directory }) => directory);
+    assert.ok(names.join(':').length > 4_096);
+    assert.equal(output, '95\n');
+    assert.deepEqual(bench.mountsLeft(), []);
+  });
+
   it('does a step once for two builds at the same time', async () => {
     const files = { Dockerfile: 'FROM busybox\nRUN sleep 0.3; head -c8 /dev/urandom > /random\n' };
     const [one, two] = await Promise.all([bench.build({ files }), bench.build({ files })]);

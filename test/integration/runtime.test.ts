@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { SOCKET_FAMILIES } from '../../src/engine/runtime/seccomp-profile.ts';
 import type { StepRequest } from '../../src/engine/runtime/index.ts';
 import { UserError } from '../../src/lib/errors.ts';
 import { run } from '../../src/lib/process.ts';
@@ -139,6 +140,16 @@ describe('runtime', { skip }, () => {
       const { text } = await lab.output('unshare -U true; mount -t tmpfs none /mnt; mkdir /m; mount -t tmpfs none /m');
       assert.match(text, /unshare.*Operation not permitted/);
       assert.match(text, /mount.*(permitted|denied|root)/i);
+    });
+
+    it('opens sockets of the families in the list, and of no other', async (t) => {
+      if (!existsSync('/usr/bin/perl')) return t.skip('it asks by the perl of this machine');
+      const mounts = ['/usr', '/lib', '/lib64', '/bin']
+        .filter((path) => existsSync(path))
+        .map((path) => ({ type: 'bind' as const, source: path, target: `/host${path}`, readOnly: true }));
+      const ask = 'for (0..99) { $! = 0; socket(my $s, $_, 1, 0); print "$_\n" unless $! == 1 }';
+      const { text } = await lab.output(['chroot', '/host', '/usr/bin/perl', '-e', ask], { mounts });
+      assert.deepEqual(text.trim().split('\n').map(Number), SOCKET_FAMILIES);
     });
 
     it('adds and drops capabilities', async () => {
@@ -445,6 +456,15 @@ describe('runtime', { skip }, () => {
       assert.deepEqual({ exitCode, output }, { exitCode: 3, output: 'hi\n' });
       assert.equal((await step(['nope'])).exitCode, 127);
       assert.deepEqual(await leftovers(), []);
+    });
+
+    it('are confined as containers are, and see control groups only where they say something', async () => {
+      const status = await step(['grep', '-E', 'CapEff|Seccomp:', '/proc/self/status']);
+      assert.match(status.output, /CapEff:\s+00000000a80425fb\nSeccomp:\s+2/);
+      const groups = ['sh', '-c', 'grep -c " /sys/fs/cgroup" /proc/mounts'];
+      const isHidden = !existsSync('/sys/fs/cgroup/cgroup.controllers');
+      assert.equal((await step(groups)).output === '0\n', isHidden);
+      assert.notEqual((await step(groups, { resources: { memoryBytes: 64 * MIB } })).output, '0\n');
     });
 
     it('tell that memory ended them', async () => {

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { UserError } from '../../lib/errors.ts';
 import { digestOf } from '../../lib/oci/index.ts';
 import { parseArchivedConfig, readArchiveContents } from './archive-contents.ts';
-import { overlayMountArgv } from './overlay-argv.ts';
+import { overlayMountArgv, overlayOptions } from './overlay-argv.ts';
 import { planSave, type SavedImage } from './save-plan.ts';
 import { historyOf } from './history.ts';
 
@@ -97,6 +97,16 @@ describe('overlay mount', () => {
   it('escapes what would end a path', () => {
     const argv = overlayMountArgv({ lower: ['/s/a:b', '/s/c,d'], target: '/t' });
     assert.match(argv.join(' '), /lowerdir=c\\,d:a\\:b,/);
+  });
+
+  it('has the same options for a system call, with whole paths', () => {
+    const overlay = { lower: ['/s/a:b', '/s/c', '/s/c'], upper: '/u', work: '/w', target: '/t' };
+    const off = 'index=off,redirect_dir=off,metacopy=off';
+    assert.equal(overlayOptions(overlay), `lowerdir=/s/c:/s/a\\:b,upperdir=/u,workdir=/w,${off}`);
+    assert.equal(
+      overlayOptions({ ...overlay, isVolatile: true }, '/s'),
+      `lowerdir=c:a\\:b,upperdir=/u,workdir=/w,${off},volatile`,
+    );
   });
 });
 
