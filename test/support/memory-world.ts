@@ -51,7 +51,7 @@ export class MemoryWorld {
         const value = Reflect.get(target, key) as unknown;
         if (typeof value !== 'function') return value;
         return (...given: unknown[]) => {
-          if (key === 'events' || key === 'logs') return value.apply(target, given);
+          if (key === 'events' || key === 'logs' || key === 'onRequests') return value.apply(target, given);
           if (life.isDead) return never;
           const isReading = mutating.has(String(key));
           if (!isReading && ++life.calls === life.dieAt) {

@@ -11,7 +11,18 @@ import { planRollback, rollback } from './rollback.ts';
 import type { Delivery } from './face.ts';
 import { execInService, projectLogs } from './instances.ts';
 import { createHealer } from './heal.ts';
+import { createCollector } from './collector.ts';
+import { createControls } from './controls.ts';
+import { Changes } from './changes.ts';
+import { control } from './control.ts';
+import { openEvidenceStore } from './evidence-store.ts';
+import { createObservation } from './observation.ts';
+import { createProgressBoard } from './progress-board.ts';
+import { rolloutStatus } from './status.ts';
+import { watchRollout } from './watch-rollout.ts';
+import { setInstanceTraffic } from './instance-traffic.ts';
 import { openJournal } from './journal.ts';
+import { openWithdrawn } from './withdrawn.ts';
 import { readLedger, readLedgers } from './ledger.ts';
 import { ProjectLocks, viewOf } from './locks.ts';
 import type { Parts } from './parts.ts';
@@ -71,10 +82,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     planRollback: (request) => planRollback(parts, request),
     amend: (request, o) => thenWake(amend(parts, request, o)),
     planAmend: (request) => planAmend(parts, request),
-    control: notYet,
-    status: notYet,
-    watchRollout: notYet,
-    setInstanceTraffic: notYet,
+    control: (request) => control(parts, request),
+    status: async (project) => rolloutStatus(parts, project),
+    watchRollout: (project, signal) => watchRollout(parts, project, signal),
+    setInstanceTraffic: (request) => setInstanceTraffic(parts, request),
     release: async (project, number) => releaseDetail(parts, project, number),
     diff: async (project, from, to) => releaseDiff(parts, project, { from, to }),
     projects: () => parts.releases.projects(),
@@ -87,6 +98,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     running: (project) => viewOf(parts.locks.running(project)),
     resume: async () => {
       resuming = resumeOpen(parts)
+        .then(() => parts.observation.settle())
         .then(() => retirer.lookAtAll(true))
         .then(() => healer.wakeAll())
         .catch((error: unknown) => parts.log.error({ err: error }, `could not resume: ${messageOf(error)}`));
@@ -100,6 +112,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       await retirer.close();
       await healer.close();
       await parts.locks.allEnded();
+      parts.observation.close();
       await watching;
     },
   };
@@ -111,6 +124,15 @@ function notYet(): never {
 
 function partsOf(options: DeliveryOptions, stopping: AbortSignal): Parts {
   const { database, directory, fleet, traffic, log, now, probe = networkProbe } = options;
+  const [journal, locks, store, changes] = [
+    openJournal(database),
+    new ProjectLocks(),
+    openEvidenceStore(database),
+    new Changes(),
+  ];
+  const collector = createCollector({ traffic, store });
+  const controls = createControls(store, (project) => changes.touch(project));
+  const board = createProgressBoard(store, (project) => changes.touch(project));
   return {
     fleet,
     traffic,
@@ -119,9 +141,15 @@ function partsOf(options: DeliveryOptions, stopping: AbortSignal): Parts {
     probe,
     stopping,
     releases: openReleases({ database }),
-    journal: openJournal(database),
+    journal,
+    collector,
+    controls,
+    board,
+    changes,
+    observation: createObservation({ traffic, journal, locks, collector, controls, board, log, now }),
+    withdrawn: openWithdrawn(database),
     files: openFileStore({ directory }),
-    locks: new ProjectLocks(),
+    locks,
     ...trafficSwitch(traffic),
   };
 }

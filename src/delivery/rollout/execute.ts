@@ -6,7 +6,8 @@ import type { Journal, RolloutRecord, StepRecord } from './journal.ts';
 import type { Failure, PlannedStep } from './outcome.ts';
 import { cancellableUntil, pointOfNoReturn, undoWaves } from './plan-undo.ts';
 import type { ProgressEvent } from './progress.ts';
-import { type Step, titleOf } from './step.ts';
+import { sayPaused } from './stage-decision.ts';
+import { type Step, type StepKind, titleOf } from './step.ts';
 
 export interface Execution {
   readonly world: World;
@@ -15,6 +16,8 @@ export interface Execution {
   onProgress(event: ProgressEvent): void;
   /** The user's Ctrl-C. */
   readonly cancel: AbortSignal;
+  /** Who aborted it, where it was not the one who waits for it. */
+  cancelledBy(): string | undefined;
   /** The daemon ends: the rollout stays open, and goes on after the next start. */
   readonly stopping: AbortSignal;
   /** What an instance said before it failed. */
@@ -52,8 +55,9 @@ async function goForward(record: RolloutRecord, o: Execution): Promise<Failure |
       await runWaveToTheEnd(record, wave, o);
       continue;
     }
+    if (index <= cancellable) await holdWhilePaused(record, wave, o);
+    if (index <= cancellable && o.cancel.aborted) return cancelled(o);
     const cancel = index < cancellable ? o.cancel : NEVER;
-    if (cancel.aborted) return cancelled();
     const failure = await runWave(record, wave, { ...o, cancel });
     if (failure !== undefined) return failure;
   }
@@ -61,6 +65,25 @@ async function goForward(record: RolloutRecord, o: Execution): Promise<Failure |
 }
 
 const NEVER = new AbortController().signal;
+
+/** A person has paused it: nothing more begins. Steps that wait hold by themselves, and go on watching. */
+async function holdWhilePaused(record: RolloutRecord, wave: readonly StepRecord[], o: Execution): Promise<void> {
+  if (wave.some(({ step, outcome }) => outcome === 'done' || HOLDING.has(step.kind))) return;
+  const { controls, board, changes } = o.world;
+  const { project, number: rollout } = record;
+  const key = { project, rollout };
+  const signal = AbortSignal.any([o.cancel, o.stopping]);
+  for (;;) {
+    if (o.stopping.aborted) throw new Interrupted('the daemon ends');
+    const { paused, promoted } = controls.steering(key);
+    if (paused === undefined || promoted !== undefined || signal.aborted) break;
+    board.update(key, { activity: { state: 'paused', note: sayPaused(paused) } });
+    await changes.next(project, { withinMs: LONGEST_HOLD_MS, signal });
+  }
+  if (board.of(key).activity.state !== 'running') board.update(key, { activity: { state: 'running' } });
+}
+const HOLDING = new Set<StepKind>(['analyse', 'monitor', 'delay']);
+const LONGEST_HOLD_MS = 60_000;
 
 function stepWaves(steps: readonly StepRecord[]): readonly (readonly StepRecord[])[] {
   const waves = new Map<number, StepRecord[]>();
@@ -86,7 +109,7 @@ async function runWave(record: RolloutRecord, wave: readonly StepRecord[], o: Ex
   );
   if (first === undefined) return undefined;
   if (o.stopping.aborted) throw new Interrupted('the daemon ends');
-  return o.cancel.aborted ? cancelled() : await o.collectEvidence(first.error, plannedOf(first.step));
+  return o.cancel.aborted ? cancelled(o) : await o.collectEvidence(first.error, plannedOf(first.step));
 }
 
 /** Behind the point of no return, and backward, a step that fails is tried again, then left and reported. */
@@ -134,7 +157,14 @@ async function runStep(
   o.onStep(planned, each.undoing);
   o.onProgress({ type: 'step-started', step: planned, undoing: each.undoing });
   try {
-    await act(each.step as Parameters<typeof act>[0], { world: o.world, project: record.project, signal: o.signal });
+    await act(each.step as Parameters<typeof act>[0], {
+      world: o.world,
+      project: record.project,
+      rollout: record,
+      seq: each.seq,
+      signal: o.signal,
+      say: (message) => o.onProgress({ type: 'warning', message }),
+    });
   } catch (error) {
     if (o.stopping.aborted) return error;
     const durationMs = performance.now() - started;
@@ -165,6 +195,8 @@ export function plannedOf({ seq, step }: StepRecord): PlannedStep {
   return { index: seq, kind: step.kind, title: titleOf(step), cause: step.cause };
 }
 
-function cancelled(): Failure {
-  return { cancelled: true, reason: 'cancelled', fix: 'Run the command again when you like.', logs: [] };
+function cancelled({ cancelledBy }: Execution): Failure {
+  const author = cancelledBy();
+  const reason = author === undefined ? 'cancelled' : `aborted by ${author}`;
+  return { cancelled: true, reason, fix: 'Run the command again when you like.', logs: [] };
 }

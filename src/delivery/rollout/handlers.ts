@@ -1,14 +1,20 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { UserError } from '../../lib/errors.ts';
 import { type Fleet, instanceSpecOf } from '../fleet/index.ts';
 import type { FileStore, Releases } from '../release/index.ts';
 import type { RouteShare, TcpTarget, Traffic } from '../traffic/index.ts';
-import type { Journal } from './journal.ts';
+import { analyse } from './analyse.ts';
+import type { Changes } from './changes.ts';
+import type { Controls } from './controls.ts';
+import type { Journal, RolloutRecord } from './journal.ts';
+import { monitor, waitOut } from './monitor.ts';
+import type { ProgressBoard } from './progress-board.ts';
+import type { Collector } from './samples.ts';
 import { awaitCompleted, awaitHealthy } from './await-instance.ts';
 import { refreshTraffic, removeFromLane } from './refresh-traffic.ts';
 import type { Probe } from './probe.ts';
 import { smokeTest } from './smoke-test.ts';
 import type { Standing } from './standing.ts';
+import type { Withdrawn } from './withdrawn.ts';
 import type { StepKind, StepOf, TcpSide } from './step.ts';
 
 /** What the handlers act on. */
@@ -19,14 +25,26 @@ export interface World {
   readonly files: FileStore;
   readonly probe: Probe;
   readonly journal: Pick<Journal, 'standing' | 'setStanding'>;
+  /** What rollouts see of the requests, what they are told, and where their waits stand. */
+  readonly collector: Collector;
+  readonly controls: Controls;
+  readonly board: ProgressBoard;
+  readonly changes: Changes;
+  /** Instances that a person took out of traffic. */
+  readonly withdrawn: Withdrawn;
   now(): Date;
 }
 
 export interface StepContext {
   readonly world: World;
   readonly project: string;
+  readonly rollout: Pick<RolloutRecord, 'number' | 'from' | 'to'>;
+  /** The number of the step in its rollout. */
+  readonly seq: number;
   /** Ends waits early. */
   readonly signal: AbortSignal;
+  /** Something that the user should know. */
+  readonly say: (message: string) => void;
 }
 
 type Handlers = { readonly [K in StepKind]: (step: StepOf<K>, context: StepContext) => Promise<void> };
@@ -53,9 +71,9 @@ const HANDLERS: Handlers = {
   'drain-instance': notYet,
   'set-weights': async ({ changes }, { world }) =>
     await world.traffic.setRoutes(new Map(changes.map(({ route, to }) => [route, to]))),
-  analyse: notYet,
-  monitor: notYet,
-  delay: async ({ durationMs }, { signal }) => await delay(durationMs, undefined, { signal }),
+  analyse,
+  monitor,
+  delay: waitOut,
   'set-preview': notYet,
   'run-job': notYet,
   'run-hooks': notYet,
@@ -100,7 +118,7 @@ async function addToLane(step: StepOf<'add-to-lane'>, { world }: StepContext): P
 async function switchRoutes(traffic: Traffic, changes: StepOf<'switch-routes'>['changes']): Promise<void> {
   const shares = new Map<string, RouteShare>();
   for (const { route, to } of changes)
-    if (to !== undefined) shares.set(route, { stable: to, candidate: null, weight: 0 });
+    if (to !== undefined) shares.set(route, { stable: to, candidate: null, weight: 0, observed: true });
   if (shares.size > 0) await traffic.setRoutes(shares);
   for (const { route, to } of changes) if (to === undefined) await traffic.removeRoute(route);
 }

@@ -62,7 +62,8 @@ function ledgerOf(journal: Journal, record: RolloutRecord): Ledger {
   };
 }
 
-function ledgerStep(each: StepRecord, { phase }: RolloutRecord): LedgerStep {
+/** A step as it is told. */
+export function ledgerStep(each: StepRecord, { phase }: RolloutRecord): LedgerStep {
   const { startedMs, durationMs, reason, undoing } = each;
   return {
     ...plannedOf(each),
@@ -75,7 +76,7 @@ function ledgerStep(each: StepRecord, { phase }: RolloutRecord): LedgerStep {
   };
 }
 
-function ledgerMissing(project: string, rollout: number | undefined): UserError {
+export function ledgerMissing(project: string, rollout: number | undefined): UserError {
   return new UserError({
     code: 'ledger-not-found',
     kind: 'not-found',

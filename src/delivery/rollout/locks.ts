@@ -13,6 +13,10 @@ export interface Running {
   to?: number;
   step?: RunningRollout['step'];
   undoing: boolean;
+  /** Somebody else than the one who waits for it may end it. */
+  readonly cancel: AbortController;
+  /** Who did. */
+  cancelledBy?: string;
   /** Asks background work to end soon: a person waits. */
   stepAside?: () => void;
   /** Settled when it ends, in whatever way. */
@@ -49,7 +53,7 @@ export class ProjectLocks {
       await other.ended;
     }
     const { promise: ended, resolve } = Promise.withResolvers<void>();
-    const running: Running = { ...who, rollout: 0, undoing: false, ended };
+    const running: Running = { ...who, rollout: 0, undoing: false, cancel: new AbortController(), ended };
     this.#running.set(project, running);
     try {
       return await work(running);

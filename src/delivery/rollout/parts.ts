@@ -2,11 +2,14 @@ import type { Log } from '../../lib/log.ts';
 import type { World } from './handlers.ts';
 import type { Journal } from './journal.ts';
 import type { ProjectLocks } from './locks.ts';
+import type { Observation } from './observation.ts';
 
 /** What the use cases of delivery are made of. */
 export interface Parts extends World {
   readonly journal: Journal;
   readonly locks: ProjectLocks;
+  /** Which routes report their requests. */
+  readonly observation: Observation;
   readonly log: Log;
   /** Starts or adopts the proxy, the first time. */
   ensureTraffic(): Promise<void>;

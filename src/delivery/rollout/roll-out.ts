@@ -23,10 +23,11 @@ export interface Intention {
 }
 
 /** A frozen release, a plan, and the rollout. */
-export async function rollOut(parts: Parts, intention: Intention, watch: WatchOptions): Promise<RolloutOutcome> {
+export async function rollOut(parts: Parts, intention: Intention, o: WatchOptions): Promise<RolloutOutcome> {
   const { project, author, force, strategy } = intention;
   const kind = kindOf(parts.journal.standing(project));
   return await parts.locks.hold(project, holder(parts, kind, author), async (running) => {
+    const watch = orAborted(o, running);
     await parts.ensureTraffic();
     await settleOpen(parts, project, running);
     const target = await unlessCancelled(parts, watch, (signal) => intention.freeze({ ...watch, signal }));
@@ -53,6 +54,11 @@ export function holder(
   author: string,
 ): Pick<Running, 'kind' | 'author' | 'startedAt'> {
   return { kind, author, startedAt: now() };
+}
+
+/** Who waits may cancel, and so may whoever steers the rollout. */
+export function orAborted(o: WatchOptions, { cancel }: Running): WatchOptions {
+  return { onProgress: o.onProgress, signal: AbortSignal.any([o.signal, cancel.signal]) };
 }
 
 /** Before the plan is written down a cancelled command has nothing to undo; the daemon may end too. */

@@ -6,14 +6,15 @@ import type { Parts } from './parts.ts';
 import type { Plan } from './plan.ts';
 import { planRelease } from './planning.ts';
 import { settleOpen } from './resume.ts';
-import { holder, planView, unchanged, unlessCancelled } from './roll-out.ts';
+import { holder, orAborted, planView, unchanged, unlessCancelled } from './roll-out.ts';
 import { runPlan } from './run-rollout.ts';
 import { requireProject } from './views.ts';
 
 /** Back to an earlier release: a mere switch while it is warm, else started again from its frozen images. */
-export async function rollback(parts: Parts, request: RollbackRequest, watch: WatchOptions): Promise<RolloutOutcome> {
+export async function rollback(parts: Parts, request: RollbackRequest, o: WatchOptions): Promise<RolloutOutcome> {
   const { project } = request;
   return await parts.locks.hold(project, holder(parts, 'rollback', request.author), async (running) => {
+    const watch = orAborted(o, running);
     await parts.ensureTraffic();
     await settleOpen(parts, project, running);
     const target = rollbackTarget(parts, request);

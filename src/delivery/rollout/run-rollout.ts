@@ -64,24 +64,36 @@ export async function runRecord(
   o: { readonly record: RolloutRecord; readonly running: Running; readonly watch: WatchOptions },
 ): Promise<RolloutOutcome> {
   const { running, watch } = o;
-  const record = await readBefore(parts, o.record);
+  const record = await begin(parts, o.record);
+  const key = { project: record.project, rollout: record.number };
   const ended = await carryOn(record, {
     world: parts,
     journal: parts.journal,
     log: parts.log,
     onProgress: watch.onProgress,
-    cancel: watch.signal,
+    cancel: AbortSignal.any([watch.signal, running.cancel.signal, parts.controls.abortSignal(key)]),
+    cancelledBy: () => running.cancelledBy ?? parts.controls.steering(key).aborted?.author,
     stopping: parts.stopping,
     collectEvidence: (error, step) => collectEvidence(parts.fleet, error, step),
     onStep: (step, undoing) => {
       running.step = step;
       running.undoing = undoing;
+      parts.changes.touch(key.project);
     },
-  }).catch(rethrown);
+  })
+    .catch(rethrown)
+    .finally(() => parts.changes.touch(key.project));
+  parts.observation.ended(ended);
   const outcome = outcomeOf(parts, await readAfter(parts, ended));
   watch.onProgress({ type: 'finished', outcome });
   if (ended.failure !== undefined) throw rolloutFailed(outcome, ended.failure);
   return outcome;
+}
+
+/** Its requests are seen and its lanes are read before anything moves. */
+async function begin(parts: Parts, record: RolloutRecord): Promise<RolloutRecord> {
+  const [read] = await Promise.all([readBefore(parts, record), parts.observation.begin(record)]);
+  return read;
 }
 
 /**
@@ -158,7 +170,7 @@ function rolloutFailed(outcome: RolloutOutcome, failure: Failure): UserError {
     code: failure.cancelled ? 'rollout-cancelled' : 'rollout-failed',
     kind: failure.cancelled ? 'cancelled' : 'failed',
     message: failure.cancelled
-      ? `${what} was cancelled and undone; ${serving}`
+      ? `${what} was ${failure.reason} and undone; ${serving}`
       : `${what} failed and was undone; ${serving}: ${failure.reason}`,
     fix: failure.fix,
     details: { outcome },

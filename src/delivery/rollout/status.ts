@@ -1,0 +1,192 @@
+import type { StrategyName } from '../compose/index.ts';
+import { mergeQuantiles, NO_DURATIONS, type Quantiles, quantileOf, type Verdict, verdictOf } from './analysis/index.ts';
+import type { GuardView, LedgerStep, RolloutStatus, SideView } from './face.ts';
+import { statesOf } from './guards.ts';
+import type { RolloutRecord, StepRecord } from './journal.ts';
+import { ledgerMissing, ledgerStep } from './ledger.ts';
+import { isBackground } from './outcome.ts';
+import type { Parts } from './parts.ts';
+import type { Activity, Progress } from './progress-board.ts';
+import { failedOf } from './samples-tally.ts';
+import type { LaneSamples, LaneSide, RolloutKey } from './samples.ts';
+import type { StepOf } from './step.ts';
+import { requireProject } from './views.ts';
+
+/** The rollout that runs, else the last one that somebody asked for. */
+export function rolloutStatus(parts: Parts, project: string): RolloutStatus {
+  const running = parts.locks.running(project);
+  if (running !== undefined && !isBackground(running.kind)) {
+    const record = running.rollout === 0 ? undefined : parts.journal.find(project, running.rollout);
+    return record === undefined ? preparing(parts, project) : statusOf(parts, record);
+  }
+  requireProject(parts, project);
+  const last = parts.journal.latest(project);
+  if (last === undefined) throw ledgerMissing(project, undefined);
+  return statusOf(parts, last);
+}
+
+/** Before the plan is written down. */
+function preparing({ locks, journal }: Parts, project: string): RolloutStatus {
+  const { kind, author, startedAt, cancel } = locks.running(project)!;
+  return {
+    project,
+    rollout: journal.nextNumber(project),
+    kind,
+    author,
+    startedAt,
+    state: 'running',
+    note: cancel.signal.aborted ? 'it ends before anything was changed' : 'its images are prepared, then it is planned',
+    steps: [],
+    routes: [],
+    guards: [],
+  };
+}
+
+export function statusOf(parts: Parts, record: RolloutRecord): RolloutStatus {
+  const { project, number: rollout, kind, author, from, to, endedMs, result, failure } = record;
+  const key = { project, rollout };
+  const steps = parts.journal.steps(project, rollout);
+  const progress = parts.board.of(key);
+  const verdict = verdictOfProgress(progress);
+  const sides = sidesOf(parts, record, progress);
+  const activity = activityOf(parts, record, progress);
+  const stage = stageOf(progress.activity);
+  return {
+    project,
+    rollout,
+    kind,
+    strategy: strategyOf(steps),
+    author,
+    ...(from === undefined ? {} : { from }),
+    ...(to === undefined ? {} : { to }),
+    startedAt: new Date(record.startedMs),
+    ...(endedMs === undefined ? {} : { endedAt: new Date(endedMs) }),
+    ...activity,
+    steps: steps.map((each): LedgerStep => ledgerStep(each, record)),
+    ...(stage === undefined || record.phase === 'ended' ? {} : { stage }),
+    routes: routesOf(steps, progress.activity),
+    ...(sides === undefined ? {} : { sides }),
+    ...(verdict === undefined ? {} : { verdict }),
+    guards: guardsOf(parts, record, progress),
+    ...(result === undefined ? {} : { result }),
+    ...(failure === undefined ? {} : { failure }),
+  };
+}
+
+function activityOf(
+  { controls }: Parts,
+  { project, number: rollout, phase, failure }: RolloutRecord,
+  { activity }: Progress,
+): Pick<RolloutStatus, 'state' | 'note'> {
+  if (phase === 'ended') return { state: 'ended' };
+  if (phase === 'undoing') return { state: 'undoing', ...(failure === undefined ? {} : { note: failure.reason }) };
+  const { aborted, promoted } = controls.steering({ project, rollout });
+  if (aborted !== undefined) return { state: 'undoing', note: `aborted by ${aborted.author}` };
+  const { state, note } = activity;
+  if (promoted !== undefined) return { state: 'running', note: `promoted by ${promoted.author}` };
+  return { state, ...(note === undefined ? {} : { note }) };
+}
+
+function stageOf({ stage }: Activity): RolloutStatus['stage'] {
+  if (stage === undefined) return undefined;
+  const { seq: _, ...view } = stage;
+  return view;
+}
+
+/** Told by its steps. */
+export function strategyOf(steps: readonly Pick<StepRecord, 'step' | 'undoing'>[]): StrategyName {
+  const forward = steps.filter(({ undoing }) => !undoing).map(({ step }) => step);
+  if (forward.some((step) => step.kind === 'analyse' && step.stages > 0)) return 'canary';
+  const rolls = new Set(['monitor', 'drain-instance', 'set-weights', 'set-tcp-weights']);
+  return forward.some(({ kind }) => rolls.has(kind)) ? 'rolling' : 'blue-green';
+}
+
+/** The last word of the analysis, as far as anything was compared. */
+export function verdictOfProgress({ comparison, activity }: Progress): Verdict | undefined {
+  return comparison === undefined
+    ? undefined
+    : verdictOf(comparison.analysis, { share: activity.stage?.weight ?? 5_000 });
+}
+
+function guardsOf({ board, releases }: Parts, record: RolloutRecord, progress: Progress): readonly GuardView[] {
+  const { project, number: rollout, to, phase } = record;
+  const model = to === undefined ? undefined : releases.find(project, to)?.model;
+  const isWatching = progress.activity.stage !== undefined && phase === 'running';
+  const states =
+    model === undefined || !isWatching
+      ? progress.guards
+      : statesOf({ board, rollout: { project, rollout }, policy: model.settings.analysis });
+  return states.map(({ name, state, value, detail }) => ({
+    name,
+    state,
+    detail,
+    ...(value === undefined ? {} : { value }),
+  }));
+}
+
+/** The weight of each route by the last step that set it; what a person holds stands before it. */
+function routesOf(steps: readonly StepRecord[], { stage }: Activity): RolloutStatus['routes'] {
+  const weights = new Map<string, number>();
+  for (const { step, outcome } of steps) {
+    if (step.kind !== 'set-weights' && step.kind !== 'switch-routes') continue;
+    for (const change of step.changes)
+      if (outcome === 'done') weights.set(change.route, pointsOf(change));
+      else if (!weights.has(change.route)) weights.set(change.route, 0);
+  }
+  const analysed = new Set(
+    steps.flatMap(({ step, seq }) =>
+      seq === stage?.seq ? (step as StepOf<'analyse'>).sides.map(({ route }) => route) : [],
+    ),
+  );
+  return [...weights].map(([route, weight]) => ({
+    route,
+    service: route.split('/')[1] ?? '',
+    weight: analysed.has(route) ? (stage?.weight ?? weight) : weight,
+  }));
+}
+
+type Change = StepOf<'set-weights'>['changes'][number] | StepOf<'switch-routes'>['changes'][number];
+
+/** A route whose candidate has become its stable side has all of it. */
+function pointsOf({ to }: Change): number {
+  if (to === undefined || typeof to === 'string') return 10_000;
+  return to.candidate === null ? 10_000 : to.weight;
+}
+
+function sidesOf({ collector }: Parts, record: RolloutRecord, progress: Progress): RolloutStatus['sides'] {
+  const { project, number: rollout, from, to } = record;
+  if (from === undefined || to === undefined) return undefined;
+  const key = { project, rollout };
+  const lanes = collector.sides(key);
+  const has = (side: LaneSide): boolean => lanes.some((lane) => lane.side === side);
+  if (!has('stable') || !has('candidate')) return undefined;
+  const slow = progress.comparison?.analysis.metrics.find(({ metric }) => metric === 'slow');
+  const view = (side: 'stable' | 'candidate', release: number): SideView => ({
+    release,
+    ...tallied(
+      collector,
+      key,
+      lanes.filter((lane) => lane.side === side),
+    ),
+    slow: slow?.[side].hits ?? 0,
+  });
+  return { stable: view('stable', from), candidate: view('candidate', to) };
+}
+
+function tallied(
+  collector: Parts['collector'],
+  key: RolloutKey,
+  lanes: readonly LaneSamples[],
+): Omit<SideView, 'release' | 'slow'> {
+  const sum = (of: (lane: LaneSamples) => number): number => lanes.reduce((total, lane) => total + of(lane), 0);
+  const responses = lanes.reduce<Quantiles>((all, lane) => mergeQuantiles(all, lane.responses), NO_DURATIONS);
+  const [p50Ms, p95Ms, p99Ms] = [0.5, 0.95, 0.99].map((q) => quantileOf(responses, q));
+  return {
+    requests: sum(({ requests }) => requests),
+    perSecond: sum(({ lane }) => collector.perSecond(key, lane)),
+    failed: sum(failedOf),
+    ...(p50Ms === undefined ? {} : { p50Ms }),
+    ...(p95Ms === undefined ? {} : { p95Ms }),
+    ...(p99Ms === undefined ? {} : { p99Ms }),
+  };
+}
