@@ -1,12 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { UserError } from '../../lib/errors.ts';
 import type { Fleet, ObservedInstance } from '../fleet/index.ts';
-import type { Traffic } from '../traffic/index.ts';
+import type { InstanceAddress, Traffic } from '../traffic/index.ts';
+import type { Withdrawn } from './withdrawn.ts';
 import { liveSets, type SetRecord, type Standing } from './standing.ts';
 
 interface Outside {
   readonly fleet: Pick<Fleet, 'inspect'>;
   readonly traffic: Traffic;
+  readonly withdrawn: Pick<Withdrawn, 'of'>;
 }
 
 /**
@@ -17,36 +19,60 @@ export async function refreshTraffic(o: Outside, standing: Standing, extent: 'la
   const sets = liveSets(standing);
   const names = [...new Set(sets.flatMap((set) => set.instances))];
   const seen = new Map(await Promise.all(names.map(async (name) => [name, await o.fleet.inspect(name)] as const)));
-  for (const set of sets) await refreshLanes(o.traffic, set, seen);
-  if (extent === 'all') await refreshTcp(o.traffic, standing, seen);
+  for (const set of sets) await refreshLanes(o, set, { seen, extent });
+  if (extent === 'all') await refreshTcp(o, standing, seen);
 }
 
 type Seen = ReadonlyMap<string, ObservedInstance | undefined>;
 
-async function refreshLanes(traffic: Traffic, set: SetRecord, seen: Seen): Promise<void> {
+/** A person took it out of traffic; a successor under its name is another one. */
+function isWithdrawn({ withdrawn }: Outside, instance: ObservedInstance | undefined): boolean {
+  return instance !== undefined && withdrawn.of(instance.project).get(instance.name)?.id === instance.id;
+}
+
+interface Look {
+  readonly seen: Seen;
+  readonly extent: 'lanes' | 'all';
+}
+
+/** While a rollout runs it drains instances itself. */
+async function refreshLanes(o: Outside, set: SetRecord, { seen, extent }: Look): Promise<void> {
   if (Object.keys(set.lanes).length === 0 || set.network === undefined) return;
+  const { traffic } = o;
   const state = await traffic.observe();
   for (const [port, lane] of Object.entries(set.lanes)) {
     const servers = state.lanes.find(({ id }) => id === lane)?.instances ?? [];
     for (const name of set.instances) {
       const address = seen.get(name)?.addresses[set.network];
       const server = servers.find((each) => each.name === name);
-      if (address === undefined || (server?.address === address && server.state !== 'draining')) continue;
-      if (server !== undefined) await removeFromLane(traffic, lane, name);
-      await traffic.addInstance(lane, { name, address, port: Number(port) });
+      if (address === undefined || isWithdrawn(o, seen.get(name))) continue;
+      if (server?.address !== address) await place(traffic, lane, { name, address, port: Number(port) }, server);
+      else if (server.state === 'draining' && extent === 'all') await traffic.undrainInstance(lane, name);
     }
   }
 }
 
-async function refreshTcp(traffic: Traffic, standing: Standing, seen: Seen): Promise<void> {
+async function place(
+  traffic: Traffic,
+  lane: string,
+  at: InstanceAddress,
+  old: InstanceAddress | undefined,
+): Promise<void> {
+  if (old !== undefined) await removeFromLane(traffic, lane, at.name);
+  await traffic.addInstance(lane, at);
+}
+
+async function refreshTcp(o: Outside, standing: Standing, seen: Seen): Promise<void> {
   const routes = new Set(standing.ports.filter((port) => port.protocol !== 'http').map((port) => port.route));
   for (const route of routes) {
     const [, service, port] = route.split('/');
     const set = standing.current?.sets.find((each) => each.service === service);
     if (set?.network === undefined) continue;
-    const addresses = set.instances.flatMap((name) => seen.get(name)?.addresses[set.network ?? ''] ?? []);
+    const { network, instances } = set;
+    const present = instances.map((name) => seen.get(name)).filter((each) => !isWithdrawn(o, each));
+    const addresses = present.flatMap((each) => each?.addresses[network] ?? []);
     if (addresses.length > 0)
-      await traffic.setTcpRoute(
+      await o.traffic.setTcpRoute(
         route,
         addresses.map((address) => ({ address, port: Number(port) })),
       );

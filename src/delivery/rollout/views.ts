@@ -31,7 +31,7 @@ interface Moment {
   readonly rollout: RunningRollout | undefined;
 }
 
-function instanceView({ releases }: Parts, instance: ObservedInstance, moment: Moment): InstanceView {
+function instanceView({ releases, withdrawn }: Parts, instance: ObservedInstance, moment: Moment): InstanceView {
   const { name, id, service, release, state, health, exitCode, restarts, startedAt } = instance;
   const set = liveSets(moment.standing).find(({ instances }) => instances.includes(name));
   const address = instance.addresses[set?.network ?? ''] ?? Object.values(instance.addresses)[0];
@@ -48,6 +48,7 @@ function instanceView({ releases }: Parts, instance: ObservedInstance, moment: M
     ...(address === undefined ? {} : { address }),
     ...(startedAt === undefined ? {} : { startedAt }),
     restarts,
+    ...(withdrawn.of(instance.project).get(name)?.id === id ? { isOut: true } : {}),
   };
 }
 

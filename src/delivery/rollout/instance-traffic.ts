@@ -1,0 +1,108 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { UserError } from '../../lib/errors.ts';
+import { nearestWord } from '../../lib/nearest.ts';
+import type { ObservedInstance } from '../fleet/index.ts';
+import type { InstanceTrafficRequest, InstanceView } from './face.ts';
+import type { Parts } from './parts.ts';
+import { refreshTraffic } from './refresh-traffic.ts';
+import { liveSets, type SetRecord } from './standing.ts';
+import { projectView } from './views.ts';
+
+/**
+ * Takes an instance out of traffic without stopping it, or puts it back. It answers when the requests that ran have
+ * ended, or when the drain deadline has passed: then they go on, nothing is cut.
+ */
+export async function setInstanceTraffic(parts: Parts, request: InstanceTrafficRequest): Promise<InstanceView> {
+  const { project, instance, direction, author } = request;
+  const standing = parts.journal.standing(project);
+  const view = await projectView(parts, project);
+  const set = liveSets(standing).find(({ instances }) => instances.includes(instance));
+  if (set === undefined)
+    throw instanceUnknown(
+      project,
+      instance,
+      view.instances.map(({ name }) => name),
+    );
+  const seen = await parts.fleet.inspect(instance);
+  if (seen?.state !== 'running') throw notRunning(instance, seen?.state ?? 'gone');
+  if (direction === 'out') await withdraw(parts, { set, seen, author });
+  else parts.withdrawn.remove(project, instance);
+  await refreshTraffic(parts, standing, parts.locks.running(project) === undefined ? 'all' : 'lanes');
+  if (direction === 'in')
+    for (const lane of Object.values(set.lanes)) await parts.traffic.undrainInstance(lane, instance);
+  if (direction === 'out') {
+    const { drainMs } = parts.releases.get(project, set.origin).model.settings;
+    await awaitEnd(parts, { set, instance, drainMs });
+  }
+  const after = await projectView(parts, project);
+  return after.instances.find(({ name }) => name === instance)!;
+}
+
+interface Leaving {
+  readonly set: SetRecord;
+  readonly seen: ObservedInstance;
+  readonly author: string;
+}
+
+/** Written down first: a restarted daemon does not put it back. */
+async function withdraw(parts: Parts, { set, seen, author }: Leaving): Promise<void> {
+  const { project, name: instance, id } = seen;
+  await requireOthers(parts, set, seen);
+  parts.withdrawn.add({ project, instance, id, author, atMs: parts.now().getTime() });
+  for (const lane of Object.values(set.lanes)) await parts.traffic.drainInstance(lane, instance);
+}
+
+/** The last instance that answers stays: without it nobody would. */
+async function requireOthers({ traffic, withdrawn }: Parts, set: SetRecord, seen: ObservedInstance): Promise<void> {
+  const out = withdrawn.of(seen.project);
+  const others = set.instances.filter((name) => name !== seen.name && !out.has(name));
+  const { lanes } = await traffic.observe();
+  const serving = Object.values(set.lanes).every((id) =>
+    lanes.find((lane) => lane.id === id)?.instances.some(({ name, state }) => others.includes(name) && state === 'up'),
+  );
+  if (others.length > 0 && serving) return;
+  throw new UserError({
+    code: 'last-instance',
+    kind: 'conflict',
+    message: `${seen.name} is the only instance of ${set.service} that takes requests: without it nobody would answer`,
+    fix: `Start another one first: \`bascule scale ${set.service}=${set.instances.length + 1}\`.`,
+    details: { instance: seen.name },
+  });
+}
+
+const POLL_MS = 100;
+
+/** Until nothing runs on it any more, at most until the declared deadline. */
+async function awaitEnd(
+  { traffic, now, stopping }: Parts,
+  o: { readonly set: SetRecord; readonly instance: string; readonly drainMs: number },
+): Promise<void> {
+  const lanes = Object.values(o.set.lanes);
+  const deadlineMs = now().getTime() + o.drainMs;
+  while (now().getTime() < deadlineMs && !stopping.aborted) {
+    const sessions = await traffic.sessions(lanes);
+    if (lanes.every((lane) => (sessions.get(lane)?.get(o.instance) ?? 0) === 0)) return;
+    await delay(POLL_MS, undefined, { signal: stopping }).catch(() => {});
+  }
+}
+
+function instanceUnknown(project: string, instance: string, known: readonly string[]): UserError {
+  const near = nearestWord(instance, known);
+  return new UserError({
+    code: 'instance-not-found',
+    kind: 'not-found',
+    message: `"${project}" has no instance "${instance}" that serves or is kept warm`,
+    fix: near === undefined ? 'Run `bascule ps` to see their names.' : `Did you mean "${near}"?`,
+    details: { project, instance },
+  });
+}
+
+function notRunning(instance: string, state: string): UserError {
+  return new UserError({
+    code: 'instance-not-running',
+    kind: 'conflict',
+    message: `${instance} does not run (it is ${state})`,
+    fix: 'Look why: `bascule logs`. It is replaced by itself when it is gone for good.',
+    details: { instance },
+  });
+}
