@@ -1,6 +1,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { collect } from './arguments.ts';
 import type { RunAction } from './command.ts';
+import { addAmend } from './commands/amend.ts';
 import { addBuild } from './commands/build.ts';
 import { addConfig } from './commands/config.ts';
 import { addDaemon } from './commands/daemon.ts';
@@ -15,6 +16,8 @@ import { addPs } from './commands/ps.ts';
 import { addPurge } from './commands/purge.ts';
 import { addReleases } from './commands/releases.ts';
 import { addRollback } from './commands/rollback.ts';
+import { addRollout } from './commands/rollout.ts';
+import { addTraffic } from './commands/traffic.ts';
 import { complete, SHELLS } from './completion.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import type { Host } from './host.ts';
@@ -23,11 +26,14 @@ import { openSession, type GlobalOptions } from './session.ts';
 
 const COMMANDS = [
   addDeploy,
+  addAmend,
+  addRollout,
   addRollback,
   addReleases,
   addPs,
   addLogs,
   addExec,
+  addTraffic,
   addDown,
   addBuild,
   addLedger,

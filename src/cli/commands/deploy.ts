@@ -1,5 +1,8 @@
-import type { DeployBody, PlanView, Streamed } from '../../server/client/index.ts';
+import { Option } from 'commander';
+import type { DeployBody } from '../../server/client/index.ts';
+import { collectImage } from '../arguments.ts';
 import type { AddCommand } from '../command.ts';
+import { printPlan } from '../output/plan.ts';
 import { watchRollout } from '../rollout.ts';
 import type { Session } from '../session.ts';
 
@@ -9,11 +12,29 @@ interface DeployOptions {
   readonly force?: boolean;
   readonly dryRun?: boolean;
   readonly revision?: string;
+  readonly strategy?: Strategy;
+  readonly image?: Readonly<Record<string, string>>;
+  readonly detach?: boolean;
 }
+
+export type Strategy = NonNullable<DeployBody['strategy']>;
+
+export function strategyOption(): Option {
+  return new Option('--strategy <name>', 'instead of the one that the Compose file declares').choices([
+    'blue-green',
+    'rolling',
+    'canary',
+  ] satisfies Strategy[]);
+}
+
+export const DETACH = [
+  '-d, --detach',
+  'do not wait: the daemon carries it out, `bascule rollout watch` shows it',
+] as const;
 
 /** `up` and `deploy` are one procedure: the first release just starts, later ones tip over. */
 export const addDeploy: AddCommand = (program, run) => {
-  for (const [name, summary, help] of TEXTS) {
+  for (const [name, summary, help, examples] of TEXTS) {
     program
       .command(name)
       .summary(summary)
@@ -23,6 +44,10 @@ export const addDeploy: AddCommand = (program, run) => {
       .option('--force', 'make a new release even when nothing changed')
       .option('--dry-run', 'print the plan and change nothing')
       .option('--revision <text>', 'source revision to record, for example the commit')
+      .addOption(strategyOption())
+      .option('--image <service=image>', 'another image for a service; several times', collectImage)
+      .option(...DETACH)
+      .addHelpText('after', examples)
       .action(run((session, options: DeployOptions) => deploy(session, options)));
   }
 };
@@ -33,13 +58,25 @@ const TEXTS = [
     'start this project, or bring it up to date',
     'Builds what has `build:`, freezes a release, starts it and routes traffic to it.\n' +
       'Where a release serves already, the new one is started beside it and traffic tips over, as with `deploy`.',
+    '\nExamples:\n' +
+      '  bascule up                       start what compose.yaml describes\n' +
+      '  bascule up --dry-run             only print what would be done\n' +
+      '  bascule up --no-build --detach   with the images that exist, and do not wait',
   ],
   [
     'deploy',
     'make a new release and tip traffic over to it',
     'Rebuilds, freezes a new release, starts it beside the one that serves, waits until it is healthy,\n' +
-      'and tips all traffic over at once (blue-green). The old release stays warm for `bascule rollback`.\n' +
+      'and moves traffic as the strategy says:\n' +
+      '  blue-green  all at once; the old release stays warm for `bascule rollback` (the default)\n' +
+      '  rolling     instance by instance\n' +
+      '  canary      in stages, both releases compared at every moment; a worse one is sent back\n' +
       'If anything fails, the old release keeps serving and the reason is printed.',
+    '\nExamples:\n' +
+      '  bascule deploy --dry-run                        only print what would be done\n' +
+      '  bascule deploy --strategy canary                in stages, with the live view of both sides\n' +
+      '  bascule deploy --image web=shop:2.1 --detach    another image; `bascule rollout watch` shows it\n' +
+      'Exit codes: 8 requests were lost, 9 the analysis or a guard sent it back; docs/cli.md has them all.',
   ],
 ] as const;
 
@@ -47,7 +84,10 @@ async function deploy(session: Session, options: DeployOptions): Promise<number>
   const client = await session.connect();
   const body = deployBody(session, options);
   if (options.dryRun === true) return printPlan(session, await client.plan(body));
-  return watchRollout(session, client, { start: (onlooker) => client.deploy(body, onlooker) });
+  return watchRollout(session, client, {
+    detach: options.detach ?? false,
+    start: (onlooker) => client.deploy(body, onlooker),
+  });
 }
 
 export function deployBody(session: Session, options: Partial<DeployOptions>): DeployBody {
@@ -58,18 +98,7 @@ export function deployBody(session: Session, options: Partial<DeployOptions>): D
     noCache: options.cache === false,
     force: options.force ?? false,
     ...(options.revision === undefined ? {} : { sourceRevision: options.revision }),
+    ...(options.strategy === undefined ? {} : { strategy: options.strategy }),
+    ...(options.image === undefined ? {} : { images: options.image }),
   };
-}
-
-function printPlan(session: Session, plan: Streamed<PlanView>): number {
-  if (session.json) {
-    session.printJson(plan);
-    return 0;
-  }
-  if (plan.unchanged) session.print(`${plan.project} is up to date: nothing to do\n`);
-  for (const warning of plan.warnings) session.print(`${session.style.yellow('!')} ${warning}\n`);
-  for (const step of plan.steps) {
-    session.print(`${String(step.index + 1).padStart(3)}  ${step.title} ${session.style.dim(`(${step.cause})`)}\n`);
-  }
-  return 0;
 }

@@ -1,6 +1,14 @@
-import type { AddCommand } from '../command.ts';
 import { parseCount } from '../arguments.ts';
+import type { AddCommand } from '../command.ts';
+import { printPlan } from '../output/plan.ts';
 import { watchRollout } from '../rollout.ts';
+import type { Session } from '../session.ts';
+import { DETACH } from './deploy.ts';
+
+interface RollbackOptions {
+  readonly dryRun?: boolean;
+  readonly detach?: boolean;
+}
 
 export const addRollback: AddCommand = (program, run) => {
   program
@@ -11,12 +19,27 @@ export const addRollback: AddCommand = (program, run) => {
         'A release that is still warm serves at once; any other is started from its frozen images first.',
     )
     .argument('[release]', 'number of the release', parseCount)
+    .option('--dry-run', 'print the plan and change nothing')
+    .option(...DETACH)
+    .addHelpText(
+      'after',
+      '\nExamples:\n' +
+        '  bascule rollback             to the release before\n' +
+        '  bascule rollback 12          to release 12; `bascule releases` lists them\n' +
+        '  bascule rollback --dry-run   only print what would be done',
+    )
     .action(
-      run(async (session, release: number | undefined) => {
-        const client = await session.connect();
-        const project = await session.project(client);
-        const body = { author: session.author, ...(release === undefined ? {} : { release }) };
-        return watchRollout(session, client, { start: (onlooker) => client.rollback(project, body, onlooker) });
-      }),
+      run((session, release: number | undefined, options: RollbackOptions) => rollback(session, release, options)),
     );
 };
+
+async function rollback(session: Session, release: number | undefined, options: RollbackOptions): Promise<number> {
+  const client = await session.connect();
+  const project = await session.project(client);
+  const body = { author: session.author, ...(release === undefined ? {} : { release }) };
+  if (options.dryRun === true) return printPlan(session, await client.planRollback(project, body));
+  return watchRollout(session, client, {
+    detach: options.detach ?? false,
+    start: (onlooker) => client.rollback(project, body, onlooker),
+  });
+}

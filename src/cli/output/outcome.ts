@@ -29,14 +29,21 @@ function headline(outcome: Streamed<RolloutOutcome>, style: Style): string {
   }
 }
 
-/** Requests, losses and what the analysis said; a loss is never told in passing. */
 function evidence({ totals, verdict, rollout }: Streamed<RolloutOutcome>, style: Style): readonly string[] {
-  const said = verdict === undefined ? '' : `, verdict ${verdict.verdict}`;
-  if (totals === undefined) return said === '' ? [] : [`  ${said.slice(2)}`];
-  const { requests, lost } = totals;
+  const said = verdict === undefined ? [] : [`  verdict of the comparison: ${verdict.verdict}`];
+  if (totals === undefined) return said;
+  return [...said, renderLosses({ totals, ...(rollout === undefined ? {} : { rollout }) }, style).trimEnd()];
+}
+
+/** Requests and losses; a loss is never told in passing. */
+export function renderLosses(
+  o: { readonly totals: NonNullable<RolloutOutcome['totals']>; readonly rollout?: number },
+  style: Style,
+): string {
+  const { requests, lost } = o.totals;
   const loss = lost === 0 ? style.green('0 lost') : style.red(`${formatNumber(lost)} LOST`);
-  const look = lost === 0 ? '' : `: \`bascule ledger ${rollout ?? ''}\` says where`;
-  return [`  ${formatNumber(requests)} requests meanwhile, ${loss}${said}${look}`];
+  const look = lost === 0 ? '' : `: \`bascule ledger ${o.rollout ?? ''}\` says where`;
+  return `  ${formatNumber(requests)} requests meanwhile, ${loss}${look}\n`;
 }
 
 function ports(outcome: Streamed<RolloutOutcome>): readonly string[] {

@@ -5,7 +5,7 @@ const CONTROL = /\p{Cc}+/gu;
 const NARROW = /^[\p{Mn}\p{Me}\p{Cf}]$/u;
 const WIDE =
   /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]$/u;
-const COLOUR_OR_CHARACTER = /\u001b\[[\d;]*m|./gsu;
+const COLOUR_OR_CHARACTER = /\p{Cc}\[[\d;]*m|./gsu;
 
 /** What somebody else wrote, as one line that cannot steer the terminal. */
 export function inert(text: string): string {

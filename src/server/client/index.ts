@@ -2,7 +2,15 @@ export { createClient, type Client, type ExecConnection, type Onlooker, type Str
 export type { Override, Setting } from '../configuration/index.ts';
 export type { ImageSummary } from '../engine-client.ts';
 export type { SystemCheck, SystemInfo } from '../routes/system.ts';
-export type { ControlBody, DeployBody, DownBody, ExecStart, ProjectSourceBody, RollbackBody } from '../wire.ts';
+export type {
+  AmendBody,
+  ControlBody,
+  DeployBody,
+  DownBody,
+  ExecStart,
+  ProjectSourceBody,
+  RollbackBody,
+} from '../wire.ts';
 export type {
   BuiltImage,
   Failure,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { ControlRequest, Delivery } from '../../delivery/rollout/index.ts';
+import type { Delivery } from '../../delivery/rollout/index.ts';
 import { replyWithLines, type Emit } from '../line-stream.ts';
 import { ControlBodySchema, InstanceTrafficBodySchema } from '../wire.ts';
 import { ProjectParams, type Api } from './api.ts';
@@ -28,7 +28,7 @@ export function steeringRoutes(api: Api, { delivery }: { readonly delivery: Deli
     },
     (request) => {
       const { author, action } = request.body;
-      return delivery.control({ ...request.params, author, action: action as ControlRequest['action'] });
+      return delivery.control({ ...request.params, author, action });
     },
   );
   api.post(
