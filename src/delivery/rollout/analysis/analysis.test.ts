@@ -12,7 +12,7 @@ import {
 } from './index.ts';
 
 const SHARE = { share: 1_000 };
-const ERRORS: AnalysisSettings = { ...DEFAULT_ANALYSIS, metrics: ['errors'] };
+const ERRORS: AnalysisSettings = { ...DEFAULT_ANALYSIS, metrics: ['errors'], designEffect: 1 };
 
 const side = fc
   .record({ requests: fc.nat(1_000_000), failed: fc.nat(1_000_000), slow: fc.nat(1_000_000) })
@@ -31,10 +31,10 @@ describe('the verdict', () => {
   });
 
   it('fails a candidate that answers nothing but errors after a handful of requests', () => {
-    const state = observe(newAnalysis(DEFAULT_ANALYSIS), blockOf([95, 0], [5, 5]));
+    const state = observe(newAnalysis(DEFAULT_ANALYSIS), blockOf([190, 0], [10, 10]));
     const { verdict, metrics } = verdictOf(state, SHARE);
     assert.equal(verdict, 'fail');
-    assert.match(metrics[0]?.reason ?? '', /^5 of 5 requests \(100 %\) failed on the candidate, 0 of 95 .*: worse/);
+    assert.match(metrics[0]?.reason ?? '', /^10 of 10 requests \(100 %\) failed on the candidate, 0 of 190 .*: worse/);
   });
 
   it('does not fail a candidate for errors that stable has too', () => {
@@ -161,7 +161,7 @@ describe('many rollouts', () => {
   });
 
   it('pass a candidate worse by exactly the margin in less than beta of them, looking at every block', () => {
-    const passed = countRuns({ runs: 200, looks: 40, stable: 0.002, candidate: 0.007 }, 'pass');
+    const passed = countRuns({ runs: 200, looks: 40, stable: 0.002, candidate: 0.012 }, 'pass');
     assert.ok(passed <= 10, `${passed} of 200`);
   });
 });

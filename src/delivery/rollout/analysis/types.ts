@@ -22,14 +22,17 @@ export interface AnalysisSettings {
   readonly alpha: number;
   /** Chance, at most, that a candidate worse than the margin in any one metric is ever called `pass`. */
   readonly beta: number;
-  /** Margins of `pass`, absolute: 0.005 allows 0.5 percentage points more than the stable side. */
+  /** Margins of `pass`, absolute: 0.01 allows one percentage point more than the stable side. */
   readonly delta: Readonly<Record<Metric, number>>;
   /** How many times as often as on the stable side is not yet called worse, at least 1: 1.2 lets a fifth more pass. */
   readonly tolerance: Readonly<Record<Metric, number>>;
   readonly metrics: readonly Metric[];
   /** No `pass` before the candidate has answered so many requests: the first ones warm caches. */
   readonly minimumRequests: number;
-  /** How many requests of a block hang together, e.g. of one user; at least 1. Evidence is divided by it. */
+  /**
+   * How many requests hang together, e.g. the retries of one user; at least 1. Evidence is divided by it. 1 where each
+   * client's failures are counted once.
+   */
   readonly designEffect: number;
 }
 
