@@ -3,7 +3,7 @@ import { type NewRelease, identitiesOf, type Release } from '../../src/delivery/
 import type { DeployInput, Observed, Plan, PlannedPort } from '../../src/delivery/rollout/plan.ts';
 import { EMPTY_STANDING, liveReleases, type Standing } from '../../src/delivery/rollout/standing.ts';
 import type { Step } from '../../src/delivery/rollout/step.ts';
-import { planBlueGreen } from '../../src/delivery/rollout/strategies/blue-green.ts';
+import { planDeploy } from '../../src/delivery/rollout/plan-strategy.ts';
 import type { RouteShare } from '../../src/delivery/traffic/index.ts';
 
 /** One service of a project that is made up: what matters to a planner. */
@@ -105,7 +105,7 @@ export class PlannedMachine {
       freeLanes: Array.from({ length: 200 }, (_, n) => `lane-${n}`).filter((lane) => !used.has(lane)),
       force: o.force ?? false,
     };
-    return planBlueGreen(input);
+    return planDeploy(input);
   }
 
   observed(): Observed {
@@ -148,7 +148,7 @@ export class PlannedMachine {
         networks: [...this.networks.keys()].map((name) => ({ name, release: Number(/-r(\d+)/.exec(name)?.[1]) })),
         volumes: [...this.volumes],
       },
-      traffic: { routes: this.routes, tcpRoutes: new Map(), publishedPorts, lanes },
+      traffic: { routes: this.routes, tcpRoutes: new Map(), publishedPorts, lanes, routeOptions: new Map() },
     };
   }
 

@@ -1,7 +1,7 @@
 import { UserError } from '../../lib/errors.ts';
 import { type Fleet, instanceSpecOf } from '../fleet/index.ts';
 import type { FileStore, Releases } from '../release/index.ts';
-import type { RouteShare, TcpTarget, Traffic } from '../traffic/index.ts';
+import type { PreviewMatch, RouteShare, TcpTarget, Traffic } from '../traffic/index.ts';
 import { analyse } from './analyse.ts';
 import type { Changes } from './changes.ts';
 import type { Controls } from './controls.ts';
@@ -10,12 +10,14 @@ import { monitor, waitOut } from './monitor.ts';
 import type { ProgressBoard } from './progress-board.ts';
 import type { Collector } from './samples.ts';
 import { awaitCompleted, awaitHealthy } from './await-instance.ts';
+import { drainInstance } from './drain.ts';
 import { refreshTraffic, removeFromLane } from './refresh-traffic.ts';
 import type { Probe } from './probe.ts';
 import { smokeTest } from './smoke-test.ts';
 import type { Standing } from './standing.ts';
 import type { Withdrawn } from './withdrawn.ts';
 import type { StepKind, StepOf, TcpSide } from './step.ts';
+import { weighedTargets } from './tcp-targets.ts';
 
 /** What the handlers act on. */
 export interface World {
@@ -68,13 +70,15 @@ const HANDLERS: Handlers = {
     await smokeTest(step, { address: await addressOf(world, step.instance, step.network), probe: world.probe, signal }),
   'add-to-lane': addToLane,
   'remove-from-lane': ({ lane, instance }, { world }) => removeFromLane(world.traffic, lane, instance),
-  'drain-instance': notYet,
+  'drain-instance': (step, { world, signal }) => drainInstance(step, { traffic: world.traffic, signal }),
   'set-weights': async ({ changes }, { world }) =>
     await world.traffic.setRoutes(new Map(changes.map(({ route, to }) => [route, to]))),
   analyse,
   monitor,
   delay: waitOut,
-  'set-preview': notYet,
+  'set-tcp-weights': setTcpWeights,
+  'set-route-options': ({ route, to }, { world }) => world.traffic.setRouteOptions(route, to),
+  'set-preview': ({ route, lane, match }, { world }) => world.traffic.setPreview(route, lane, plainMatch(match)),
   'run-job': notYet,
   'run-hooks': notYet,
   'switch-routes': ({ changes }, { world }) => switchRoutes(world.traffic, changes),
@@ -126,6 +130,20 @@ async function switchRoutes(traffic: Traffic, changes: StepOf<'switch-routes'>['
 async function switchTcp({ route, port, to }: StepOf<'switch-tcp'>, { world }: StepContext): Promise<void> {
   if (to === undefined) return await world.traffic.removeRoute(route);
   await world.traffic.setTcpRoute(route, await targetsOf(world, to, port));
+}
+
+/** Each side's share is spread evenly over those of its instances that have an address now. */
+async function setTcpWeights({ route, port, to }: StepOf<'set-tcp-weights'>, { world }: StepContext): Promise<void> {
+  const sides = await Promise.all(
+    to
+      .filter(({ weight }) => weight > 0)
+      .map(async (side) => ({ weight: side.weight, targets: await targetsOf(world, side, port) })),
+  );
+  await world.traffic.setTcpRoute(route, weighedTargets(sides));
+}
+
+function plainMatch(match: StepOf<'set-preview'>['match']): PreviewMatch {
+  return match.kind === 'host' ? { host: match.host } : { header: { name: match.name, value: match.value } };
 }
 
 /** The instances of one side that have an address now. */

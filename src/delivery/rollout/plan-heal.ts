@@ -1,7 +1,7 @@
 import { instanceName, placementsOf } from '../fleet/index.ts';
 import type { ObservedInstance } from '../fleet/index.ts';
 import type { Release } from '../release/index.ts';
-import { joinSteps } from './plan-start.ts';
+import { joinSteps } from './plan-join.ts';
 import { instanceOf, type Observed, type Plan, step, uniquePlacements, wavesOf } from './plan.ts';
 import { liveReleases, type SetRecord, setKey, type Standing } from './standing.ts';
 import type { Step } from './step.ts';

@@ -1,72 +1,58 @@
-import { type DeployInput, instanceOf, routeOf, step } from './plan.ts';
-import type { PlacedSet } from './plan-sets.ts';
+import { step } from './plan.ts';
+import type { Scene } from './plan-scene.ts';
+import type { PlacedSet, Portion } from './plan-sets.ts';
 import type { SetRecord } from './standing.ts';
 import type { RouteChange, Step, TcpSide } from './step.ts';
 
-/** Which steps move traffic, and to what. */
-export interface RouteSteps {
-  /** Routes that nobody uses yet: they may be made before the switch. */
-  readonly added: readonly Step[];
-  /** The switch of all services that are not switched earlier. */
-  readonly switched: readonly Step[];
-  /** The switch of one service alone. */
-  switchOf(service: string): readonly Step[];
-}
-
-/** @param early services whose traffic moves as soon as they are healthy */
-export function routeSteps(
-  input: DeployInput,
-  sets: ReadonlyMap<string, PlacedSet>,
-  early: ReadonlySet<string>,
-): RouteSteps {
-  const changes = httpChanges(input, sets);
-  const tcp = tcpSteps(input, sets);
-  const isAdded = (change: RouteChange): boolean => change.from === undefined;
-  const ofService = (service: string) => ({
-    changes: changes.filter((change) => change.service === service),
-    tcp: tcp.filter((each) => each.service === service),
-  });
-  const later = changes.filter((change) => !early.has(change.service));
-  const laterTcp = tcp.filter((each) => !early.has(each.service));
-  return {
-    added: [
-      ...httpStep('new routes', later.filter(isAdded)),
-      ...laterTcp.filter(({ isNew }) => isNew).map((each) => each.step),
-    ],
-    switched: [
-      ...httpStep(
-        input.kind === 'rollback' ? 'its sets are healthy' : 'the new sets are healthy',
-        later.filter((change) => !isAdded(change)),
-      ),
-      ...laterTcp.filter(({ isNew }) => !isNew).map((each) => each.step),
-    ],
-    switchOf: (service) => {
-      const own = ofService(service);
-      return [...httpStep('its predecessor is stopped', own.changes), ...own.tcp.map((each) => each.step)];
-    },
-  };
-}
-
-interface HttpChange extends RouteChange {
+/** Where the traffic of a route goes, and where it went. */
+export interface HttpChange extends RouteChange {
   readonly service: string;
 }
 
-/** All HTTP routes change in one step: the proxy does it at one instant. */
-function httpStep(cause: string, changes: readonly HttpChange[]): readonly Step[] {
-  if (changes.length === 0) return [];
-  const plain = changes.map(({ route, to, from }) => ({ route, to, from }));
-  return [step(cause, { kind: 'switch-routes', changes: plain })];
+export interface TcpChange {
+  readonly service: string;
+  readonly route: string;
+  readonly port: number;
+  readonly to: TcpSide;
+  readonly from: TcpSide | undefined;
+  /** Nobody uses the route yet. */
+  readonly isNew: boolean;
 }
 
-function httpChanges(
-  { target, ports, observed }: DeployInput,
-  sets: ReadonlyMap<string, PlacedSet>,
-): readonly HttpChange[] {
-  const routes = new Map(
-    ports
-      .filter((port) => port.protocol === 'http')
-      .map((port) => [routeOf(target.project, port.service, port.target), port]),
-  );
+/** All traffic that a release moves. */
+export interface RouteChanges {
+  readonly http: readonly HttpChange[];
+  readonly tcp: readonly TcpChange[];
+}
+
+export function routeChanges(scene: Scene, sets: ReadonlyMap<string, PlacedSet>): RouteChanges {
+  return { http: httpChanges(scene, sets), tcp: tcpChanges(scene, sets) };
+}
+
+/** Those that fit. */
+export function changesWhere(
+  { http, tcp }: RouteChanges,
+  isWanted: (change: HttpChange | TcpChange) => boolean,
+): RouteChanges {
+  return { http: http.filter(isWanted), tcp: tcp.filter(isWanted) };
+}
+
+/** It leads nowhere yet: it may be made before the switch. */
+export function isAdded(change: HttpChange | TcpChange): boolean {
+  return 'isNew' in change ? change.isNew : change.from === undefined;
+}
+
+/** All HTTP routes change in one step: the proxy does it at one instant. */
+export function switchSteps(cause: string, { http, tcp }: RouteChanges): readonly Step[] {
+  const changes = http.map(({ route, to, from }) => ({ route, to, from }));
+  return [
+    ...(changes.length === 0 ? [] : [step(cause, { kind: 'switch-routes', changes })]),
+    ...tcp.map(({ route, port, to, from }) => step(cause, { kind: 'switch-tcp', route, port, to, from })),
+  ];
+}
+
+function httpChanges({ ports, observed }: Scene, sets: ReadonlyMap<string, PlacedSet>): readonly HttpChange[] {
+  const routes = new Map(ports.filter(({ protocol }) => protocol === 'http').map((port) => [port.route, port]));
   return [...routes].flatMap(([route, port]) => {
     const to = sets.get(port.service)?.record.lanes[port.target];
     const share = observed.traffic.routes.get(route);
@@ -75,62 +61,60 @@ function httpChanges(
   });
 }
 
-interface TcpChange {
-  readonly service: string;
-  readonly isNew: boolean;
-  readonly step: Step;
-}
-
-function tcpSteps(input: DeployInput, sets: ReadonlyMap<string, PlacedSet>): readonly TcpChange[] {
-  const { target, ports, observed, standing } = input;
-  const routes = new Map(
-    ports
-      .filter((port) => port.protocol !== 'http')
-      .map((port) => [routeOf(target.project, port.service, port.target), port]),
-  );
-  return [...routes].flatMap(([route, port]) => {
-    const set = sets.get(port.service);
+function tcpChanges(scene: Scene, sets: ReadonlyMap<string, PlacedSet>): readonly TcpChange[] {
+  const { ports, observed, currentBy } = scene;
+  const routes = new Map(ports.filter(({ protocol }) => protocol !== 'http').map((port) => [port.route, port]));
+  return [...routes].flatMap(([route, { service, target: port }]) => {
+    const set = sets.get(service);
     if (set === undefined) return [];
     const known = observed.traffic.tcpRoutes.get(route);
-    if (known !== undefined && !set.fresh && hasTargets(input, set.record, known)) return [];
-    const before = known === undefined ? undefined : standing.current?.sets.find((old) => old.service === port.service);
+    if (known !== undefined && !set.fresh && hasTargets(scene, set.record, known)) return [];
+    const before = known === undefined ? undefined : currentBy.get(service);
     const from = before === undefined ? undefined : sideOf(before);
-    const body = { kind: 'switch-tcp', route, port: port.target, to: sideOf(set.record), from } as const;
-    return [{ service: port.service, isNew: known === undefined, step: step('the new set is healthy', body) }];
+    return [{ service, route, port, to: sideOf(set.record), from, isNew: known === undefined }];
   });
 }
 
-function sideOf({ instances, network }: SetRecord): TcpSide {
+export function sideOf({ instances, network }: Pick<SetRecord, 'instances' | 'network'>): TcpSide {
   return { instances, ...(network === undefined ? {} : { network }) };
 }
 
-function hasTargets(
-  { observed }: DeployInput,
-  set: SetRecord,
-  known: readonly { readonly address: string }[],
-): boolean {
-  const addresses = set.instances.map((name) => instanceOf(observed, name)?.addresses[set.network ?? '']);
+function hasTargets(scene: Scene, set: SetRecord, known: readonly { readonly address: string }[]): boolean {
+  const addresses = set.instances.map((name) => scene.instances.get(name)?.addresses[set.network ?? '']);
   return (
     addresses.length === known.length &&
     addresses.every((address) => known.some((target) => target.address === address))
   );
 }
 
-/** Puts a set's instances into its lanes, as far as they are not there with the right address. */
-export function addToLanes({ record, fresh }: PlacedSet, { observed }: DeployInput): readonly Step[] {
-  const network = record.network === undefined ? {} : { network: record.network };
+/** Puts new instances of a set into its lanes. */
+export function addToLanes({ set, newcomers }: Portion, { target }: Scene): readonly Step[] {
+  return enterLanes(
+    set.record,
+    newcomers.map(({ instance }) => instance),
+    target.model.settings.drainMs,
+  );
+}
+
+/** Instances of a set that is carried over stand in its lanes already, as a rule; a new port has a new lane. */
+export function restoreLanes({ record, starting, fresh }: PlacedSet, scene: Scene): readonly Step[] {
+  if (fresh) return [];
+  const isNew = new Set(starting.map(({ instance }) => instance));
   return Object.entries(record.lanes).flatMap(([port, lane]) => {
-    const servers = observed.traffic.lanes.find(({ id }) => id === lane)?.instances ?? [];
-    const isThere = (name: string): boolean =>
-      !fresh &&
-      servers.some(
-        (server) =>
-          server.name === name && server.address === instanceOf(observed, name)?.addresses[record.network ?? ''],
-      );
-    return record.instances
-      .filter((instance) => !isThere(instance))
-      .map((instance) =>
-        step('ready for traffic', { kind: 'add-to-lane', lane, instance, port: Number(port), ...network }),
-      );
+    const servers = scene.servers.get(lane);
+    const missing = record.instances.filter((name) => {
+      const address = record.network === undefined ? '127.0.0.1' : scene.instances.get(name)?.addresses[record.network];
+      return !isNew.has(name) && servers?.get(name)?.address !== address;
+    });
+    return enterLanes({ ...record, lanes: { [port]: lane } }, missing, scene.target.model.settings.drainMs);
   });
+}
+
+function enterLanes({ lanes, network }: SetRecord, instances: readonly string[], drainMs: number): readonly Step[] {
+  const at = network === undefined ? {} : { network };
+  return Object.entries(lanes).flatMap(([port, lane]) =>
+    instances.map((instance) =>
+      step('ready for traffic', { kind: 'add-to-lane', lane, instance, port: Number(port), drainMs, ...at }),
+    ),
+  );
 }

@@ -1,74 +1,96 @@
-import type { Service } from '../compose/index.ts';
-import { instanceName, primaryNetwork } from '../fleet/index.ts';
-import type { Release, ReleasedService } from '../release/index.ts';
+import { instanceName } from '../fleet/index.ts';
+import type { ReleasedService } from '../release/index.ts';
 import type { LaneId } from '../traffic/index.ts';
-import { type DeployInput, instanceOf, isAlive, lanesExhausted, neededBy } from './plan.ts';
-import { liveSets, type SetRecord } from './standing.ts';
+import { isAlive, lanesExhausted } from './plan.ts';
+import type { Scene } from './plan-scene.ts';
+import { freshRecord } from './plan-set-record.ts';
+import type { SetRecord } from './standing.ts';
 
-/** One service of the target: carried over as it is, or started anew. */
+/** One service of the target: carried over as it is, with other instances, or started anew. */
 export interface PlacedSet {
+  /** As it is to be. */
   readonly record: SetRecord;
   readonly fresh: boolean;
   /** Why it is fresh, or why it is not. */
   readonly cause: string;
+  /** Instances that have to be made: all of a fresh set, those that are missing in one that is carried over. */
+  readonly starting: readonly Newcomer[];
+  /** Instances of a set that is carried over that it does not need any more, or that do not run. */
+  readonly leaving: readonly string[];
+}
+
+export interface Newcomer {
+  readonly instance: string;
+  /** Counts from 1 within its set; there may be gaps. */
+  readonly index: number;
+}
+
+/** Some of the instances that a set gets. */
+export interface Portion {
+  readonly set: PlacedSet;
+  readonly newcomers: readonly Newcomer[];
 }
 
 /**
- * Decides for each service of the target which set serves it. A set whose identity is unchanged and that lives is
- * carried over; a stateful one already when its own image and configuration are unchanged.
+ * Decides for each service of the target which set serves it. A set whose identity is unchanged and of which anything
+ * lives is carried over, with as many instances as the target declares; a stateful one already when its own image and
+ * configuration are unchanged.
  */
-export function placeSets(input: DeployInput): ReadonlyMap<string, PlacedSet> {
-  const lanes = new LanePool(input.freeLanes);
-  const decided = new Map<string, { carried: SetRecord | undefined; cause: string }>();
-  for (const name of Object.keys(input.target.services).sort()) decide(name, input, decided);
+export function placeSets(scene: Scene): ReadonlyMap<string, PlacedSet> {
+  const lanes = new LanePool(scene.freeLanes);
+  const decided: Decisions = new Map();
+  for (const name of Object.keys(scene.target.services).sort()) decide(name, scene, decided);
   return new Map(
     [...decided].map(([name, { carried, cause }]) => {
-      const record = carried ?? freshRecord(input, name);
-      return [name, { record: withLanes(record, input, lanes), fresh: carried === undefined, cause }];
+      const set = carried === undefined ? freshSet(scene, name, cause) : carriedSet(scene, carried, cause);
+      return [name, { ...set, record: withLanes(set.record, scene, lanes) }];
     }),
   );
 }
 
 type Decisions = Map<string, { carried: SetRecord | undefined; cause: string }>;
 
-function decide(name: string, input: DeployInput, decided: Decisions): void {
+function decide(name: string, scene: Scene, decided: Decisions): void {
   if (decided.has(name)) return;
-  const released = input.target.services[name]!;
-  if (released.job) return decideJob(name, input, decided);
-  const same = liveSets(input.standing).filter((set) => isSameSet(set, released));
-  const carried = same.find((set) => isSetAlive(set, input));
-  const isForced = input.force && !released.stateful;
+  const released = scene.target.services[name]!;
+  if (released.job) return decideJob(name, scene, decided);
+  const same = (scene.liveBy.get(name) ?? []).filter((set) => isSameSet(set, released));
+  const carried = same.find((set) => isSetAlive(set, scene)) ?? same.find((set) => canBeCarried(set, released, scene));
+  const isForced = scene.force && !released.stateful;
   if (carried !== undefined && !isForced) decided.set(name, { carried, cause: 'unchanged' });
-  else decided.set(name, { carried: undefined, cause: carried === undefined ? causeOf(name, input) : 'forced' });
+  else decided.set(name, { carried: undefined, cause: carried === undefined ? causeOf(name, scene) : 'forced' });
 }
 
 /** A job runs again when something that waits for it is started anew. */
-function decideJob(name: string, input: DeployInput, decided: Decisions): void {
-  const released = input.target.services[name]!;
-  const waiting = Object.keys(input.target.services).filter((other) =>
-    neededBy(input.target, other).some(([needed]) => needed === name),
-  );
-  for (const other of waiting) decide(other, input, decided);
+function decideJob(name: string, scene: Scene, decided: Decisions): void {
+  const released = scene.target.services[name]!;
+  const waiting = scene.neededFor.get(name) ?? [];
+  for (const other of waiting) decide(other, scene, decided);
   const starting = waiting.find((other) => decided.get(other)?.carried === undefined);
-  const before = liveSets(input.standing).find((set) => isSameSet(set, released) && isSetAlive(set, input));
+  const before = (scene.liveBy.get(name) ?? []).find((set) => isSameSet(set, released) && isSetAlive(set, scene));
   if (before !== undefined && starting === undefined) decided.set(name, { carried: before, cause: 'has completed' });
   else
     decided.set(name, {
       carried: undefined,
-      cause: starting === undefined ? causeOf(name, input) : `before ${starting}`,
+      cause: starting === undefined ? causeOf(name, scene) : `before ${starting}`,
     });
 }
 
 function isSameSet(set: SetRecord, released: ReleasedService): boolean {
-  if (set.service !== released.name || set.instances.length !== released.replicas) return false;
   return released.stateful ? set.ownIdentity === released.ownIdentity : set.identity === released.identity;
 }
 
-function isSetAlive(set: SetRecord, input: DeployInput): boolean {
-  return set.instances.every((name) => isAlive(instanceOf(input.observed, name), set.mayExit));
+function isSetAlive(set: SetRecord, scene: Scene): boolean {
+  return set.instances.every((name) => isAlive(scene.instances.get(name), set.mayExit));
 }
 
-function causeOf(name: string, { kind, standing, releases, target }: DeployInput): string {
+/** A part of it lives: the rest is made again. What writes to a volume starts anew as a whole, one after the other. */
+function canBeCarried(set: SetRecord, { stateful, replicas }: ReleasedService, scene: Scene): boolean {
+  if (stateful) return false;
+  return replicas === 0 || set.instances.some((name) => isAlive(scene.instances.get(name), set.mayExit));
+}
+
+function causeOf(name: string, { kind, standing, releases, target }: Scene): string {
   if (standing.current === undefined) return 'first release';
   const released = target.services[name]!;
   const before = releases.get(standing.current.release)?.services[name];
@@ -80,51 +102,63 @@ function causeOf(name: string, { kind, standing, releases, target }: DeployInput
   return 'its instances do not run';
 }
 
-function freshRecord({ target, standing }: DeployInput, name: string): SetRecord {
-  const released = target.services[name]!;
-  const service = target.model.services[name]!;
-  const network = primaryNetwork(target.model, target.number, name);
-  const before = liveSets(standing).find((set) => set.service === name && set.origin === target.number);
+function freshSet(scene: Scene, name: string, cause: string): PlacedSet {
+  const { project, number, services } = scene.target;
+  const starting = Array.from({ length: services[name]!.replicas }, (_, at): Newcomer => {
+    const index = at + 1;
+    return { index, instance: instanceName({ project, release: number, service: name, index }) };
+  });
+  const record = freshRecord(
+    scene,
+    name,
+    starting.map(({ instance }) => instance),
+  );
+  return { record, fresh: true, cause, starting, leaving: [] };
+}
+
+/** The number of its instances is no part of what a set is: some may come, some may go. */
+function carriedSet(scene: Scene, set: SetRecord, cause: string): PlacedSet {
+  const { replicas } = scene.target.services[set.service]!;
+  const alive = set.instances.filter((name) => set.job || isAlive(scene.instances.get(name), set.mayExit));
+  const kept = set.job ? set.instances : alive.slice(0, replicas);
+  const leaving = set.instances.filter((name) => !kept.includes(name));
+  const missing = set.job ? 0 : replicas - kept.length;
+  if (leaving.length === 0 && missing === 0) return { record: set, fresh: false, cause, starting: [], leaving };
+  const starting = missing === 0 ? [] : freeNames(scene, set, missing);
+  const instances = [...kept, ...starting.map(({ instance }) => instance)].sort((a, b) => indexOf(a) - indexOf(b));
   return {
-    service: name,
-    origin: target.number,
-    identity: released.identity,
-    ownIdentity: released.ownIdentity,
-    stateful: released.stateful,
-    job: released.job,
-    mayExit: released.job || mayExit(service),
-    instances: instanceNames(target, name, released.replicas),
-    ...(network === undefined ? {} : { network }),
-    lanes: before?.lanes ?? {},
-    writes: writesOf(service, target),
+    record: { ...set, instances },
+    fresh: false,
+    cause: replicas === set.instances.length ? sayReplaced(leaving) : `${set.instances.length} → ${replicas} instances`,
+    starting,
+    leaving,
   };
 }
 
-/** What is not restarted after success is meant to end some time. */
-function mayExit({ restart, deploy }: Service): boolean {
-  const condition = deploy?.restart_policy?.condition ?? restart?.split(':')[0];
-  return condition === 'no' || condition === 'none' || condition === 'on-failure';
+function sayReplaced(leaving: readonly string[]): string {
+  return `${leaving.join(', ')} ${leaving.length === 1 ? 'does' : 'do'} not run`;
 }
 
-function instanceNames(target: Release, service: string, replicas: number): readonly string[] {
-  return Array.from({ length: replicas }, (_, index) =>
-    instanceName({ project: target.project, release: target.number, service, index: index + 1 }),
-  );
+/** Names of this set that nobody has, the lowest index first. */
+function freeNames({ target, instances }: Scene, set: SetRecord, count: number): readonly Newcomer[] {
+  const { service, origin } = set;
+  const own = new Set(set.instances);
+  const names: Newcomer[] = [];
+  for (let index = 1; names.length < count; index++) {
+    const instance = instanceName({ project: target.project, release: origin, service, index });
+    if (!own.has(instance) && !instances.has(instance)) names.push({ instance, index });
+  }
+  return names;
 }
 
-function writesOf(service: Service, { model }: Release): readonly string[] {
-  return (service.volumes ?? []).flatMap((mount) => {
-    if (mount.read_only === true) return [];
-    if (mount.type === 'bind') return [mount.source];
-    if (mount.type !== 'volume' || mount.source === undefined) return [];
-    return [model.volumes[mount.source]?.name ?? `${model.name}_${mount.source}`];
-  });
+function indexOf(instance: string): number {
+  return Number(instance.slice(instance.lastIndexOf('-') + 1));
 }
 
 /** A lane for each HTTP port of the service that is published and has none yet. */
-function withLanes(record: SetRecord, input: DeployInput, pool: LanePool): SetRecord {
-  const targets = input.ports
-    .filter((port) => port.service === record.service && port.protocol === 'http')
+function withLanes(record: SetRecord, { portsBy }: Scene, pool: LanePool): SetRecord {
+  const targets = (portsBy.get(record.service) ?? [])
+    .filter((port) => port.protocol === 'http')
     .map((port) => String(port.target));
   const missing = [...new Set(targets)].filter((target) => record.lanes[target] === undefined);
   if (missing.length === 0) return record;
@@ -135,13 +169,14 @@ function withLanes(record: SetRecord, input: DeployInput, pool: LanePool): SetRe
 }
 
 class LanePool {
-  readonly #free: LaneId[];
+  readonly #free: readonly LaneId[];
+  #taken = 0;
 
   constructor(free: readonly LaneId[]) {
-    this.#free = [...free];
+    this.#free = free;
   }
 
   take(): LaneId {
-    return this.#free.shift() ?? lanesExhausted();
+    return this.#free[this.#taken++] ?? lanesExhausted();
   }
 }

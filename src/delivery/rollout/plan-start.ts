@@ -1,61 +1,58 @@
-import { attachmentsOf } from '../fleet/index.ts';
+import type { Service } from '../compose/index.ts';
 import type { Release } from '../release/index.ts';
-import { type DeployInput, instanceOf, neededBy, step, wavesOf } from './plan.ts';
-import type { PlacedSet } from './plan-sets.ts';
-import { addToLanes, type RouteSteps } from './plan-routes.ts';
-import { liveReleases, liveSets, setKey, type SetRecord } from './standing.ts';
-import type { Step } from './step.ts';
-
-type Sets = ReadonlyMap<string, PlacedSet>;
-type Waves = readonly (readonly Step[])[];
+import { neededBy, step } from './plan.ts';
+import type { Draft, Waves } from './plan-draft.ts';
+import { joinSteps } from './plan-join.ts';
+import { addToLanes, changesWhere, switchSteps } from './plan-routes.ts';
+import type { Scene } from './plan-scene.ts';
+import type { Portion } from './plan-sets.ts';
+import { liveReleases, type SetRecord } from './standing.ts';
+import type { Fitness, Step } from './step.ts';
 
 /**
- * Starts what is fresh, each service behind those that it needs; at the end all of it is known to be healthy.
+ * Starts instances, those of each service behind those that it needs; at the end all of them are known to be healthy.
  * A stateful set takes the place of its predecessor here, because two may not write to one volume.
+ * @param needed services for which something outside of the release waits
  */
-export function startWaves(input: DeployInput, sets: Sets, routes: RouteSteps): Waves {
-  const fresh = [...sets.values()].filter((set) => set.fresh);
-  const levels = levelsOf(input.target, new Set(fresh.map((set) => set.record.service)));
-  const gated = gatesOf(input.target);
-  const isEarly = (set: PlacedSet): boolean =>
-    gated.has(set.record.service) || predecessorsOf(input, sets, set).length > 0;
-  const late = fresh.filter((set) => !isEarly(set));
+export function startWaves(draft: Draft, portions: readonly Portion[], needed: ReadonlySet<string> = new Set()): Waves {
+  const by = new Map(portions.map((portion) => [portion.set.record.service, portion]));
+  const gates = gatesOf(draft.scene);
+  const isEarly = ({ set: { record } }: Portion): boolean =>
+    gates.has(record.service) || needed.has(record.service) || draft.predecessors.has(record.service);
+  const late = portions.filter((portion) => !isEarly(portion));
   return [
-    ...levels.flatMap((level) => {
-      const starting = level.map((name) => sets.get(name)!);
-      return levelWaves({ input, sets, routes }, starting, starting.filter(isEarly));
+    ...levelsOf(draft.scene.target, new Set(by.keys())).flatMap((level) => {
+      const starting = level.map((name) => by.get(name)!);
+      return levelWaves(draft, starting, starting.filter(isEarly));
     }),
-    ...wavesOf(late.flatMap((set) => waitSteps(input, set))),
+    ...fitWaves(draft.scene, late),
   ];
 }
 
-interface Context {
-  readonly input: DeployInput;
-  readonly sets: Sets;
-  readonly routes: RouteSteps;
-}
-
-function levelWaves(
-  { input, sets, routes }: Context,
-  starting: readonly PlacedSet[],
-  early: readonly PlacedSet[],
-): Waves {
-  const replacing = starting.filter((set) => predecessorsOf(input, sets, set).length > 0);
-  return wavesOf(
-    replacing.flatMap((set) => stopPredecessors(input, sets, set)),
-    replacing.flatMap((set) => joinLiveNetworks(input, set)),
+function levelWaves(draft: Draft, starting: readonly Portion[], early: readonly Portion[]): Waves {
+  const { scene, predecessors, changes } = draft;
+  const replacing = starting.filter(({ set }) => predecessors.has(set.record.service));
+  const services = new Set(replacing.map(({ set }) => set.record.service));
+  return [
+    replacing.flatMap((portion) => stopPredecessors(draft, portion)),
+    replacing.flatMap(({ set }) => joinLiveNetworks(scene, set.record)),
     starting.flatMap(startSteps),
-    early.flatMap((set) => waitSteps(input, set)),
-    replacing.flatMap((set) => addToLanes(set, input)),
-    replacing.flatMap((set) => routes.switchOf(set.record.service)),
-  );
+    ...fitWaves(scene, early),
+    replacing.flatMap((portion) => addToLanes(portion, scene)),
+    switchSteps(
+      'its predecessor is stopped',
+      changesWhere(changes, ({ service }) => services.has(service)),
+    ),
+  ];
 }
 
 /** Services of which another one of this release waits for more than the start. */
-function gatesOf(release: Release): ReadonlySet<string> {
-  const needed = Object.keys(release.services).flatMap((name) => neededBy(release, name));
-  const gates = needed.filter(([, dependency]) => dependency.condition !== 'service_started').map(([name]) => name);
-  return new Set(gates);
+function gatesOf({ needs }: Scene): ReadonlySet<string> {
+  const gates = new Set<string>();
+  for (const needed of needs.values()) {
+    for (const [name, { condition }] of needed) if (condition !== 'service_started') gates.add(name);
+  }
+  return gates;
 }
 
 /** Groups of services, each group needing only those before it. */
@@ -74,77 +71,80 @@ export function levelsOf(release: Release, services: ReadonlySet<string>): reado
   return groups.filter((group) => group !== undefined);
 }
 
-/**
- * Sets that must be stopped before this one may start: they write where it writes, and are its own predecessors or
- * belong to a service that is no more.
- */
-export function predecessorsOf(input: DeployInput, sets: Sets, set: PlacedSet): readonly SetRecord[] {
-  if (!set.fresh || !set.record.stateful) return [];
-  const placed = new Set([...sets.values()].map(({ record }) => setKey(record)));
-  return liveSets(input.standing).filter((old) => {
-    if (setKey(old) === setKey(set.record) || placed.has(setKey(old))) return false;
-    const isSameService = old.service === set.record.service && old.stateful;
-    const isGone =
-      !(old.service in input.target.services) && old.writes.some((where) => set.record.writes.includes(where));
-    return (
-      (isSameService || isGone) && old.instances.some((name) => instanceOf(input.observed, name)?.state === 'running')
-    );
-  });
-}
-
-function stopPredecessors(input: DeployInput, sets: Sets, set: PlacedSet): readonly Step[] {
+function stopPredecessors({ predecessors }: Draft, { set }: Portion): readonly Step[] {
   const cause = `${set.record.service} is replaced on the same volume: ${set.cause}`;
-  return predecessorsOf(input, sets, set).flatMap((old) =>
+  return (predecessors.get(set.record.service) ?? []).flatMap((old) =>
     old.instances.map((instance) => step(cause, { kind: 'stop-instance', instance })),
   );
 }
 
 /** The releases that are alive find the new one under the old name. */
-function joinLiveNetworks(input: DeployInput, { record }: PlacedSet): readonly Step[] {
-  return liveReleases(input.standing)
-    .filter(({ release }) => release !== input.target.number)
-    .flatMap(({ release }) => joinSteps(input.releases.get(release), record, `release ${release} uses it too`));
+function joinLiveNetworks({ standing, target, releases }: Scene, record: SetRecord): readonly Step[] {
+  return liveReleases(standing)
+    .filter(({ release }) => release !== target.number)
+    .flatMap(({ release }) => joinSteps(releases.get(release), record, `release ${release} uses it too`));
 }
 
-/** Connects a set to the networks of a release, where it is not on them already. */
-export function joinSteps(
-  release: Release | undefined,
-  set: SetRecord,
-  cause: string,
-  on: readonly string[] = [],
-): readonly Step[] {
-  if (release === undefined || !(set.service in release.model.services)) return [];
-  return attachmentsOf(release.model, release.number, set.service)
-    .filter(({ network }) => !on.includes(network))
-    .flatMap(({ network, aliases }) =>
-      set.instances.map((instance) => step(cause, { kind: 'connect-network', instance, network, aliases })),
-    );
-}
-
-function startSteps({ record, cause }: PlacedSet): readonly Step[] {
-  return record.instances.map((instance) =>
-    step(cause, { kind: 'start-instance', instance, stateful: record.stateful }),
-  );
+function startSteps({ set: { record, cause }, newcomers }: Portion): readonly Step[] {
+  return newcomers.map(({ instance }) => step(cause, { kind: 'start-instance', instance, stateful: record.stateful }));
 }
 
 /** A migration may take its time; Ctrl-C ends it earlier. */
 const JOB_TIMEOUT_MS = 3_600_000;
 
-function waitSteps(input: DeployInput, { record }: PlacedSet): readonly Step[] {
-  const timeoutMs = input.target.model.settings.healthTimeoutMs;
-  const ports = input.ports.filter((port) => port.service === record.service && port.protocol !== 'udp');
-  const targets = [...new Set(ports.map((port) => port.target))];
-  const network = record.network === undefined ? {} : { network: record.network };
-  return record.instances.map((instance) =>
-    record.job
-      ? step('others wait for it', { kind: 'wait-completed', instance, timeoutMs: JOB_TIMEOUT_MS })
-      : step('capacity before traffic', {
-          kind: 'wait-healthy',
-          instance,
-          timeoutMs,
-          mayExit: record.mayExit,
-          ports: targets,
-          ...network,
-        }),
+/** Health, then what the Compose file wants to be done in a new instance. */
+function fitWaves(scene: Scene, portions: readonly Portion[]): Waves {
+  return [
+    portions.flatMap((portion) => waitSteps(scene, portion)),
+    portions.flatMap(({ set: { record }, newcomers }) =>
+      hookSteps(scene.target, record, { hook: 'post_start', instances: newcomers.map(({ instance }) => instance) }),
+    ),
+  ];
+}
+
+function waitSteps(scene: Scene, { set: { record }, newcomers }: Portion): readonly Step[] {
+  if (record.job) {
+    return newcomers.map(({ instance }) =>
+      step('others wait for it', { kind: 'wait-completed', instance, timeoutMs: JOB_TIMEOUT_MS }),
+    );
+  }
+  const fitness = fitnessOf(scene, record);
+  return newcomers.map(({ instance }) =>
+    step('capacity before traffic', { kind: 'wait-healthy', instance, ...fitness }),
   );
+}
+
+/** When instances of a set are fit for the traffic of the target's ports. */
+export function fitnessOf({ target, portsBy }: Scene, { service, mayExit, network }: SetRecord): Fitness {
+  const ports = (portsBy.get(service) ?? []).filter(({ protocol }) => protocol !== 'udp').map((port) => port.target);
+  return {
+    timeoutMs: target.model.settings.healthTimeoutMs,
+    mayExit,
+    ports: [...new Set(ports)],
+    ...(network === undefined ? {} : { network }),
+  };
+}
+
+/** Commands that a release declares for the beginning or the end of an instance. */
+export function hookSteps(
+  release: Release | undefined,
+  { service, job }: Pick<SetRecord, 'service' | 'job'>,
+  o: { readonly hook: 'post_start' | 'pre_stop'; readonly instances: readonly string[] },
+): readonly Step[] {
+  const model = release?.model.services[service];
+  if (release === undefined || model === undefined || job || !hasHooks(model, o.hook)) return [];
+  return o.instances.map((instance) =>
+    step('declared in the Compose file', {
+      kind: 'run-hooks',
+      instance,
+      release: release.number,
+      service,
+      hook: o.hook,
+    }),
+  );
+}
+
+function hasHooks(service: Service, hook: 'post_start' | 'pre_stop'): boolean {
+  const hooks = service[hook];
+  return Array.isArray(hooks) && hooks.length > 0;
 }

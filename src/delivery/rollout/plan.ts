@@ -1,5 +1,5 @@
 import { UserError } from '../../lib/errors.ts';
-import type { Dependency } from '../compose/index.ts';
+import type { Dependency, StrategyName } from '../compose/index.ts';
 import type { FleetState, ObservedInstance } from '../fleet/index.ts';
 import type { FilePlacement, Release } from '../release/index.ts';
 import type { LaneId, PublishedPort, RouteId, TrafficState } from '../traffic/index.ts';
@@ -13,6 +13,7 @@ export interface Plan {
   readonly project: string;
   readonly from?: number;
   readonly to?: number;
+  readonly strategy?: StrategyName;
   readonly waves: readonly (readonly Step[])[];
   /** What the user should know before it happens. */
   readonly warnings: readonly string[];
@@ -23,7 +24,7 @@ export interface Plan {
 /** The world as it is when a plan is made. */
 export interface Observed {
   readonly fleet: FleetState;
-  readonly traffic: Pick<TrafficState, 'routes' | 'tcpRoutes' | 'publishedPorts' | 'lanes'>;
+  readonly traffic: Pick<TrafficState, 'routes' | 'tcpRoutes' | 'publishedPorts' | 'lanes' | 'routeOptions'>;
 }
 
 /** What it takes to bring one release into service. */
@@ -42,6 +43,8 @@ export interface DeployInput {
   readonly freeLanes: readonly LaneId[];
   /** Start every stateless set anew. */
   readonly force: boolean;
+  /** Instead of the strategy that the Compose file declares. */
+  readonly strategy?: StrategyName;
 }
 
 export interface PlannedPort extends PublishedPort {

@@ -6,9 +6,9 @@ import type { Journal } from './journal.ts';
 import type { RolloutKind } from './outcome.ts';
 import type { Parts } from './parts.ts';
 import type { DeployInput, Observed, Plan } from './plan.ts';
+import { planDeploy } from './plan-strategy.ts';
 import { declaredPorts } from './prepare.ts';
 import { lanesOf, liveReleases, liveSets, type Standing } from './standing.ts';
-import { planBlueGreen } from './strategies/blue-green.ts';
 
 export interface Wish {
   readonly kind: 'up' | 'deploy' | 'rollback';
@@ -49,7 +49,7 @@ export async function planRelease(parts: Parts, wish: Wish): Promise<() => Plan>
       ports,
       freeLanes: freeLanes(state, state.laneCount, reservedLanes(parts.journal)),
     };
-    return planBlueGreen(input);
+    return planDeploy(input);
   };
 }
 

@@ -3,7 +3,7 @@ import { unreachable } from '../../lib/errors.ts';
 import type { NetworkSpec, VolumeSpec } from '../fleet/index.ts';
 import type { FilePlacement } from '../release/index.ts';
 import type { PreviewMatch } from '../compose/index.ts';
-import type { LaneId, PublishedPort, RouteId, RouteShare } from '../traffic/index.ts';
+import type { LaneId, PublishedPort, RouteId, RouteOptions, RouteShare } from '../traffic/index.ts';
 import type { Standing } from './standing.ts';
 
 /** One act of a rollout: one call to the outside, or one wait. Plain JSON, it stands in the journal. */
@@ -63,12 +63,21 @@ export type StepBody =
       readonly instance: string;
       readonly network?: string;
       readonly port: number;
+      /** So long its requests may go on when this is taken back. */
+      readonly drainMs?: number;
     }
-  | { readonly kind: 'remove-from-lane'; readonly lane: LaneId; readonly instance: string }
+  | {
+      readonly kind: 'remove-from-lane';
+      readonly lane: LaneId;
+      readonly instance: string;
+      /** To put it back: absent where nobody will. */
+      readonly place?: Place;
+    }
   | {
       /** No new requests; waits until those that run have ended, at most until the declared deadline; then cuts. */
       readonly kind: 'drain-instance';
-      readonly lane: LaneId;
+      /** Absent: its flows go past the proxy, and nobody counts them. They get all of the time. */
+      readonly lane?: LaneId;
       readonly instance: string;
       readonly deadlineMs: number;
       /** To put it back. */
@@ -77,9 +86,28 @@ export type StepBody =
     }
   | { readonly kind: 'set-weights'; readonly changes: readonly WeightChange[] }
   | {
-      /** Waits while both sides serve, until the stage may end; fails when the candidate is worse. */
+      /** New TCP (or UDP) flows are spread by these weights; established ones stay where they are. */
+      readonly kind: 'set-tcp-weights';
+      readonly route: RouteId;
+      readonly port: number;
+      readonly to: readonly TcpShare[];
+      readonly from: readonly TcpShare[];
+      /** So long the flows to whom it brings in may go on when this is taken back. */
+      readonly drainMs: number;
+    }
+  | {
+      readonly kind: 'set-route-options';
+      readonly route: RouteId;
+      readonly to: RouteOptions;
+      readonly from: RouteOptions;
+    }
+  | {
+      /**
+       * Waits while both sides serve, until the stage may end; fails when the candidate is worse. Without `sides`
+       * there is nothing to compare: it waits for what `until` says, and looks at those it guards.
+       */
       readonly kind: 'analyse';
-      /** Counts from 1. */
+      /** Counts from 1; 0 of 0: before any traffic moves. */
       readonly stage: number;
       readonly stages: number;
       /** Basis points that the candidate has in this stage. */
@@ -134,7 +162,12 @@ export type StepBody =
   | { readonly kind: 'publish-port'; readonly port: PublishedPort }
   | { readonly kind: 'unpublish-port'; readonly port: PublishedPort }
   | { readonly kind: 'set-standing'; readonly standing: Standing }
-  | { readonly kind: 'stop-instance'; readonly instance: string }
+  | {
+      readonly kind: 'stop-instance';
+      readonly instance: string;
+      /** What has to be waited for when it is started again, before anything else is taken back. */
+      readonly fit?: Fitness;
+    }
   | { readonly kind: 'remove-instance'; readonly instance: string }
   | { readonly kind: 'refresh-traffic' };
 
@@ -174,40 +207,104 @@ export interface TcpSide {
   readonly network?: string;
 }
 
+/** A side with its share of the new flows, in basis points; those of all sides together are 10,000. */
+export interface TcpShare extends TcpSide {
+  readonly weight: number;
+}
+
+/** Where traffic reaches an instance of a lane. */
+export interface Place {
+  readonly port: number;
+  readonly network?: string;
+}
+
+/** When an instance is fit for traffic. */
+export type Fitness = Omit<Extract<StepBody, { kind: 'wait-healthy' }>, 'kind' | 'instance'>;
+
 export type StepKind = StepBody['kind'];
 export type StepOf<K extends StepKind> = Extract<StepBody, { kind: K }> & { readonly cause: string };
 
-/** What takes a step back. undefined: nothing has to be taken back, or nothing can be. */
-export function inverseOf(step: Step): Step | undefined {
+/** What takes a step back, one act after the other. Empty: nothing has to be taken back, or nothing can be. */
+export function inversesOf(step: Step): readonly Step[] {
   const cause = `undo: ${titleOf(step)}`;
+  return inverseBodies(step).map((body) => ({ ...body, cause }));
+}
+
+function inverseBodies(step: StepBody): readonly StepBody[] {
   switch (step.kind) {
     case 'keep-image':
-      return { kind: 'forget-image', imageName: step.imageName, cause };
+      return [{ kind: 'forget-image', imageName: step.imageName }];
     case 'create-network':
-      return { kind: 'remove-network', network: step.network.name, cause };
+      return [{ kind: 'remove-network', network: step.network.name }];
     case 'create-instance':
-      return { kind: 'remove-instance', instance: step.instance, cause };
+      return [{ kind: 'remove-instance', instance: step.instance }];
     case 'connect-network':
-      return { kind: 'disconnect-network', instance: step.instance, network: step.network, cause };
+      return [{ kind: 'disconnect-network', instance: step.instance, network: step.network }];
     case 'start-instance':
-      return step.stateful ? { kind: 'stop-instance', instance: step.instance, cause } : undefined;
-    case 'stop-instance':
-      return { kind: 'start-instance', instance: step.instance, stateful: true, cause };
-    case 'add-to-lane':
-      return { kind: 'remove-from-lane', lane: step.lane, instance: step.instance, cause };
-    case 'switch-routes':
-      return { ...step, changes: step.changes.map(({ route, to, from }) => ({ route, to: from, from: to })), cause };
-    case 'switch-tcp':
-      return { ...step, to: step.from, from: step.to, cause };
-    case 'set-weights':
-      return { ...step, changes: step.changes.map(({ route, to, from }) => ({ route, to: from, from: to })), cause };
-    case 'set-preview':
-      return step.lane === null ? undefined : { ...step, lane: null, cause };
+      return step.stateful ? [{ kind: 'stop-instance', instance: step.instance }] : [];
+    case 'stop-instance': {
+      const start: StepBody = { kind: 'start-instance', instance: step.instance, stateful: true };
+      return step.fit === undefined ? [start] : [start, { kind: 'wait-healthy', instance: step.instance, ...step.fit }];
+    }
     case 'publish-port':
-      return { kind: 'unpublish-port', port: step.port, cause };
+      return [{ kind: 'unpublish-port', port: step.port }];
     default:
-      return undefined;
+      return trafficInverses(step);
   }
+}
+
+/** Requests that run on what traffic is taken from end first. */
+function trafficInverses(step: StepBody): readonly StepBody[] {
+  switch (step.kind) {
+    case 'add-to-lane': {
+      const { kind: _, drainMs: deadlineMs = 0, ...place } = step;
+      const { lane, instance } = step;
+      return [
+        { kind: 'drain-instance', ...place, deadlineMs },
+        { kind: 'remove-from-lane', lane, instance },
+      ];
+    }
+    case 'remove-from-lane': {
+      const { lane, instance, place } = step;
+      return place === undefined ? [] : [{ kind: 'add-to-lane', lane, instance, ...place }];
+    }
+    case 'drain-instance': {
+      const { kind: _, deadlineMs: drainMs, lane, ...place } = step;
+      return lane === undefined ? [] : [{ kind: 'add-to-lane', lane, ...place, drainMs }];
+    }
+    case 'set-weights':
+    case 'switch-routes':
+      return [turned(step)];
+    case 'switch-tcp':
+      return [{ ...step, to: step.from, from: step.to }];
+    case 'set-tcp-weights':
+      return [{ ...step, to: step.from, from: step.to }, ...drainsOf(step)];
+    case 'set-route-options':
+      return [{ ...step, to: step.from, from: step.to }];
+    case 'set-preview':
+      return step.lane === null ? [] : [{ ...step, lane: null }];
+    default:
+      return [];
+  }
+}
+
+function turned<S extends Extract<StepBody, { kind: 'set-weights' | 'switch-routes' }>>(step: S): S {
+  return { ...step, changes: step.changes.map(({ route, to, from }) => ({ route, to: from, from: to })) };
+}
+
+/** Those that a change of TCP weights has brought in. */
+function drainsOf({ to, from, port, drainMs }: Extract<StepBody, { kind: 'set-tcp-weights' }>): readonly StepBody[] {
+  const before = new Set(from.flatMap(({ instances }) => instances));
+  const added = to.flatMap(({ instances, network }) =>
+    instances.filter((name) => !before.has(name)).map((instance) => ({ instance, network })),
+  );
+  return added.map(({ instance, network }) => ({
+    kind: 'drain-instance',
+    instance,
+    port,
+    deadlineMs: drainMs,
+    ...(network === undefined ? {} : { network }),
+  }));
 }
 
 /** What a step does, in one line. */
@@ -250,9 +347,13 @@ export function titleOf(step: StepBody): string {
     case 'refresh-traffic':
       return 'check addresses';
     case 'set-weights':
-      return `give ${percent(Math.max(...step.changes.map(({ to }) => to.weight)))} to the new release`;
+      return sayWeights(step.changes);
+    case 'set-tcp-weights':
+      return `give ${percent(step.to.at(-1)?.weight ?? 0)} of ${step.route} (TCP) to ${sayInstances(step.to.at(-1)?.instances)}`;
+    case 'set-route-options':
+      return `set options of ${step.route}`;
     case 'analyse':
-      return `compare both releases at ${percent(step.weight)} (stage ${step.stage} of ${step.stages})`;
+      return sayAnalysis(step);
     case 'monitor':
       return `watch ${step.instances.join(', ')} for ${formatDuration(step.durationMs)}`;
     case 'delay':
@@ -305,6 +406,25 @@ function titleOfInstanceStep(step: InstanceStep): string {
     default:
       return unreachable(step);
   }
+}
+
+/** One weight for all routes in a canary; each its own while services roll. */
+function sayWeights(changes: readonly WeightChange[]): string {
+  const ended = changes.every(({ to, from }) => to.candidate === null && to.stable === from.candidate);
+  if (ended) return `switch ${changes.map(({ route }) => route).join(', ')}`;
+  const weights = new Set(changes.map(({ to }) => to.weight));
+  if (weights.size === 1) return `give ${percent(changes[0]!.to.weight)} to the new release`;
+  return `give the new release ${changes.map(({ route, to }) => `${percent(to.weight)} of ${route}`).join(', ')}`;
+}
+
+function sayAnalysis({ sides, until, weight, stage, stages }: Extract<StepBody, { kind: 'analyse' }>): string {
+  if (stages === 0 && until.confirmed === true) return 'wait for `bascule rollout promote`';
+  const what = sides.length === 0 ? 'watch the new release' : 'compare both releases';
+  return `${what} at ${percent(weight)} (stage ${stage} of ${stages})`;
+}
+
+function sayInstances(instances: readonly string[] = []): string {
+  return instances.length > 3 ? `${instances.length} instances` : instances.join(', ');
 }
 
 /** Basis points as people read them. */

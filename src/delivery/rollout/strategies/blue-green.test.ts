@@ -145,13 +145,38 @@ describe('blue-green', () => {
     assert.ok(!order.includes('start p-db-r2-1'));
   });
 
-  it('heals a set whose instances do not run', () => {
+  it('heals a set of which nothing runs by a new one', () => {
     const machine = new PlannedMachine();
     deploy(machine, SHOP);
-    machine.running.delete('p-web-r1-2');
+    for (const name of ['p-web-r1-1', 'p-web-r1-2']) machine.running.delete(name);
     const plan = machine.planDeploy(machine.releaseOf(SHOP));
     assert.equal(plan.unchanged, false);
     assert.ok(plan.waves.flat().some(({ cause }) => cause === 'its instances do not run'));
+  });
+
+  it('replaces the dead instances of a set that lives, and leaves the others alone', () => {
+    const machine = new PlannedMachine();
+    deploy(machine, SHOP);
+    machine.running.delete('p-web-r1-1');
+    machine.healthy.delete('p-web-r1-1');
+    const order = texts(deploy(machine, SHOP));
+    assert.ok(order.includes('start p-web-r1-3'));
+    assert.ok(!order.includes('start p-web-r1-2'));
+    assert.deepEqual(machine.standing.current?.sets.find(({ service }) => service === 'web')?.instances, [
+      'p-web-r1-2',
+      'p-web-r1-3',
+    ]);
+    assert.ok(!machine.created.has('p-web-r1-1'));
+  });
+
+  it('goes back to an image whose release is still warm: that is a change', () => {
+    const machine = new PlannedMachine();
+    deploy(machine, SHOP);
+    deploy(machine, change(SHOP, 'web', 2));
+    const plan = deploy(machine, SHOP);
+    assert.equal(plan.unchanged, false);
+    assert.ok(texts(plan).includes('switch p/web/80'));
+    assert.ok(!texts(plan).some((title) => title.startsWith('start ')));
   });
 });
 
