@@ -123,7 +123,7 @@ class Stage {
   #add(batch: readonly RequestSample[]): void {
     const { sides } = this.#step;
     const answered = batch.filter(({ lane, route, chosenBy }) => {
-      return chosenBy !== 'preview' && sides.some((side) => side.candidate === lane && side.route === route);
+      return chosenBy !== 'preview' && chosenBy !== 'probe' && sides.some((side) => side.candidate === lane && side.route === route);
     });
     this.#requests += answered.filter((sample) => !hasLeft(sample)).length;
     if (this.#comparison !== undefined) this.#comparison = addRequests(this.#comparison, sides, batch);
