@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
+import { formatDuration } from '../../lib/duration.ts';
 
 const CONTROL = /\p{Cc}+/gu;
 /** Marks that stand on the character before, and characters that terminals show two columns wide. */
@@ -84,4 +85,12 @@ export function formatMs(ms: number | undefined): string {
   if (ms === undefined) return '-';
   if (ms >= 1_000) return `${(ms / 1_000).toFixed(1)} s`;
   return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+}
+
+/** A duration in whole seconds, for what is looked at while it passes: `48 s`, `2 min`, `1 min 12 s`. */
+export function formatSeconds(ms: number): string {
+  return formatDuration(Math.round(ms / 1_000) * 1_000)
+    .replace(/^0 ms$/, '0 s')
+    .replace('.0 s', ' s')
+    .replace(/(?<=n) 0 s$/, '');
 }

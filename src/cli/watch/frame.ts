@@ -1,4 +1,5 @@
 import type { Style } from '../output/style.ts';
+import { padEnd, wrap } from '../output/text.ts';
 
 /** What a picture is made for. */
 export interface Frame {
@@ -27,4 +28,14 @@ export function barOf(part: number, width: number, paint: (text: string) => stri
   const exact = Math.max(0, Math.min(1, part)) * width;
   const filled = part >= 1 ? width : Math.min(width - 1, part > 0 ? Math.max(1, Math.floor(exact)) : 0);
   return `${paint('█'.repeat(filled))}${'░'.repeat(width - filled)}`;
+}
+
+/** A text beside its label, in as many lines as it needs. */
+export function labelled(
+  label: string,
+  text: string,
+  o: { readonly columns: number; readonly paint?: (text: string) => string },
+): readonly string[] {
+  const lines = wrap(text, Math.max(8, o.columns - LABEL_COLUMNS));
+  return lines.map((line, index) => padEnd(index === 0 ? label : '', LABEL_COLUMNS) + (o.paint?.(line) ?? line));
 }

@@ -1,5 +1,5 @@
 import { inert, padEnd, padStart } from '../output/text.ts';
-import { barOf, LABEL_COLUMNS, type Room } from './frame.ts';
+import { barOf, labelled, LABEL_COLUMNS, type Room } from './frame.ts';
 import { verdictWords, type Status } from './status.ts';
 
 type Metric = NonNullable<Status['verdict']>['metrics'][number];
@@ -16,7 +16,7 @@ export function renderEvidence(status: Status, room: Room): readonly string[] {
   const { style } = room;
   const paint = { pass: style.green, fail: style.red, insufficient: style.yellow }[verdict.verdict];
   return [
-    `${padEnd('verdict', LABEL_COLUMNS)}${paint(words)}`,
+    ...labelled('verdict', words, { columns: room.columns, paint }),
     ...verdict.metrics.flatMap((metric) => renderMetric(metric, room)),
   ];
 }
@@ -34,7 +34,7 @@ function renderMetric(metric: Metric, { columns, style, isTight }: Room): readon
   return [
     row(metric.metric, 'worse', { value: worse, limit: thresholds.worse, paint: style.red, end: 'aborts' }),
     row('', 'not worse', { value: notWorse, limit: thresholds.notWorse, paint: style.green, end: 'passes' }),
-    ...(isTight ? [] : [style.dim(`${' '.repeat(LABEL_COLUMNS)}${inert(reason)}`)]),
+    ...(isTight ? [] : labelled('', inert(reason), { columns, paint: style.dim })),
   ];
 }
 
@@ -49,19 +49,15 @@ function odds(logarithm: number): string {
 const MARKS = { ok: '✓', failed: '✗', unknown: '?' } as const;
 
 /** Guards that hold share a line; any other has one of its own. */
-export function renderGuards({ guards }: Status, { style }: Room): readonly string[] {
-  if (guards.length === 0) return [];
+export function renderGuards({ guards }: Status, { columns, style }: Room): readonly string[] {
+  const held = guards.filter(({ state }) => state === 'ok').map(({ name }) => `${MARKS.ok} ${inert(name)}`);
   const lines = [
-    guards
-      .filter(({ state }) => state === 'ok')
-      .map(({ name }) => `${style.green(MARKS.ok)} ${inert(name)}`)
-      .join('  '),
-    ...guards
-      .filter(({ state }) => state !== 'ok')
-      .map(({ state, name, detail }) => {
-        const paint = state === 'failed' ? style.red : style.yellow;
-        return paint(`${MARKS[state]} ${inert(name)}: ${inert(detail)}`);
-      }),
-  ].filter(Boolean);
-  return lines.map((line, index) => `${padEnd(index === 0 ? 'guards' : '', LABEL_COLUMNS)}${line}`);
+    ...(held.length === 0 ? [] : labelled('', held.join('  '), { columns, paint: style.green })),
+    ...guards.flatMap(({ state, name, detail }) => {
+      if (state === 'ok') return [];
+      const paint = state === 'failed' ? style.red : style.yellow;
+      return labelled('', `${MARKS[state]} ${inert(name)}: ${inert(detail)}`, { columns, paint });
+    }),
+  ];
+  return lines.map((line, index) => (index === 0 ? `${padEnd('guards', LABEL_COLUMNS)}${line.trimStart()}` : line));
 }

@@ -1,6 +1,5 @@
-import { formatDuration } from '../../lib/duration.ts';
 import type { Style } from '../output/style.ts';
-import { clip, formatWeight, inert, padEnd, wrap } from '../output/text.ts';
+import { clip, formatSeconds, formatWeight, inert, padEnd, wrap } from '../output/text.ts';
 import { barOf, LABEL_COLUMNS, type Frame, type Room } from './frame.ts';
 import { renderEvidence, renderGuards } from './render-evidence.ts';
 import { renderSides } from './render-sides.ts';
@@ -29,10 +28,8 @@ export function renderStatus(status: Status, frame: Frame): readonly string[] {
 
 function renderHead(status: Status, { columns, style, now }: Frame): readonly string[] {
   const end = status.endedAt === undefined ? now : new Date(status.endedAt);
-  const elapsed = formatDuration(
-    Math.max(0, Math.floor((end.getTime() - Date.parse(status.startedAt)) / 1_000)) * 1_000,
-  );
-  const name = `${style.bold(`${status.project} ${nameOf(status)}`)}  ${paintState(status, style)} ${elapsed.replace('.0 s', ' s')}`;
+  const elapsed = formatSeconds(Math.max(0, end.getTime() - Date.parse(status.startedAt)));
+  const name = `${style.bold(`${status.project} ${nameOf(status)}`)}  ${paintState(status, style)} ${elapsed}`;
   const who = style.dim(`rollout ${status.rollout} by ${inert(status.author)}`);
   return [
     `${name}  ${who}`,
@@ -71,17 +68,13 @@ function renderStage({ stage }: Status, style: Style, columns: number): readonly
   ].join(', ');
   const time =
     forMs === undefined
-      ? `${roundSeconds(stage.elapsedMs)} so far`
+      ? `${formatSeconds(stage.elapsedMs)} so far`
       : stage.elapsedMs >= forMs
-        ? `its ${roundSeconds(forMs)} have passed`
-        : `${roundSeconds(forMs - stage.elapsedMs)} of ${roundSeconds(forMs)} left`;
+        ? `its ${formatSeconds(forMs)} have passed`
+        : `${formatSeconds(forMs - stage.elapsedMs)} of ${formatSeconds(forMs)} left`;
   const text = [lead, time, also].filter(Boolean).join(', ');
-  if (forMs === undefined || columns < 90) return [text];
+  if (forMs === undefined || columns < 90) return wrap(text, columns);
   return [`${text}  ${barOf(Math.min(1, stage.elapsedMs / forMs), 16, style.cyan)}`];
-}
-
-function roundSeconds(ms: number): string {
-  return formatDuration(Math.ceil(ms / 1_000) * 1_000).replace('.0 s', ' s');
 }
 
 /** Shares of both sides, a bar for each weight that differs. */
