@@ -47,6 +47,7 @@ describe('the identity of a set', () => {
       environment: { B: '2', A: '1' },
       ports: [{ target: 80, published: '8080' }],
       build: { context: '/elsewhere' },
+      deploy: { replicas: 3, resources: {}, placement: {} },
       'x-note': 'anything',
     });
     assert.equal(identities({ web: same })['web']!.identity, base);

@@ -99,7 +99,6 @@ function configurationOf(name: string, { project, files }: IdentityInputs): unkn
   return {
     ...Object.fromEntries(own),
     deploy: { resources, restart_policy, mode },
-    replicas: replicasOf(service),
     readOnly: project.settings.readOnly,
     volumeNames: volumesOf(service).map((key) => [key, project.volumes[key]?.name]),
     files: filesOf(service).map((key) => [key, files[key]?.version]),

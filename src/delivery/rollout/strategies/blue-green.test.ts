@@ -169,6 +169,43 @@ describe('blue-green', () => {
     assert.ok(!machine.created.has('p-web-r1-1'));
   });
 
+  it('scales a set out, and restarts nothing', () => {
+    const machine = new PlannedMachine();
+    deploy(machine, SHOP);
+    const plan = deploy(machine, { ...SHOP, web: { ...SHOP['web']!, replicas: 3 } });
+    assert.deepEqual(texts(plan), [
+      'keep image p-web:r2',
+      'keep image p-db:r2',
+      'create network p-r2',
+      'create p-web-r1-3',
+      'connect p-web-r1-1 to p-r2',
+      'connect p-web-r1-2 to p-r2',
+      'connect p-web-r1-3 to p-r2',
+      'connect p-db-r1-1 to p-r2',
+      'start p-web-r1-3',
+      'wait until p-web-r1-3 is healthy',
+      'put p-web-r1-3 into lane-0',
+      'release 2 is current, warm: 1',
+    ]);
+    assert.ok(plan.waves.flat().some(({ cause }) => cause === '2 → 3 instances'));
+  });
+
+  it('scales a set in: what leaves is drained first, behind the new standing', () => {
+    const machine = new PlannedMachine();
+    deploy(machine, SHOP);
+    const order = texts(deploy(machine, { ...SHOP, web: { ...SHOP['web']!, replicas: 1 } }));
+    assert.deepEqual(order.slice(-5), [
+      'release 2 is current, warm: 1',
+      'drain p-web-r1-2 in lane-0',
+      'take p-web-r1-2 out of lane-0',
+      'stop p-web-r1-2',
+      'remove p-web-r1-2',
+    ]);
+    assert.deepEqual(machine.standing.warm[0]?.sets, machine.standing.current?.sets, 'both releases share the set');
+    const back = texts(machine.planDeploy(machine.releases.get(1)!, { kind: 'rollback' }));
+    assert.ok(back.includes('start p-web-r1-2'), 'a rollback brings back as many as the release declares');
+  });
+
   it('goes back to an image whose release is still warm: that is a change', () => {
     const machine = new PlannedMachine();
     deploy(machine, SHOP);
