@@ -1,6 +1,8 @@
-import type { Client, Ledger, ProjectView, Streamed } from '../../server/client/index.ts';
+import type { Client, Ledger, ProjectView, RolloutStatus, Streamed } from '../../server/client/index.ts';
 import type { AddCommand } from '../command.ts';
+import type { Style } from '../output/style.ts';
 import { formatAge, formatSpan, renderTable } from '../output/table.ts';
+import { formatWeight } from '../output/text.ts';
 import type { Session } from '../session.ts';
 
 export const addPs: AddCommand = (program, run) => {
@@ -29,7 +31,10 @@ function rendered(
   return Promise.all(
     views.map(async (view) => {
       const isEmpty = view.release === undefined && view.instances.length === 0 && view.rollout === undefined;
-      return isEmpty ? renderEmpty(view, await lastRollout(client, view.project), session) : render(view, session);
+      if (isEmpty) return renderEmpty(view, await lastRollout(client, view.project), session);
+      // The shares are an extra: there are none while images are built.
+      const status = view.rollout === undefined ? undefined : await client.status(view.project).catch(() => undefined);
+      return renderProject(view, status, session.style);
     }),
   );
 }
@@ -60,20 +65,22 @@ function renderEmpty(
   );
 }
 
-function render(view: Streamed<ProjectView>, session: Session): string {
+type Status = Streamed<RolloutStatus> | undefined;
+
+export function renderProject(view: Streamed<ProjectView>, status: Status, style: Style): string {
   const now = new Date();
   const rows = view.instances.map((instance) => [
     instance.name,
     instance.service,
     String(instance.release),
-    instance.role,
+    instance.isOut === true ? `${instance.role}, out of traffic` : instance.role,
     stateOf(instance, now),
     instance.image,
   ]);
-  return `${session.style.bold(headline(view, now))}\n${renderTable(['INSTANCE', 'SERVICE', 'RELEASE', 'ROLE', 'STATE', 'IMAGE'], rows)}`;
+  return `${style.bold(headline(view, status, now))}\n${renderTable(['INSTANCE', 'SERVICE', 'RELEASE', 'ROLE', 'STATE', 'IMAGE'], rows)}`;
 }
 
-function headline(view: Streamed<ProjectView>, now: Date): string {
+function headline(view: Streamed<ProjectView>, status: Status, now: Date): string {
   const serves = view.release === undefined ? 'serves nothing' : `serves release ${view.release}`;
   const warm = view.warm.map(({ release, until }) =>
     new Date(until) > now
@@ -85,7 +92,19 @@ function headline(view: Streamed<ProjectView>, now: Date): string {
   );
   const rollout =
     view.rollout === undefined ? [] : [`${view.rollout.kind} under way: ${view.rollout.step?.title ?? 'building'}`];
-  return [`${view.project} ${serves}`, ...warm, ...rollout, ports.join(' ')].filter(Boolean).join(' · ');
+  const shares = status === undefined ? [] : sharesOf(status);
+  return [`${view.project} ${serves}`, ...warm, ...rollout, ...shares, ports.join(' ')].filter(Boolean).join(' · ');
+}
+
+/** What both sides get while they serve side by side. */
+function sharesOf({ from, to, routes, endedAt }: NonNullable<Status>): readonly string[] {
+  if (endedAt !== undefined || from === undefined || to === undefined) return [];
+  const weights = [...new Set(routes.map(({ weight }) => weight))].filter((weight) => weight > 0 && weight < 10_000);
+  return weights.map((weight) => {
+    const of = routes.filter((route) => route.weight === weight).map(({ service }) => service);
+    const whose = of.length === routes.length ? 'traffic' : [...new Set(of)].join(', ');
+    return `${whose}: ${formatWeight(10_000 - weight)} release ${from}, ${formatWeight(weight)} release ${to}`;
+  });
 }
 
 function stateOf(instance: Streamed<ProjectView>['instances'][number], now: Date): string {
