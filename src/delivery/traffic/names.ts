@@ -1,6 +1,17 @@
 import { isIP } from 'node:net';
-import { UserError } from '../../lib/errors.ts';
-import type { InstanceAddress, LaneId, PortKey, RouteId, RouteShare, TcpTarget } from './traffic.ts';
+import { unreachable, UserError } from '../../lib/errors.ts';
+import type {
+  Cohort,
+  InstanceAddress,
+  LaneId,
+  PortKey,
+  Preview,
+  RouteId,
+  RouteMatch,
+  RouteOptions,
+  RouteShare,
+  TcpTarget,
+} from './traffic.ts';
 
 /**
  * What goes into command lines of the proxy and rules of the kernel has been looked at here. A caller that breaks
@@ -26,12 +37,79 @@ export function assertRoute(route: RouteId): void {
 export function assertShare(share: RouteShare, laneCount: number): void {
   assertLane(share.stable, laneCount);
   if (share.candidate !== null) assertLane(share.candidate, laneCount);
-  assert(Number.isInteger(share.weight) && share.weight >= 0 && share.weight <= 10_000, `weight ${share.weight}`);
+  assertWeight(share.weight);
+  share.cohorts?.forEach(assertCohort);
 }
 
-export function assertTarget({ address, port }: TcpTarget): void {
-  assert(isIP(address) === 4, `IPv4 address ${JSON.stringify(address)}`);
-  assertPort(port);
+function assertCohort(cohort: Cohort): void {
+  switch (cohort.kind) {
+    case 'header':
+    case 'cookie':
+      assertToken(cohort.name);
+      assert(isText(cohort.value ?? ''), `value of ${cohort.kind} ${cohort.name}`);
+      return;
+    case 'address':
+      assert(cohort.networks.length > 0 && cohort.networks.every(isNetwork), `networks ${cohort.networks.join(', ')}`);
+      return;
+    default:
+      unreachable(cohort);
+  }
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', length, ...rest] = text.split('/');
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  const isLength = length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= bits);
+  return bits > 0 && isLength && rest.length === 0 && !address.includes('%');
+}
+
+export function assertPreview({ lane, match }: Preview, laneCount: number): void {
+  assertLane(lane, laneCount);
+  if ('host' in match) return assertMatch({ host: match.host });
+  assertToken(match.header.name);
+  assert(match.header.value !== '' && isText(match.header.value), `value of header ${match.header.name}`);
+}
+
+export function assertOptions({ maxBodyBytes }: RouteOptions): void {
+  if (maxBodyBytes === undefined) return;
+  assert(Number.isSafeInteger(maxBodyBytes) && maxBodyBytes > 0, `largest body ${maxBodyBytes}`);
+}
+
+/** Already normalised: small letters, no slash at the end. */
+export function assertMatch({ host, path }: RouteMatch): void {
+  if (host !== undefined) {
+    assert(/^(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?$/.test(host), `host ${JSON.stringify(host)}`);
+  }
+  if (path !== undefined) {
+    assert(/^(?:\/[A-Za-z0-9._~!$&'()*+,=:@%-]+)+$/.test(path) && path.length <= 1_024, `path ${JSON.stringify(path)}`);
+  }
+}
+
+/** All have a weight, or none has. */
+export function assertTargets(targets: readonly TcpTarget[]): void {
+  for (const { address, port, weight } of targets) {
+    assert(isIP(address) === 4, `IPv4 address ${JSON.stringify(address)}`);
+    assertPort(port);
+    if (weight !== undefined) assertWeight(weight);
+  }
+  const weights = targets.flatMap(({ weight }) => (weight === undefined ? [] : [weight]));
+  if (weights.length === 0) return;
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  assert(weights.length === targets.length && sum === 10_000, `weights of targets: ${weights.join(', ')}`);
+}
+
+function assertWeight(weight: number): void {
+  assert(Number.isInteger(weight) && weight >= 0 && weight <= 10_000, `weight ${weight}`);
+}
+
+/** RFC 9110, 5.6.2: names of headers, and of cookies (RFC 6265, 4.1.1). */
+function assertToken(name: string): void {
+  assert(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}$/.test(name), `name ${JSON.stringify(name)}`);
+}
+
+/** What may stand in one header line. */
+function isText(value: string): boolean {
+  return value.length <= 4_096 && /^[\t -~\u0080-\u{10ffff}]*$/u.test(value);
 }
 
 export function assertPortKey({ port, hostAddress }: PortKey): void {

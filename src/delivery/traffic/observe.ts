@@ -1,6 +1,6 @@
-import { parseShare } from './haproxy/commands.ts';
 import type { HttpProxy } from './haproxy/proxy.ts';
 import { numberIn, parseStat, type RuntimeServer, type StatRow } from './haproxy/replies.ts';
+import { parseShare } from './haproxy/shares.ts';
 import type { RecordedPort } from './ports.ts';
 import type { Intent, TrafficRecord } from './state.ts';
 import type { InstanceState, Lane, LaneId, PublishedPort, RouteShare, TrafficState } from './traffic.ts';
@@ -13,11 +13,13 @@ export interface Observed {
 
 /** Reads the live proxy; TCP routes and ports from the record, as the kernel's rules are made of it whole. */
 export async function observe({ record, proxy, laneCount }: Observed): Promise<TrafficState> {
-  const { ports, tcpRoutes } = record.read();
+  const { ports, tcpRoutes, previews, options, routes: recorded } = record.read();
   const [pid, runtime] = await Promise.all([proxy.pid(), proxy.runtime()]);
-  const routes = new Map([...runtime.routes].map(([route, text]) => [route, parseShare(text)]));
+  const routes = new Map(
+    [...runtime.routes].map(([route, { value }]) => [route, withCohorts(parseShare(value), recorded.get(route))]),
+  );
   const ids = usedIn(
-    runtime.servers.map((server) => server.lane),
+    [...runtime.servers, ...previews.values()].map(({ lane }) => lane),
     routes.values(),
   );
   const rows = ids.length === 0 ? [] : parseStat(await proxy.api.ask(...statCommands(ids)));
@@ -29,9 +31,14 @@ export async function observe({ record, proxy, laneCount }: Observed): Promise<T
     routes,
     tcpRoutes,
     publishedPorts: ports.map(withoutSlot),
-    previews: new Map(),
-    routeOptions: new Map(),
+    previews,
+    routeOptions: options,
   };
+}
+
+/** The proxy has cohorts as regular expressions, which nobody reads back. */
+function withCohorts(share: RouteShare, recorded: RouteShare | undefined): RouteShare {
+  return recorded?.cohorts === undefined ? share : { ...share, cohorts: recorded.cohorts };
 }
 
 function withoutSlot(recorded: RecordedPort): PublishedPort {
@@ -81,7 +88,7 @@ export function statCommands(lanes: readonly LaneId[]): readonly string[] {
 /** Lanes that have instances or that a route names. */
 export function usedLanes(intent: Intent): readonly LaneId[] {
   return usedIn(
-    intent.instances.map((instance) => instance.lane),
+    [...intent.instances, ...intent.previews.values()].map(({ lane }) => lane),
     intent.routes.values(),
   );
 }

@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { openDatabase } from '../../lib/database.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Scope } from '../../lib/scope.ts';
+import { createAccessLog } from './access-log.ts';
 import { chooseHttpPort } from './haproxy/process.ts';
 import { createHttpProxy } from './haproxy/proxy.ts';
+import { socketPathOf } from './haproxy/render-haproxy.ts';
+import { createRequests } from './requests.ts';
 import { openTrafficRecord, type TrafficRecord } from './state.ts';
 import { createTraffic } from './switchboard.ts';
 import type { Traffic } from './traffic.ts';
@@ -16,11 +19,17 @@ export interface TrafficOptions {
   readonly log: Log;
   /** Size of the pool of lanes; two for each service that is being replaced, one for each other. Default 256. */
   readonly laneCount?: number;
+  /** Folder of the access logs; default `<root>/delivery/access`. */
+  readonly accessLogDirectory?: string;
+  /** Connections that one client address may have open (never counted for this machine itself); 0: no limit. */
+  readonly connectionsPerClient?: number;
   /** The HAProxy program; default: found on the PATH. */
   readonly haproxy?: string;
 }
 
 const DEFAULT_LANE_COUNT = 256;
+/** Many people may share one address; a whole office stays below this. */
+const DEFAULT_CONNECTIONS_PER_CLIENT = 2_000;
 
 /**
  * Opens the traffic port of one scope. Nothing is started or changed until `ensure()`.
@@ -33,11 +42,22 @@ export async function openTraffic({ scope, directory, log, ...rest }: TrafficOpt
   const laneCount = rest.laneCount ?? DEFAULT_LANE_COUNT;
   const runDirectory = join(scope.runDirectory, 'haproxy');
   const httpPort = await rememberedPort(record);
-  const proxy = await createHttpProxy({ program: rest.haproxy ?? 'haproxy', runDirectory, laneCount, httpPort, log });
+  const proxy = await createHttpProxy({
+    program: rest.haproxy ?? 'haproxy',
+    runDirectory,
+    laneCount,
+    httpPort,
+    connectionsPerClient: rest.connectionsPerClient ?? DEFAULT_CONNECTIONS_PER_CLIENT,
+    log,
+  });
+  const accessLogDirectory = rest.accessLogDirectory ?? join(scope.root, 'delivery', 'access');
+  const accessLog = createAccessLog({ directory: accessLogDirectory, log });
+  const requests = createRequests({ socketPath: socketPathOf(runDirectory), accessLog, log });
   const table = scope.suffix === '' ? 'bascule_traffic' : `bascule_traffic_${scope.suffix}`;
   return createTraffic({
     record,
     proxy,
+    requests,
     table,
     laneCount,
     httpPort,

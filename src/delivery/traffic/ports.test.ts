@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { conflictOf, listenerFor, parseListeners } from './ports.ts';
+import { conflictOf, listenerFor, normalisedMatch, parseListeners, slotFor } from './ports.ts';
 import type { PublishedPort } from './traffic.ts';
 
 const web: PublishedPort = { port: 80, protocol: 'http', route: 'shop/web/80' };
@@ -15,6 +15,21 @@ describe('published ports', () => {
 
   it('may be published again as they are', () => {
     assert.equal(conflictOf({ ...web }, [web]), undefined);
+  });
+
+  it('may be shared by host and path, unless these are the same', () => {
+    const api = { ...web, path: '/api', route: 'api/web/80' };
+    const named = { ...web, host: 'example.org', route: 'site/web/80' };
+    assert.equal(conflictOf(api, [web, named]), undefined);
+    assert.equal(conflictOf({ ...api, route: 'other/web/80' }, [web, api]), api);
+    assert.equal(conflictOf({ ...named, route: 'other/web/80' }, [named]), named);
+    assert.equal(conflictOf({ ...api, protocol: 'tcp' }, [named]), named);
+    assert.equal(slotFor(api, [{ ...web, slot: 5 }]), 5);
+  });
+
+  it('have one way to write a match', () => {
+    assert.deepEqual(normalisedMatch({ host: 'Example.ORG.', path: '/api/' }), { host: 'example.org', path: '/api' });
+    assert.deepEqual(normalisedMatch({ host: '*', path: '/' }), {});
   });
 
   it('may share a number on different addresses', () => {

@@ -1,7 +1,10 @@
 import { UserError } from '../../lib/errors.ts';
-import type { PortHolder, PortKey, PublishedPort } from './traffic.ts';
+import type { PortHolder, PortKey, PublishedPort, RouteMatch } from './traffic.ts';
 
-/** The published port that stands in the way of another: same number, same transport, addresses that overlap. */
+/**
+ * The published port that stands in the way of another: same number, same transport, addresses that overlap, and, for
+ * `http`, the same requests.
+ */
 export function conflictOf(wanted: PublishedPort, published: readonly PublishedPort[]): PublishedPort | undefined {
   return published.find((port) => overlaps(wanted, port) && !isSame(wanted, port));
 }
@@ -11,15 +14,31 @@ export function isSamePort(a: PortKey, b: PortKey): boolean {
 }
 
 function isSame(a: PublishedPort, b: PublishedPort): boolean {
-  return isSamePort(a, b) && a.route === b.route;
+  return isSamePort(a, b) && isSameMatch(a, b) && a.route === b.route;
 }
 
-function overlaps(a: PortKey, b: PortKey): boolean {
+export function isSameMatch(a: RouteMatch, b: RouteMatch): boolean {
+  return a.host === b.host && a.path === b.path;
+}
+
+/** One way to write each match: hosts in small letters, paths without a slash at their end, the whole of them absent. */
+export function normalisedMatch<T extends RouteMatch>(match: T): T {
+  const { host, path, ...rest } = match;
+  const [name, prefix] = [host?.toLowerCase().replace(/\.$/, ''), path?.replace(/\/+$/, '')];
+  return {
+    ...rest,
+    ...(name === undefined || name === '' || name === '*' ? {} : { host: name }),
+    ...(prefix === undefined || prefix === '' ? {} : { path: prefix }),
+  } as T;
+}
+
+function overlaps(a: PublishedPort, b: PublishedPort): boolean {
   if (a.port !== b.port || transportOf(a) !== transportOf(b)) return false;
-  if (a.hostAddress === b.hostAddress) return true;
+  const areHttp = a.protocol === 'http' && b.protocol === 'http';
+  if (a.hostAddress === b.hostAddress) return !areHttp || isSameMatch(a, b);
   // A port of one address beside the same port of every address: the narrower one wins for `http`.
   const isNarrower = a.hostAddress === undefined || b.hostAddress === undefined;
-  return isNarrower && (a.protocol !== 'http' || b.protocol !== 'http');
+  return isNarrower && !areHttp;
 }
 
 export function transportOf(port: PortKey): 'tcp' | 'udp' {
@@ -42,9 +61,11 @@ export interface RecordedPort extends PublishedPort {
   readonly slot?: number;
 }
 
-/** The lowest slot that nobody has; only ports of every address get one. Undefined when all are taken. */
+/** The slot that this port has already, else the lowest that nobody has; only ports of every address get one. Undefined when all are taken. */
 export function slotFor(port: PublishedPort, recorded: readonly RecordedPort[]): number | undefined {
   if (port.protocol !== 'http' || port.hostAddress !== undefined) return undefined;
+  const own = recorded.find((other) => isSamePort(other, port))?.slot;
+  if (own !== undefined) return own;
   const taken = new Set(recorded.map(({ slot }) => slot));
   return Array.from({ length: IPV6_SLOTS }, (_, slot) => slot).find((slot) => !taken.has(slot));
 }
@@ -108,11 +129,19 @@ export function portInUse(wanted: PortKey, holder: PortHolder): UserError {
 }
 
 export function portPublished(wanted: PublishedPort, other: PublishedPort): UserError {
+  const what = matchText(other);
   return new UserError({
     code: 'port-published',
     kind: 'conflict',
-    message: `port ${wanted.port}/${transportOf(wanted)} of this host already leads to ${other.route}`,
-    fix: `Publish another port for ${wanted.route}, or take down the project that has this one.`,
+    message: `port ${wanted.port}/${transportOf(wanted)} of this host already leads to ${other.route}${what}`,
+    fix:
+      wanted.protocol === 'http' && other.protocol === 'http'
+        ? `Publish another port for ${wanted.route}, give it a host or a path of its own, or take down the project that has this one.`
+        : `Publish another port for ${wanted.route}, or take down the project that has this one.`,
     details: { port: wanted.port, route: other.route },
   });
+}
+
+function matchText({ host, path }: RouteMatch): string {
+  return host === undefined && path === undefined ? '' : ` for ${host ?? ''}${path ?? ''}`;
 }

@@ -1,7 +1,18 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { inTransaction, migrate } from '../../lib/database.ts';
 import type { RecordedPort } from './ports.ts';
-import type { LaneId, PortKey, RouteId, RouteShare, TcpTarget } from './traffic.ts';
+import type {
+  Cohort,
+  LaneId,
+  PortKey,
+  Preview,
+  PreviewMatch,
+  RouteId,
+  RouteMatch,
+  RouteOptions,
+  RouteShare,
+  TcpTarget,
+} from './traffic.ts';
 
 /** An instance as it should stand in the proxy. */
 export interface RecordedInstance {
@@ -9,6 +20,7 @@ export interface RecordedInstance {
   readonly name: string;
   readonly address: string;
   readonly port: number;
+  readonly protocol?: 'h1' | 'h2';
   readonly isDraining: boolean;
 }
 
@@ -16,6 +28,8 @@ export interface RecordedInstance {
 export interface Intent {
   readonly instances: readonly RecordedInstance[];
   readonly routes: ReadonlyMap<RouteId, RouteShare>;
+  readonly previews: ReadonlyMap<RouteId, Preview>;
+  readonly options: ReadonlyMap<RouteId, RouteOptions>;
   readonly tcpRoutes: ReadonlyMap<RouteId, readonly TcpTarget[]>;
   readonly ports: readonly RecordedPort[];
 }
@@ -31,10 +45,12 @@ export interface TrafficRecord {
   putInstance(instance: RecordedInstance): void;
   removeInstance(lane: LaneId, name: string): void;
   putRoutes(shares: ReadonlyMap<RouteId, RouteShare>): void;
+  putPreview(route: RouteId, preview: Preview | null): void;
+  putOptions(route: RouteId, options: RouteOptions): void;
   putTcpRoute(route: RouteId, targets: readonly TcpTarget[]): void;
   removeRoute(route: RouteId): void;
   putPort(port: RecordedPort): void;
-  removePort(port: PortKey): void;
+  removePort(port: PortKey & RouteMatch): void;
   clear(): void;
 }
 
@@ -54,8 +70,21 @@ const SCHEMA = {
        port INTEGER NOT NULL, protocol TEXT NOT NULL, host_address TEXT NOT NULL, route TEXT NOT NULL, slot INTEGER,
        PRIMARY KEY (port, protocol, host_address)
      ) STRICT;`,
+    `ALTER TABLE traffic_instance ADD COLUMN protocol TEXT;
+     ALTER TABLE traffic_route ADD COLUMN cohorts TEXT;
+     ALTER TABLE traffic_route ADD COLUMN is_observed INTEGER NOT NULL DEFAULT 0;
+     CREATE TABLE traffic_preview (route TEXT PRIMARY KEY, lane TEXT NOT NULL, match TEXT NOT NULL) STRICT;
+     CREATE TABLE traffic_option (route TEXT PRIMARY KEY, options TEXT NOT NULL) STRICT;
+     CREATE TABLE traffic_published (
+       port INTEGER NOT NULL, protocol TEXT NOT NULL, host_address TEXT NOT NULL, host TEXT NOT NULL, path TEXT NOT NULL,
+       route TEXT NOT NULL, slot INTEGER, PRIMARY KEY (port, protocol, host_address, host, path)
+     ) STRICT;
+     INSERT INTO traffic_published SELECT port, protocol, host_address, '', '', route, slot FROM traffic_port;
+     DROP TABLE traffic_port;`,
   ],
 };
+
+const TABLES = ['instance', 'route', 'tcp_route', 'published', 'preview', 'option'];
 
 export function openTrafficRecord(database: DatabaseSync): TrafficRecord {
   migrate(database, SCHEMA);
@@ -70,56 +99,66 @@ export function openTrafficRecord(database: DatabaseSync): TrafficRecord {
     read: () => ({
       instances: rows('SELECT * FROM traffic_instance ORDER BY lane, name').map(instanceOf),
       routes: new Map(rows('SELECT * FROM traffic_route ORDER BY route').map(routeOf)),
+      previews: new Map(rows('SELECT * FROM traffic_preview ORDER BY route').map(previewOf)),
+      options: new Map(rows('SELECT * FROM traffic_option ORDER BY route').map(optionsOf)),
       tcpRoutes: new Map(rows('SELECT * FROM traffic_tcp_route ORDER BY route').map(tcpRouteOf)),
-      ports: rows('SELECT * FROM traffic_port ORDER BY port, protocol, host_address').map(portOf),
+      ports: rows('SELECT * FROM traffic_published ORDER BY port, protocol, host_address, host, path').map(portOf),
     }),
     httpPort() {
       const value = setting('http-port');
       return value === undefined ? undefined : Number(value);
     },
     rememberHttpPort: (port) => run('INSERT OR REPLACE INTO traffic_setting VALUES (?, ?)', 'http-port', String(port)),
-    putInstance: ({ lane, name, address, port, isDraining }) =>
+    putInstance: ({ lane, name, address, port, isDraining, protocol }) =>
       run(
-        'INSERT OR REPLACE INTO traffic_instance VALUES (?, ?, ?, ?, ?)',
+        'INSERT OR REPLACE INTO traffic_instance VALUES (?, ?, ?, ?, ?, ?)',
         lane,
         name,
         address,
         port,
         Number(isDraining),
+        protocol ?? null,
       ),
     removeInstance: (lane, name) => run('DELETE FROM traffic_instance WHERE lane = ? AND name = ?', lane, name),
     putRoutes: (shares) =>
       inTransaction(database, () => {
-        for (const [route, { stable, candidate, weight }] of shares) {
-          run('INSERT OR REPLACE INTO traffic_route VALUES (?, ?, ?, ?)', route, stable, candidate, weight);
+        for (const [route, { stable, candidate, weight, cohorts, observed }] of shares) {
+          const [texts, isObserved] = [
+            cohorts === undefined ? null : JSON.stringify(cohorts),
+            Number(observed === true),
+          ];
+          const values = [route, stable, candidate, weight, texts, isObserved];
+          run('INSERT OR REPLACE INTO traffic_route VALUES (?, ?, ?, ?, ?, ?)', ...values);
         }
       }),
+    putPreview(route, preview) {
+      if (preview === null) return run('DELETE FROM traffic_preview WHERE route = ?', route);
+      const { lane, match } = preview;
+      return run('INSERT OR REPLACE INTO traffic_preview VALUES (?, ?, ?)', route, lane, JSON.stringify(match));
+    },
+    putOptions: (route, options) =>
+      run('INSERT OR REPLACE INTO traffic_option VALUES (?, ?)', route, JSON.stringify(options)),
     putTcpRoute: (route, targets) =>
       run('INSERT OR REPLACE INTO traffic_tcp_route VALUES (?, ?)', route, JSON.stringify(targets)),
     removeRoute: (route) =>
       inTransaction(database, () => {
-        run('DELETE FROM traffic_route WHERE route = ?', route);
-        run('DELETE FROM traffic_tcp_route WHERE route = ?', route);
+        for (const table of ['route', 'tcp_route', 'preview', 'option']) {
+          run(`DELETE FROM traffic_${table} WHERE route = ?`, route);
+        }
       }),
-    putPort: ({ port, protocol, hostAddress, route, slot }) =>
+    putPort: ({ port, protocol, hostAddress, host, path, route, slot }) => {
+      const values = [port, protocol, hostAddress ?? '', host ?? '', path ?? '', route, slot ?? null];
+      run('INSERT OR REPLACE INTO traffic_published VALUES (?, ?, ?, ?, ?, ?, ?)', ...values);
+    },
+    removePort: ({ port, protocol, hostAddress, host, path }) =>
       run(
-        'INSERT OR REPLACE INTO traffic_port VALUES (?, ?, ?, ?, ?)',
-        port,
-        protocol,
-        hostAddress ?? '',
-        route,
-        slot ?? null,
-      ),
-    removePort: ({ port, protocol, hostAddress }) =>
-      run(
-        'DELETE FROM traffic_port WHERE port = ? AND protocol = ? AND host_address = ?',
-        port,
-        protocol,
-        hostAddress ?? '',
+        `DELETE FROM traffic_published
+         WHERE port = ? AND protocol = ? AND host_address = ? AND host = ? AND path = ?`,
+        ...[port, protocol, hostAddress ?? '', host ?? '', path ?? ''],
       ),
     clear: () =>
       inTransaction(database, () => {
-        for (const table of ['instance', 'route', 'tcp_route', 'port']) run(`DELETE FROM traffic_${table}`);
+        for (const table of TABLES) run(`DELETE FROM traffic_${table}`);
       }),
   };
 }
@@ -133,6 +172,7 @@ function instanceOf(row: Row): RecordedInstance {
     address: String(row['address']),
     port: Number(row['port']),
     isDraining: row['is_draining'] === 1,
+    ...(row['protocol'] === 'h1' || row['protocol'] === 'h2' ? { protocol: row['protocol'] } : {}),
   };
 }
 
@@ -142,8 +182,19 @@ function routeOf(row: Row): [RouteId, RouteShare] {
     stable: String(row['stable']),
     candidate: typeof candidate === 'string' ? candidate : null,
     weight: Number(row['weight']),
+    ...(row['is_observed'] === 1 ? { observed: true } : {}),
+    ...(typeof row['cohorts'] === 'string' ? { cohorts: JSON.parse(row['cohorts']) as Cohort[] } : {}),
   };
   return [String(row['route']), share];
+}
+
+function previewOf(row: Row): [RouteId, Preview] {
+  const match = JSON.parse(String(row['match'])) as PreviewMatch;
+  return [String(row['route']), { lane: String(row['lane']), match }];
+}
+
+function optionsOf(row: Row): [RouteId, RouteOptions] {
+  return [String(row['route']), JSON.parse(String(row['options'])) as RouteOptions];
 }
 
 function tcpRouteOf(row: Row): [RouteId, readonly TcpTarget[]] {
@@ -151,12 +202,14 @@ function tcpRouteOf(row: Row): [RouteId, readonly TcpTarget[]] {
 }
 
 function portOf(row: Row): RecordedPort {
-  const hostAddress = String(row['host_address']);
+  const [hostAddress, host, path] = [row['host_address'], row['host'], row['path']].map(String);
   return {
     port: Number(row['port']),
     protocol: row['protocol'] as RecordedPort['protocol'],
     route: String(row['route']),
-    ...(hostAddress === '' ? {} : { hostAddress }),
+    ...(hostAddress === '' || hostAddress === undefined ? {} : { hostAddress }),
+    ...(host === '' || host === undefined ? {} : { host }),
+    ...(path === '' || path === undefined ? {} : { path }),
     ...(typeof row['slot'] === 'number' ? { slot: row['slot'] } : {}),
   };
 }

@@ -16,7 +16,7 @@ export interface RouteShare {
   readonly observed?: boolean;
 }
 
-/** A kind of client. Names are compared without case, values as they are. */
+/** A kind of client. Header names are compared without case, all else as it is. */
 export type Cohort =
   /** Sends this header; with any value when `value` is absent. */
   | { readonly kind: 'header'; readonly name: string; readonly value?: string }
@@ -41,6 +41,11 @@ export interface RouteOptions {
   readonly redirectToHttps?: boolean;
   /** Requests are written to the project's access log; `with-query` keeps query strings. Default: no. */
   readonly accessLog?: boolean | 'with-query';
+  /**
+   * Requests carry an `X-Request-ID` to the application, and their responses to the client: the one that they came
+   * with when it is from this machine or a private network, else a new one. Default: when there is an access log.
+   */
+  readonly requestId?: boolean;
   /** Longer request bodies are answered 413 before the application sees them. Default: no limit. */
   readonly maxBodyBytes?: number;
 }
@@ -52,8 +57,11 @@ export interface RequestSample {
   readonly route: RouteId;
   /** The lane that answered or should have. */
   readonly lane: LaneId;
-  /** `weight`: by the share alone, thus a fair comparison; the others asked for their side. */
-  readonly chosenBy: 'weight' | 'cohort' | 'preview';
+  /**
+   * `weight`: by the share alone, thus a fair comparison; `cohort` and `preview` asked for their side; `probe`: by the
+   * share, but no client asked, it is one of the rollout's own.
+   */
+  readonly chosenBy: 'weight' | 'cohort' | 'preview' | 'probe';
   /** As the client saw it; -1: the client was gone before any. */
   readonly status: number;
   /** From the whole request head to the first byte of the answer, waiting and connecting included; -1: none came. */

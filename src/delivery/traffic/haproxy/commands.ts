@@ -1,4 +1,4 @@
-import type { InstanceAddress, LaneId, RouteShare } from '../traffic.ts';
+import type { InstanceAddress, LaneId } from '../traffic.ts';
 import { serverOptions } from './render-haproxy.ts';
 import { isAtLeast, type ProxyVersion } from './version.ts';
 
@@ -9,7 +9,7 @@ export type CommandLine = readonly string[];
 export function addServer(version: ProxyVersion, lane: LaneId, instance: InstanceAddress): CommandLine {
   const address = instance.address.includes(':') ? `[${instance.address}]` : instance.address;
   const server = `${lane}/${instance.name}`;
-  const add = `add server ${server} ${address}:${instance.port} ${serverOptions(version)}`;
+  const add = `add server ${server} ${address}:${instance.port} ${serverOptions(version, instance)}`;
   if (!isAtLeast(version, 2, 5)) return [`experimental-mode on; ${add}`, `enable server ${server}`];
   return [add, `enable health ${server}`, `enable server ${server}`];
 }
@@ -37,13 +37,16 @@ export function deleteServer(version: ProxyVersion, lane: LaneId, name: string):
   return isAtLeast(version, 2, 5) ? [remove] : [`experimental-mode on; ${remove}`];
 }
 
-/** An entry of the routes map, which the configuration takes apart: `lane-012|lane-013|2500`. */
-export function shareText(share: RouteShare): string {
-  return `${share.stable}|${share.candidate ?? ''}|${share.candidate === null ? 0 : share.weight}`;
+/** For a map that is read by order or by beginnings: keys that mean something to the command line come as payload. */
+export function addEntries(map: string, entries: readonly (readonly [string, string])[]): string {
+  return `add map ${map} <<\n${entries.map(([key, value]) => `${key} ${value}\n`).join('')}`;
 }
 
-/** Reads an entry of the routes map. */
-export function parseShare(text: string): RouteShare {
-  const [stable = '', candidate = '', weight = '0'] = text.split('|');
-  return { stable, candidate: candidate === '' ? null : candidate, weight: Number(weight) };
+/** Entries are named by what `show map` calls them. */
+export function deleteEntry(map: string, reference: string): string {
+  return `del map ${map} #${reference}`;
+}
+
+export function changeEntry(map: string, reference: string, value: string): string {
+  return `set map ${map} #${reference} ${value}`;
 }

@@ -9,7 +9,7 @@ export function countersOf(
   rows: readonly StatRow[],
   appErrors: ReadonlyMap<LaneId, number>,
   lanes: readonly LaneId[],
-): TrafficCounters {
+): Omit<TrafficCounters, 'samples'> {
   const backends = new Map(rows.filter((row) => row['svname'] === 'BACKEND').map((row) => [row['pxname'], row]));
   const frontend = rows.find((row) => row['svname'] === 'FRONTEND' && row['pxname'] === 'http');
   return {
@@ -23,7 +23,6 @@ export function countersOf(
       bytesIn: numberIn(frontend, 'bin'),
       bytesOut: numberIn(frontend, 'bout'),
     },
-    samples: { delivered: 0, dropped: 0 },
   };
 }
 

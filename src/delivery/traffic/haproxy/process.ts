@@ -8,14 +8,17 @@ import { run } from '../../../lib/process.ts';
 import { IPV6_SLOTS, slotPort } from '../ports.ts';
 import type { Intent } from '../state.ts';
 import {
+  matchesMapOf,
   type ProxySettings,
   portsMapOf,
   renderConfiguration,
   renderMap,
   routesMapOf,
+  selectorsMapOf,
   socketPathOf,
 } from './render-haproxy.ts';
-import { portsEntries, routesEntries } from './repair.ts';
+import { lookupOf } from './matches.ts';
+import { routesEntries, selectorEntries } from './shares.ts';
 import { parseVersion, type ProxyVersion } from './version.ts';
 
 const configPathOf = (runDirectory: string): string => `${runDirectory}/haproxy.cfg`;
@@ -41,7 +44,10 @@ export async function startProxy(
 ): Promise<void> {
   const { runDirectory } = settings;
   await mkdir(runDirectory, { recursive: true, mode: 0o750 });
-  await writeFileAtomic(portsMapOf(runDirectory), renderMap(portsEntries(intent.ports, settings.httpPort)));
+  const lookup = lookupOf(intent.ports, intent.previews, settings.httpPort);
+  await writeFileAtomic(portsMapOf(runDirectory), renderMap(lookup.ports));
+  await writeFileAtomic(matchesMapOf(runDirectory), renderMap(lookup.matches));
+  await writeFileAtomic(selectorsMapOf(runDirectory), renderMap(selectorEntries(intent)));
   await writeFileAtomic(routesMapOf(runDirectory), renderMap(routesEntries(intent)));
   await writeFileAtomic(configPathOf(runDirectory), renderConfiguration(settings, intent.instances));
   const takeOver = replacing === undefined ? [] : ['-x', socketPathOf(runDirectory), '-sf', String(replacing)];

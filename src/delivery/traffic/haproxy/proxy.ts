@@ -1,8 +1,7 @@
 import { rm } from 'node:fs/promises';
 import type { Log } from '../../../lib/log.ts';
-import type { RecordedPort } from '../ports.ts';
 import type { Intent, RecordedInstance } from '../state.ts';
-import type { LaneId, RouteId, RouteShare } from '../traffic.ts';
+import type { LaneId, RouteId } from '../traffic.ts';
 import {
   addServer,
   closeServerSessions,
@@ -10,20 +9,14 @@ import {
   deleteServer,
   drainServer,
   moveServer,
-  shareText,
   undrainServer,
 } from './commands.ts';
 import { endProxy, isProxyAlive, isRunning, machineTraits, startProxy, versionOf } from './process.ts';
-import {
-  fingerprintOf,
-  LEAVE_MS,
-  type ProxySettings,
-  portsMapOf,
-  routesMapOf,
-  socketPathOf,
-} from './render-haproxy.ts';
-import { type Repairs, planRepairs, portsEntries, routesEntries, type Runtime } from './repair.ts';
-import { numberIn, parseInfo, parseMap, parseNewVersion, parseServersState, parseStat } from './replies.ts';
+import { type Lookup, lookupOf } from './matches.ts';
+import { createProxyMaps } from './proxy-maps.ts';
+import { fingerprintOf, LEAVE_MS, type ProxySettings, socketPathOf } from './render-haproxy.ts';
+import { type Repairs, planRepairs, type Runtime } from './repair.ts';
+import { numberIn, parseInfo, parseServersState, parseStat } from './replies.ts';
 import { createRuntimeApi, type RuntimeApi } from './runtime-api.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -32,6 +25,7 @@ export interface ProxyOptions {
   readonly runDirectory: string;
   readonly laneCount: number;
   readonly httpPort: number;
+  readonly connectionsPerClient: number;
   readonly log: Log;
 }
 
@@ -48,12 +42,17 @@ export interface HttpProxy {
   closeSessions(lane: LaneId, name: string): Promise<void>;
   /** False while sessions run on it. */
   removeInstance(lane: LaneId, name: string): Promise<boolean>;
-  setRoute(route: RouteId, share: RouteShare): Promise<void>;
-  /** All routes of the map at one instant. */
-  replaceRoutes(intent: Pick<Intent, 'routes'>): Promise<void>;
+  /** One route, or all of them at one instant. */
+  applyRoutes(change: Change, only?: RouteId): Promise<void>;
   removeRoute(route: RouteId): Promise<void>;
-  replacePorts(ports: readonly RecordedPort[]): Promise<void>;
+  applyPorts(change: Change): Promise<void>;
   stop(): Promise<void>;
+}
+
+/** What was, and what shall be. */
+export interface Change {
+  readonly before: Intent;
+  readonly after: Intent;
 }
 
 export async function createHttpProxy(options: ProxyOptions): Promise<HttpProxy> {
@@ -64,30 +63,30 @@ export async function createHttpProxy(options: ProxyOptions): Promise<HttpProxy>
     runDirectory,
     httpPort: options.httpPort,
     laneCount: options.laneCount,
+    connectionsPerClient: options.connectionsPerClient,
     ...(await machineTraits()),
   };
   const api = createRuntimeApi(socketPathOf(runDirectory));
-  const routes = routesMapOf(runDirectory);
-  const ports = portsMapOf(runDirectory);
+  const { httpPort } = options;
+  const maps = createProxyMaps(api, runDirectory);
 
   const runtime = async (): Promise<Runtime> => {
-    const [servers, liveRoutes, livePorts] = await Promise.all([
-      api.ask('show servers state'),
-      api.ask(`show map ${routes}`),
-      api.ask(`show map ${ports}`),
-    ]);
-    return { servers: parseServersState(servers), routes: parseMap(liveRoutes), ports: parseMap(livePorts) };
+    const [servers, live] = await Promise.all([api.ask('show servers state'), maps.read()]);
+    return { servers: parseServersState(servers), ...live };
   };
 
   const repair = async (intent: Intent): Promise<void> => {
-    const repairs = planRepairs(settings, intent, await runtime());
+    const live = await runtime();
+    const repairs = planRepairs(settings, intent, live);
     if (isNothing(repairs)) return;
     options.log.warn({ ...sizes(repairs) }, 'the running proxy differs from the record: repairing it');
     for (const commands of repairs.additions) await api.tell(commands, ['exists', 'absent', 'busy']);
-    if (repairs.routesDiffer) await replaceMap(api, routes, routesEntries(intent));
-    if (repairs.portsDiffer) await replaceMap(api, ports, portsEntries(intent.ports, settings.httpPort));
+    if (repairs.selectorsDiffer || repairs.routesDiffer) await maps.repairRoutes(intent);
+    if (repairs.matchesDiffer || repairs.portsDiffer) await maps.repairPorts(lookupIn(intent));
     for (const commands of repairs.removals) await api.tell(commands, ['absent', 'busy']);
   };
+
+  const lookupIn = ({ ports, previews }: Intent): Lookup => lookupOf(ports, previews, httpPort);
 
   return {
     api,
@@ -116,15 +115,9 @@ export async function createHttpProxy(options: ProxyOptions): Promise<HttpProxy>
       await api.tell(closeServerSessions(lane, name), ['absent']);
     },
     removeInstance: (lane, name) => removeWhenIdle(api, deleteServer(version, lane, name), { lane, name }),
-    async setRoute(route, share) {
-      const reply = await api.tell([`set map ${routes} ${route} ${shareText(share)}`], ['absent']);
-      if (reply.verdict === 'absent') await api.tell([`add map ${routes} ${route} ${shareText(share)}`]);
-    },
-    replaceRoutes: (intent) => replaceMap(api, routes, routesEntries(intent)),
-    async removeRoute(route) {
-      await api.tell([`del map ${routes} ${route}`], ['absent']);
-    },
-    replacePorts: (published) => replaceMap(api, ports, portsEntries(published, settings.httpPort)),
+    applyRoutes: ({ before, after }, only) => maps.applyRoutes(before, after, only),
+    removeRoute: (route) => maps.removeRoute(route),
+    applyPorts: ({ before, after }) => maps.applyPorts(lookupIn(before), lookupIn(after)),
     async stop() {
       await endProxy(runDirectory, ['SIGTERM', 'SIGKILL']);
       await rm(runDirectory, { recursive: true, force: true });
@@ -152,20 +145,6 @@ async function runningProxy(api: RuntimeApi, runDirectory: string): Promise<Runn
 async function gone(pid: number, timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (isRunning(pid) && performance.now() < deadline) await delay(50);
-}
-
-/** A line must fit into one of the proxy's buffers (16 KiB). */
-const COMMANDS_IN_A_LINE = 30;
-
-/** Readers see all of the old entries or all of the new ones (management guide, "prepare map" and "commit map"). */
-async function replaceMap(api: RuntimeApi, map: string, entries: ReadonlyMap<string, string>): Promise<void> {
-  const version = parseNewVersion(await api.ask(`prepare map ${map}`));
-  if (version === undefined) throw new Error(`no version of ${map} was prepared`);
-  const additions = [...entries].map(([key, value]) => `add map @${version} ${map} ${key} ${value}`);
-  for (let start = 0; start < additions.length; start += COMMANDS_IN_A_LINE) {
-    await api.tell(additions.slice(start, start + COMMANDS_IN_A_LINE));
-  }
-  await api.tell([`commit map @${version} ${map}`]);
 }
 
 const IDLE_CONNECTIONS_MS = 10_000;
@@ -196,9 +175,8 @@ async function sessionsOf(api: RuntimeApi, lane: LaneId, name: string): Promise<
   );
 }
 
-function isNothing(repairs: Repairs): boolean {
-  const { additions, removals, routesDiffer, portsDiffer } = repairs;
-  return additions.length === 0 && removals.length === 0 && !routesDiffer && !portsDiffer;
+function isNothing({ additions, removals, ...differences }: Repairs): boolean {
+  return additions.length === 0 && removals.length === 0 && !Object.values(differences).includes(true);
 }
 
 function sizes(repairs: Repairs): object {

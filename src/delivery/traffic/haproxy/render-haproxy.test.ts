@@ -13,6 +13,7 @@ const settings: ProxySettings = {
   withIpv6: true,
   laneCount: 4,
   maxConnections: 9_000,
+  connectionsPerClient: 2_000,
 };
 const instance = { lane: 'lane-002', name: 'web-1', address: '10.0.0.1', port: 80, isDraining: false };
 
@@ -20,6 +21,8 @@ describe('the configuration of the proxy', () => {
   it('has as many lanes as the pool, and the instances in theirs', () => {
     const text = renderConfiguration(settings, [instance, { ...instance, name: 'web-2', isDraining: true }]);
     assert.equal(text.match(/^backend lane-\d+$/gm)?.length, 4);
+    const speaking = renderConfiguration(settings, [{ ...instance, protocol: 'h2' }]);
+    assert.match(speaking, /^ {2}server web-1 10\.0\.0\.1:80 .*\bproto h2\b/m);
     const lane = text.split('backend lane-002\n')[1]?.split('backend')[0] ?? '';
     assert.match(lane, /^ {2}server web-1 10\.0\.0\.1:80 check .*(?<!disabled)$/m);
     assert.match(lane, /^ {2}server web-2 10\.0\.0\.1:80 .* disabled$/m);
@@ -38,6 +41,15 @@ describe('the configuration of the proxy', () => {
   it('asks for no account and no option that this version lacks', () => {
     const old = renderConfiguration({ ...settings, version: { major: 2, minor: 4, text: '2.4.24' } }, []);
     assert.doesNotMatch(old, /close-spread-time|^ {2}user /m);
+  });
+
+  it('limits connections of one client address, or does not', () => {
+    assert.match(
+      renderConfiguration(settings, []),
+      /^ {2}tcp-request connection reject if \{ sc0_conn_cur gt 2000 \}$/m,
+    );
+    const open = renderConfiguration({ ...settings, connectionsPerClient: 0 }, []);
+    assert.doesNotMatch(open, /tcp-request connection reject/);
   });
 
   it('reads maps of one entry a line', () => {

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { laneName } from '../lanes.ts';
-import { IPV6_SLOTS, slotPort } from '../ports.ts';
 import type { LaneId } from '../traffic.ts';
+import { LOG_LINE_BYTES, LOG_RING, LOG_RING_BYTES } from './log-line.ts';
+import { ERROR_HEADER, renderFrontendLines } from './render-frontend.ts';
 import { isAtLeast, type ProxyVersion } from './version.ts';
 
 /** Everything that the configuration depends on, besides the instances that it starts with. */
@@ -15,6 +16,8 @@ export interface ProxySettings {
   readonly laneCount: number;
   /** Connections at the same time, clients only; each needs two file descriptors. */
   readonly maxConnections: number;
+  /** Connections that one client address may have open; 0: as many as it likes. */
+  readonly connectionsPerClient: number;
   /** The account that the proxy changes to once its sockets are open; undefined: stay. */
   readonly account?: { readonly user: string; readonly group: string };
 }
@@ -24,27 +27,24 @@ export interface StartInstance {
   readonly name: string;
   readonly address: string;
   readonly port: number;
+  readonly protocol?: 'h1' | 'h2';
   readonly isDraining: boolean;
 }
-
-/** Names the program that answers instead of an application, for people and for tests. */
-const ERROR_HEADER = 'X-Bascule-Error';
-/** Holds a client's bucket, 0 to 9,999, while a route has two sides. */
-const BUCKET_COOKIE = 'bascule-bucket';
-/** For clients that keep no cookies: the same, as a request header. */
-const BUCKET_HEADER = 'Bascule-Bucket';
 
 /** After a replacement, how long kept-alive connections may still be served by the old process, with the old routes. */
 export const LEAVE_MS = 3_000;
 
 export const socketPathOf = (runDirectory: string): string => `${runDirectory}/admin.sock`;
 export const portsMapOf = (runDirectory: string): string => `${runDirectory}/ports.map`;
+export const matchesMapOf = (runDirectory: string): string => `${runDirectory}/matches.map`;
+export const selectorsMapOf = (runDirectory: string): string => `${runDirectory}/selectors.map`;
 export const routesMapOf = (runDirectory: string): string => `${runDirectory}/routes.map`;
 
 /** The configuration that the proxy starts with; instances that were added later are not in it. */
 export function renderConfiguration(settings: ProxySettings, instances: readonly StartInstance[]): string {
   return [
     renderGlobal(settings),
+    renderLogRing(),
     renderDefaults(),
     renderFrontend(settings),
     renderHelpers(),
@@ -54,7 +54,13 @@ export function renderConfiguration(settings: ProxySettings, instances: readonly
 
 /** Tells configurations apart: a running proxy with another one is replaced, seamlessly, when Bascule is upgraded. */
 export function fingerprintOf(settings: ProxySettings): string {
-  const unsigned = [renderDefaults(), renderFrontend(settings), renderHelpers(), ...renderLanes(settings, [])];
+  const unsigned = [
+    renderLogRing(),
+    renderDefaults(),
+    renderFrontend(settings),
+    renderHelpers(),
+    ...renderLanes(settings, []),
+  ];
   const text = [...unsigned, settings.maxConnections, settings.version.text].join('\n');
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
@@ -64,6 +70,12 @@ function renderGlobal(settings: ProxySettings): string {
     `description bascule ${fingerprintOf(settings)}`,
     `stats socket ${socketPathOf(settings.runDirectory)} mode 0660 level admin expose-fd listeners`,
     'stats timeout 7d',
+    // The runtime API: who watches, who reads the log, and some who ask at the same time.
+    'stats maxconn 40',
+    // A request's head must fit into 15 KiB.
+    'tune.bufsize 16384',
+    'tune.maxrewrite 1024',
+    'tune.http.maxhdr 128',
     `maxconn ${settings.maxConnections}`,
     // Only after a replacement by a newer Bascule: how long the old process may keep its last long connections.
     'hard-stop-after 24h',
@@ -71,6 +83,11 @@ function renderGlobal(settings: ProxySettings): string {
     ...(isAtLeast(settings.version, 2, 5) ? [`close-spread-time ${LEAVE_MS}ms`] : []),
     ...(settings.account === undefined ? [] : [`user ${settings.account.user}`, `group ${settings.account.group}`]),
   ]);
+}
+
+/** Requests that are logged wait here until the daemon reads them by the runtime API ("show events"). */
+function renderLogRing(): string {
+  return section(`ring ${LOG_RING}`, ['format raw', `maxlen ${LOG_LINE_BYTES}`, `size ${LOG_RING_BYTES}`]);
 }
 
 function renderDefaults(): string {
@@ -93,7 +110,8 @@ function renderDefaults(): string {
     'timeout queue 30s',
     'timeout http-request 30s',
     'timeout http-keep-alive 60s',
-    'timeout client 10m',
+    // A client that neither sends nor takes anything; while an application works on its answer it may be silent.
+    'timeout client 2m',
     'timeout server 10m',
     'timeout client-fin 30s',
     'timeout server-fin 30s',
@@ -116,81 +134,20 @@ const PROXY_ANSWERS: Readonly<Record<string, { readonly word: string; readonly t
 };
 
 function renderFrontend(settings: ProxySettings): string {
-  const ports = portsMapOf(settings.runDirectory);
-  const routes = routesMapOf(settings.runDirectory);
-  return section('frontend http', [
-    `bind 0.0.0.0:${settings.httpPort}`,
-    ...(settings.withIpv6
-      ? [`bind [::]:${slotPort(settings.httpPort, 0)}-${slotPort(settings.httpPort, IPV6_SLOTS - 1)} v6only`]
-      : []),
-    // The port and address that the client meant: the kernel remembers them across the redirect.
-    'http-request set-var(txn.port) dst_port',
-    // … of IPv4 connections; a slot stands for a port of IPv6.
-    `http-request set-var(txn.slot_of) str(6),concat(@,txn.port),map(${ports})`,
-    'http-request set-var(txn.port) var(txn.slot_of) if { var(txn.slot_of) -m found }',
-    `http-request set-var(txn.route) dst,concat(@,txn.port),map(${ports})`,
-    `http-request set-var(txn.route) var(txn.port),map(${ports}) unless { var(txn.route) -m found }`,
-    // One read of one entry decides: stable lane | candidate lane | weight.
-    `http-request set-var(txn.share) var(txn.route),map(${routes})`,
-    'http-request set-var(txn.lane) var(txn.share),field(1,|)',
-    'http-request set-var(txn.weight) var(txn.share),field(3,|),add(0)',
-    ...renderWeightedChoice(),
-    'http-request track-sc0 var(txn.lane) table lane-errors if { var(txn.lane) -m found }',
-    // Only what may safely be sent twice (RFC 9110, 9.2.2) is sent again after a connection was lost.
-    'http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
-    ...renderForwarded(),
-    // Responses of applications pass here, those that the proxy makes do not: this tells the two apart.
-    'http-response sc-inc-gpc0(0) if { status ge 500 }',
-    `http-response del-header ${ERROR_HEADER}`,
-    ...renderBucketCookie(),
-    'use_backend %[var(txn.lane)] if { var(txn.lane) -m found }',
-    'default_backend unrouted',
-  ]);
-}
-
-/** bucket < weight goes to the candidate: whoever is there stays there while the weight grows. */
-function renderWeightedChoice(): readonly string[] {
-  const weighted = '{ var(txn.weight) -m int 1:9999 }';
-  const valid = (sample: string): string => `{ ${sample} -m reg ^[0-9]{1,4}$ }`;
-  const header = `req.hdr(${BUCKET_HEADER})`;
-  const cookie = `req.cook(${BUCKET_COOKIE})`;
-  const none = '!{ var(txn.bucket) -m found }';
-  return [
-    'http-request set-var(txn.lane) var(txn.share),field(2,|) if { var(txn.weight) -m int ge 10000 }',
-    `http-request set-var(txn.bucket) ${header},add(0) if ${weighted} ${valid(header)}`,
-    `http-request set-var(txn.bucket) ${cookie},add(0) if ${weighted} ${none} ${valid(cookie)}`,
-    `http-request set-var(txn.is_new) int(1) if ${weighted} ${none}`,
-    `http-request set-var(txn.bucket) rand(10000) if ${weighted} ${none}`,
-    `http-request set-var(txn.distance) var(txn.bucket),sub(txn.weight) if ${weighted}`,
-    `http-request set-var(txn.lane) var(txn.share),field(2,|) if ${weighted} { var(txn.distance) -m int lt 0 }`,
-  ];
-}
-
-/** Not on responses that a shared cache may keep: one client's bucket would become everybody's. */
-function renderBucketCookie(): readonly string[] {
-  const value = `"${BUCKET_COOKIE}=%[var(txn.bucket)]; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax"`;
-  const isNew = '{ var(txn.is_new) -m found }';
-  const isShared = '{ res.hdr(Cache-Control) -m sub -i public s-maxage }';
-  return [`http-response add-header Set-Cookie ${value} if ${isNew} !${isShared}`];
-}
-
-/** What the first proxy said stands, when it is on this machine or in a private network; else we are the first. */
-function renderForwarded(): readonly string[] {
-  const headers = {
-    'X-Forwarded-Proto': 'http',
-    'X-Forwarded-Host': '%[req.hdr(Host)]',
-    'X-Forwarded-Port': '%[var(txn.port)]',
+  const { runDirectory } = settings;
+  const maps = {
+    ports: portsMapOf(runDirectory),
+    matches: matchesMapOf(runDirectory),
+    routes: routesMapOf(runDirectory),
+    selectors: selectorsMapOf(runDirectory),
   };
-  const isPrivate = '{ src 127.0.0.0/8 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 ::1 fc00::/7 }';
-  return Object.entries(headers).flatMap(([name, value]) => [
-    `http-request set-header ${name} ${value} unless ${isPrivate}`,
-    `http-request set-header ${name} ${value} unless { req.hdr(${name}) -m found }`,
-  ]);
+  return section('frontend http', renderFrontendLines({ ...settings, maps }));
 }
 
 function renderHelpers(): string {
-  const text = 'Nothing is deployed behind port %[var(txn.port)] of this host.\\n';
+  const text = 'Nothing is deployed behind port %[var(sess.port)] of this host.\\n';
   return [
+    section('backend clients', ['stick-table type ipv6 size 100k expire 1m store conn_cur']),
     section('backend lane-errors', ['stick-table type string len 31 size 16k store gpc0']),
     section('backend unrouted', [
       `http-request return status 503 content-type text/plain lf-string "${text}" hdr ${ERROR_HEADER} no-route`,
@@ -199,14 +156,15 @@ function renderHelpers(): string {
 }
 
 function renderLanes(settings: ProxySettings, instances: readonly StartInstance[]): readonly string[] {
-  const isEventStream = '{ req.hdr(Accept) -m sub -i text/event-stream }';
+  const isStream =
+    '{ req.hdr(Accept) -m sub -i text/event-stream } || { req.hdr(Content-Type) -m beg application/grpc }';
   return Array.from({ length: settings.laneCount }, (_, index) => {
     const own = instances.filter((instance) => instance.lane === laneName(index));
     return section(`backend ${laneName(index)}`, [
-      `http-request set-timeout server 24h if ${isEventStream}`,
+      `http-request set-timeout server 24h if ${isStream}`,
       ...own.map(
         (instance) =>
-          `server ${renderServer(instance)} ${serverOptions(settings.version)}${instance.isDraining ? ' disabled' : ''}`,
+          `server ${renderServer(instance)} ${serverOptions(settings.version, instance)}${instance.isDraining ? ' disabled' : ''}`,
       ),
     ]);
   });
@@ -217,9 +175,12 @@ function renderServer({ name, address, port }: StartInstance): string {
 }
 
 /** Options of every server. Servers that are added at run time can be checked since 2.5. */
-export function serverOptions(version: ProxyVersion): string {
-  const pool = 'pool-purge-delay 1s';
-  return isAtLeast(version, 2, 5) ? `check inter 2s fastinter 250ms downinter 250ms fall 2 rise 1 ${pool}` : pool;
+export function serverOptions(version: ProxyVersion, { protocol }: Pick<StartInstance, 'protocol'>): string {
+  return [
+    ...(isAtLeast(version, 2, 5) ? ['check inter 2s fastinter 250ms downinter 250ms fall 2 rise 1'] : []),
+    ...(protocol === 'h2' ? ['proto h2'] : []),
+    'pool-purge-delay 1s',
+  ].join(' ');
 }
 
 /** The file of a map as the proxy reads it when it starts. */

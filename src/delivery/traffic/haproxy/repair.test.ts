@@ -4,9 +4,10 @@ import fc from 'fast-check';
 import { laneName } from '../lanes.ts';
 import type { Intent, RecordedInstance } from '../state.ts';
 import type { RouteShare } from '../traffic.ts';
-import { parseShare, shareText } from './commands.ts';
-import type { RuntimeServer } from './replies.ts';
-import { planRepairs, portsEntries, routesEntries } from './repair.ts';
+import { lookupOf } from './matches.ts';
+import type { MapEntries, RuntimeServer } from './replies.ts';
+import { planRepairs, type Runtime } from './repair.ts';
+import { parseShare, routesEntries, routeText, selectorEntries } from './shares.ts';
 import { parseVersion } from './version.ts';
 
 const version = parseVersion('HAProxy version 2.6.12-1+deb12u4 2026/10/17 - https://haproxy.org/');
@@ -34,55 +35,62 @@ const asServer = ({ isDraining, ...rest }: RecordedInstance): RuntimeServer => (
 const intentOf = (instances: readonly RecordedInstance[]): Intent => ({
   instances,
   routes: new Map(),
+  previews: new Map(),
+  options: new Map(),
   tcpRoutes: new Map(),
   ports: [],
 });
+const held = (entries: ReadonlyMap<string, string>): MapEntries =>
+  new Map([...entries].map(([key, value]) => [key, { reference: '0x1', value }]));
+const runtimeOf = (servers: readonly RuntimeServer[]): Runtime => ({
+  servers,
+  routes: new Map(),
+  ports: new Map(),
+  matches: new Map(),
+  selectors: new Map(),
+});
+const textOf = (share: RouteShare): string =>
+  routeText({ ...intentOf([]), routes: new Map([['shop/web/80', share]]) }, 'shop/web/80');
 
 /** What the proxy would hold after these lines. */
 function obey(servers: readonly RuntimeServer[], lines: readonly (readonly string[])[]): Map<string, RuntimeServer> {
-  const held = new Map(servers.map((server) => [keyOf(server), server]));
+  const live = new Map(servers.map((server) => [keyOf(server), server]));
   for (const command of lines.flat()) {
     const [verb, noun, key = '', where = ''] = command.split(' ');
     const [lane = '', name = ''] = key.split('/');
-    const server = held.get(key);
-    if (verb === 'del') held.delete(key);
+    const server = live.get(key);
+    if (verb === 'del') live.delete(key);
     if (verb === 'add') {
       const [address = '', port = ''] = where.split(':');
-      held.set(key, { lane, name, address, port: Number(port), isInMaintenance: true, isUp: false });
+      live.set(key, { lane, name, address, port: Number(port), isInMaintenance: true, isUp: false });
     }
     const change = (isInMaintenance: boolean): void => {
-      if (server !== undefined) held.set(key, { ...server, isInMaintenance, isUp: !isInMaintenance });
+      if (server !== undefined) live.set(key, { ...server, isInMaintenance, isUp: !isInMaintenance });
     };
     if (verb === 'enable' && noun === 'server') change(false);
     if (verb === 'set') change(command.endsWith('maint'));
   }
-  return held;
+  return live;
 }
 
 describe('repairing a running proxy', () => {
   it('does nothing when it agrees with the record', () => {
     fc.assert(
       fc.property(anyInstances, (instances) => {
-        const runtime = { servers: instances.map(asServer), routes: new Map(), ports: new Map() };
-        const { additions, removals, routesDiffer, portsDiffer } = planRepairs(
-          { version, httpPort: 61_000 },
-          intentOf(instances),
-          runtime,
-        );
-        assert.deepEqual([additions, removals, routesDiffer, portsDiffer], [[], [], false, false]);
+        const runtime = runtimeOf(instances.map(asServer));
+        const repairs = planRepairs({ version, httpPort: 61_000 }, intentOf(instances), runtime);
+        assert.deepEqual([repairs.additions, repairs.removals], [[], []]);
+        assert.ok(!Object.values(repairs).includes(true));
       }),
     );
   });
 
   it('makes it agree, whatever it held before', () => {
     fc.assert(
-      fc.property(anyInstances, anyInstances, (wanted, held) => {
-        const servers = held.map(asServer);
-        const { additions, removals } = planRepairs({ version, httpPort: 61_000 }, intentOf(wanted), {
-          servers,
-          routes: new Map(),
-          ports: new Map(),
-        });
+      fc.property(anyInstances, anyInstances, (wanted, present) => {
+        const servers = present.map(asServer);
+        const runtime = runtimeOf(servers);
+        const { additions, removals } = planRepairs({ version, httpPort: 61_000 }, intentOf(wanted), runtime);
         const after = obey(servers, [...additions, ...removals]);
         assert.deepEqual(
           [...after.values()].sort((a, b) => keyOf(a).localeCompare(keyOf(b))),
@@ -93,45 +101,56 @@ describe('repairing a running proxy', () => {
   });
 
   it('sees entries that differ, are missing or are too many', () => {
-    const ports = [{ port: 80, protocol: 'http', route: 'shop/web/80' }] as const;
-    const intent = {
+    const intent: Intent = {
       ...intentOf([]),
-      ports,
+      ports: [
+        { port: 80, protocol: 'http', route: 'shop/web/80' },
+        { port: 80, protocol: 'http', route: 'shop/api/80', path: '/api' },
+      ],
       routes: new Map([['shop/web/80', { stable: 'lane-000', candidate: null, weight: 0 }]]),
+      previews: new Map([['shop/web/80', { lane: 'lane-001', match: { header: { name: 'x', value: '1' } } }]]),
     };
-    const agreeing = { servers: [], routes: routesEntries(intent), ports: portsEntries(ports, 61_000) };
-    assert.equal(planRepairs({ version, httpPort: 61_000 }, intent, agreeing).routesDiffer, false);
-    assert.equal(
-      planRepairs({ version, httpPort: 61_000 }, intent, { ...agreeing, routes: new Map() }).routesDiffer,
-      true,
-    );
-    const more = new Map([...agreeing.ports, ['81', 'shop/web/80']]);
-    assert.equal(planRepairs({ version, httpPort: 61_000 }, intent, { ...agreeing, ports: more }).portsDiffer, true);
+    const lookup = lookupOf(intent.ports, intent.previews, 61_000);
+    const agreeing = {
+      ...runtimeOf([]),
+      routes: held(routesEntries(intent)),
+      ports: held(lookup.ports),
+      matches: held(lookup.matches),
+      selectors: held(selectorEntries(intent)),
+    };
+    const differences = (runtime: Runtime): readonly string[] =>
+      Object.entries(planRepairs({ version, httpPort: 61_000 }, intent, runtime)).flatMap(([name, value]) =>
+        value === true ? [name] : [],
+      );
+    assert.deepEqual(differences(agreeing), []);
+    assert.deepEqual(differences({ ...agreeing, routes: new Map() }), ['routesDiffer']);
+    assert.deepEqual(differences({ ...agreeing, selectors: new Map() }), ['selectorsDiffer']);
+    assert.deepEqual(differences({ ...agreeing, matches: new Map() }), ['matchesDiffer']);
+    const more = new Map([...agreeing.ports, ['81', { reference: '0x2', value: 'shop/web/80' }] as const]);
+    assert.deepEqual(differences({ ...agreeing, ports: more }), ['portsDiffer']);
   });
 });
 
 describe('an entry of the routes map', () => {
   it('is read as it was written', () => {
-    fc.assert(fc.property(anyShare, (share) => assert.deepEqual(parseShare(shareText(share)), { ...share })));
+    fc.assert(fc.property(anyShare, (share) => assert.deepEqual(parseShare(textOf(share)), { ...share })));
   });
 
-  it('has no weight without a candidate', () => {
-    assert.equal(shareText({ stable: 'lane-000', candidate: null, weight: 5_000 }), 'lane-000||0');
+  it('is the lane alone for a plain route', () => {
+    assert.equal(textOf({ stable: 'lane-000', candidate: null, weight: 5_000 }), 'lane-000');
   });
-});
 
-describe('entries of the ports map', () => {
-  it('name the address where there is one, and leave TCP out', () => {
-    const route = 'shop/web/80';
-    const entries = portsEntries(
-      [
-        { port: 80, protocol: 'http', route, slot: 3 },
-        { port: 81, protocol: 'http', route, hostAddress: '127.0.0.1' },
-        { port: 82, protocol: 'tcp', route },
-      ],
-      61_000,
+  it('tells all that the proxy needs of any other', () => {
+    assert.equal(
+      textOf({ stable: 'lane-000', candidate: 'lane-001', weight: 0, observed: true }),
+      'lane-000|lane-001|0|-|o|-',
     );
-    assert.deepEqual([...entries.keys()], ['80', '127.0.0.1@81', '6@61004']);
-    assert.equal(entries.get('6@61004'), '80');
+    const routes = new Map([['r', { stable: 'lane-000', candidate: null, weight: 0 }]]);
+    const options = new Map([['r', { accessLog: 'with-query', maxBodyBytes: 1_000, redirectToHttps: true } as const]]);
+    assert.equal(routeText({ ...intentOf([]), routes, options }, 'r'), 'lane-000|-|0|-|aqis|1000');
+    const cohorts = [{ kind: 'header', name: 'X-Beta' }] as const;
+    const withCohorts = textOf({ stable: 'lane-000', candidate: 'lane-001', weight: 100, cohorts });
+    assert.match(withCohorts, /^lane-000\|lane-001\|100\|s[0-9a-f]{12}\|-\|-$/);
+    assert.equal(textOf({ stable: 'lane-000', candidate: null, weight: 0, cohorts }), 'lane-000');
   });
 });

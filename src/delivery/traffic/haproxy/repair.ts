@@ -1,23 +1,25 @@
 import type { Intent, RecordedInstance } from '../state.ts';
-import { type RecordedPort, slotPort } from '../ports.ts';
 import {
   addServer,
   closeServerSessions,
   type CommandLine,
   deleteServer,
   drainServer,
-  shareText,
   undrainServer,
 } from './commands.ts';
-import type { RuntimeServer } from './replies.ts';
+import { lookupOf } from './matches.ts';
+import type { MapEntries, RuntimeServer } from './replies.ts';
 import type { ProxySettings } from './render-haproxy.ts';
+import { routesEntries, selectorEntries } from './shares.ts';
 import type { ProxyVersion } from './version.ts';
 
 /** What the running proxy holds. */
 export interface Runtime {
   readonly servers: readonly RuntimeServer[];
-  readonly routes: ReadonlyMap<string, string>;
-  readonly ports: ReadonlyMap<string, string>;
+  readonly routes: MapEntries;
+  readonly ports: MapEntries;
+  readonly matches: MapEntries;
+  readonly selectors: MapEntries;
 }
 
 export interface Repairs {
@@ -25,6 +27,8 @@ export interface Repairs {
   readonly additions: readonly CommandLine[];
   readonly routesDiffer: boolean;
   readonly portsDiffer: boolean;
+  readonly matchesDiffer: boolean;
+  readonly selectorsDiffer: boolean;
   /** … and go after them. */
   readonly removals: readonly CommandLine[];
 }
@@ -35,34 +39,19 @@ export function planRepairs(
   intent: Intent,
   runtime: Runtime,
 ): Repairs {
+  const lookup = lookupOf(intent.ports, intent.previews, httpPort);
   const live = new Map(runtime.servers.map((server) => [keyOf(server), server]));
   const wanted = new Map(intent.instances.map((instance) => [keyOf(instance), instance]));
   return {
     additions: intent.instances.flatMap((instance) => additionsFor(version, instance, live.get(keyOf(instance)))),
     routesDiffer: differ(routesEntries(intent), runtime.routes),
-    portsDiffer: differ(portsEntries(intent.ports, httpPort), runtime.ports),
+    portsDiffer: differ(lookup.ports, runtime.ports),
+    matchesDiffer: differ(lookup.matches, runtime.matches),
+    selectorsDiffer: differ(selectorEntries(intent), runtime.selectors),
     removals: runtime.servers
       .filter((server) => !wanted.has(keyOf(server)))
       .flatMap((server) => removalsFor(version, server)),
   };
-}
-
-/** Entries of the routes map: route → `stable|candidate|weight`. */
-export function routesEntries(intent: Pick<Intent, 'routes'>): ReadonlyMap<string, string> {
-  return new Map([...intent.routes].map(([route, share]) => [route, shareText(share)]));
-}
-
-/** Entries of the ports map: `8080` or `127.0.0.1@8080` → route, and `6@61003` → the port that slot stands for. */
-export function portsEntries(ports: readonly RecordedPort[], httpPort: number): ReadonlyMap<string, string> {
-  const http = ports.filter((port) => port.protocol === 'http');
-  const slots = http.flatMap(({ port, slot }): [string, string][] =>
-    slot === undefined ? [] : [[`6@${slotPort(httpPort, slot)}`, String(port)]],
-  );
-  return new Map([...http.map((port): [string, string] => [portKeyText(port), port.route]), ...slots]);
-}
-
-function portKeyText({ port, hostAddress }: RecordedPort): string {
-  return hostAddress === undefined ? String(port) : `${hostAddress}@${port}`;
 }
 
 function additionsFor(
@@ -85,8 +74,8 @@ function removalsFor(version: ProxyVersion, { lane, name }: RuntimeServer): read
   return [drainServer(lane, name), closeServerSessions(lane, name), deleteServer(version, lane, name)];
 }
 
-function differ(wanted: ReadonlyMap<string, string>, live: ReadonlyMap<string, string>): boolean {
-  return wanted.size !== live.size || [...wanted].some(([key, value]) => live.get(key) !== value);
+function differ(wanted: ReadonlyMap<string, string>, live: MapEntries): boolean {
+  return wanted.size !== live.size || [...wanted].some(([key, value]) => live.get(key)?.value !== value);
 }
 
 function keyOf({ lane, name }: { readonly lane: string; readonly name: string }): string {

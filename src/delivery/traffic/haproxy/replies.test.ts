@@ -57,7 +57,8 @@ describe('answers of the runtime API', () => {
   });
 
   it('of maps, tables, info and new versions are read', () => {
-    assert.deepEqual(parseMap('0x55c32ab06470 shop/web/80 lane-000||0\n\n'), new Map([['shop/web/80', 'lane-000||0']]));
+    const entry = { reference: '0x55c32ab06470', value: 'lane-000' };
+    assert.deepEqual(parseMap('0x55c32ab06470 shop/web/80 lane-000\n\n'), new Map([['shop/web/80', entry]]));
     const table = '# table: lane-errors, type: string, size:16384, used:1\n0x55: key=lane-000 use=0 exp=0 gpc0=12\n';
     assert.deepEqual(parseTable(table, 'gpc0'), new Map([['lane-000', 12]]));
     assert.equal(parseInfo('Name: HAProxy\nPid: 42\ndescription: bascule abc\n').get('description'), 'bascule abc');

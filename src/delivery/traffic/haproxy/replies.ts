@@ -118,13 +118,17 @@ function serverOf(row: StatRow): RuntimeServer {
   };
 }
 
+/** Entries of a map by key; `reference` is what the runtime API calls one. */
+export type MapEntries = ReadonlyMap<string, { readonly reference: string; readonly value: string }>;
+
 /** Reads `show map <file>`: an address, the key, the value. */
-export function parseMap(text: string): ReadonlyMap<string, string> {
-  const entries = text.split('\n').flatMap((line): [string, string][] => {
-    const [address = '', key, ...value] = line.trim().split(' ');
-    return address.startsWith('0x') && key !== undefined ? [[key, value.join(' ')]] : [];
-  });
-  return new Map(entries);
+export function parseMap(text: string): MapEntries {
+  return new Map(
+    text.split('\n').flatMap((line): [string, { reference: string; value: string }][] => {
+      const [reference = '', key, ...value] = line.trim().split(' ');
+      return reference.startsWith('0x') && key !== undefined ? [[key, { reference, value: value.join(' ') }]] : [];
+    }),
+  );
 }
 
 /** Reads one general-purpose counter of `show table`, by key. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { TcpTarget } from '../traffic.ts';
 import { type NftState, renderRemoval, renderTraffic } from './render-nft.ts';
 
 const state: NftState = {
@@ -44,6 +45,36 @@ describe('rules of published ports', () => {
       'publish meta nfproto ipv4 fib daddr type local udp dport 53 dnat ip addr . port to numgen inc mod 2 map { 0 : 172.20.0.3 . 53, 1 : 172.20.0.4 . 53 }',
     ]);
     assert.ok(!rules.some((rule) => rule.includes('6379')));
+  });
+
+  it('lead new connections by weight where targets have one', () => {
+    const [first, second] = [
+      { address: '172.20.0.2', port: 5432, weight: 9_000 },
+      { address: '172.20.0.3', port: 5432, weight: 1_000 },
+    ];
+    const dnat = (targets: readonly TcpTarget[]): string | undefined =>
+      renderTraffic({ ...state, tcpRoutes: new Map([['shop/db/5432', targets]]) })
+        .split('\n')
+        .find((line) => line.includes('dnat ip'))
+        ?.replace(/^.* dnat ip /, '');
+    assert.equal(
+      dnat([first, second]),
+      'addr . port to numgen random mod 10000 map { 0-8999 : 172.20.0.2 . 5432, 9000-9999 : 172.20.0.3 . 5432 }',
+    );
+    assert.equal(
+      dnat([
+        { ...first, weight: 10_000 },
+        { ...second, weight: 0 },
+      ]),
+      'to 172.20.0.2:5432',
+    );
+  });
+
+  it('redirect a port once, however many routes share it', () => {
+    const [web] = state.ports;
+    assert.ok(web !== undefined);
+    const shared = renderTraffic({ ...state, ports: [web, { ...web, path: '/api', route: 'api/web/80' }] });
+    assert.equal(shared.match(/dport 8080 redirect to :61000/g)?.length, 1);
   });
 
   it('let the loopback reach targets, and nobody else reach the loopback', () => {

@@ -21,11 +21,13 @@ export const CONNECTION_MARK = 0x62617363;
  */
 export function renderTraffic(state: NftState): string {
   const { table } = state;
-  const publish = state.ports.flatMap((port) => renderPort(state, port));
+  // A port that several routes share by host and path is redirected once.
+  const ports = [...new Map(state.ports.map((port) => [keyOf(port), port])).values()];
+  const publish = ports.flatMap((port) => renderPort(state, port));
   return [
     `add table inet ${table}`,
     ...SETS.flatMap((set) => [`add set inet ${table} ${set} { type inet_service; }`, `flush set inet ${table} ${set}`]),
-    ...state.ports.map((port) => `add element inet ${table} ${port.protocol}_ports { ${port.port} }`),
+    ...ports.map((port) => `add element inet ${table} ${port.protocol}_ports { ${port.port} }`),
     ...CHAINS.flatMap(([name, hook]) => [
       `add chain inet ${table} ${name} ${hook}`,
       `flush chain inet ${table} ${name}`,
@@ -67,6 +69,10 @@ function renderPort(state: NftState, port: RecordedPort): readonly string[] {
   return [`${match} ct mark set ${CONNECTION_MARK}`, `${match} dnat ip ${renderTargets(targets)}`];
 }
 
+function keyOf({ protocol, port, hostAddress }: PortKey): string {
+  return `${protocol} ${hostAddress ?? ''} ${port}`;
+}
+
 function renderRedirects({ httpPort }: NftState, port: RecordedPort): readonly string[] {
   const match = `${renderWhere(port)} tcp dport ${port.port}`;
   const ipv6 = `meta nfproto ipv6 ${match} redirect to :${slotPort(httpPort, port.slot ?? 0)}`;
@@ -78,12 +84,21 @@ function renderWhere({ hostAddress }: PortKey): string {
   return `ip daddr ${hostAddress}`;
 }
 
-/** New connections take turns. */
+/** New connections take turns; with weights each is a throw of dice, so that a small share comes in no bursts. */
 function renderTargets(targets: readonly TcpTarget[]): string {
-  const [first] = targets;
-  if (targets.length === 1 && first !== undefined) return `to ${first.address}:${first.port}`;
-  const entries = targets.map(({ address, port }, index) => `${index} : ${address} . ${port}`);
-  return `addr . port to numgen inc mod ${targets.length} map { ${entries.join(', ')} }`;
+  const used = targets.filter(({ weight }) => weight !== 0);
+  const [first] = used;
+  if (used.length === 1 && first !== undefined) return `to ${first.address}:${first.port}`;
+  if (first?.weight === undefined) {
+    const entries = used.map(({ address, port }, index) => `${index} : ${address} . ${port}`);
+    return `addr . port to numgen inc mod ${used.length} map { ${entries.join(', ')} }`;
+  }
+  let start = 0;
+  const entries = used.map(({ address, port, weight = 0 }) => {
+    const range = `${start}-${(start += weight) - 1}`;
+    return `${range} : ${address} . ${port}`;
+  });
+  return `addr . port to numgen random mod ${start} map { ${entries.join(', ')} }`;
 }
 
 /** Answers must come back through us: to this machine's loopback, and to a neighbour of the target itself. */

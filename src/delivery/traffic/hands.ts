@@ -1,0 +1,16 @@
+import type { HttpProxy } from './haproxy/proxy.ts';
+import type { TrafficRecord } from './state.ts';
+
+/** What all changes are made with. */
+export interface Hands {
+  readonly record: TrafficRecord;
+  readonly proxy: HttpProxy;
+  readonly laneCount: number;
+  /** Our nftables table. */
+  readonly table: string;
+  /** One change after the other; one that fails does not stop the next. */
+  inTurn<T>(work: () => Promise<T>): Promise<T>;
+  /** Runs `work` on the proxy. One that died meanwhile is started again, with all that the record says. */
+  applyProxy(work: () => Promise<void>): Promise<void>;
+  applyKernel(): Promise<void>;
+}

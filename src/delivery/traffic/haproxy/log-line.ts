@@ -1,0 +1,157 @@
+import type { LossKind, RequestSample } from '../traffic.ts';
+import { FLAGS } from './shares.ts';
+
+/** The ring in the proxy's memory that logged requests wait in until somebody reads them. */
+export const LOG_RING = 'requests';
+/** Longest line, and bytes of the ring: about ten thousand requests. The newest are dropped when it is full. */
+export const LOG_LINE_BYTES = 4_096;
+export const LOG_RING_BYTES = 2 * 1024 * 1024;
+
+/**
+ * One logged request, fields between tabs (configuration manual, 8.2.6 "Custom log format"). Free text of clients
+ * stands last and is escaped as in JSON. Missing values are `-`.
+ */
+export const LOG_FORMAT = [
+  '%[date(0,ms)]',
+  '%b',
+  '%s',
+  '%ts',
+  '%ST',
+  '%Tw',
+  '%Tc',
+  '%Tr',
+  '%Ta',
+  '%U',
+  '%B',
+  '%[var(txn.flags)]',
+  '%[var(txn.by)]',
+  '%[var(txn.route)]',
+  '%[var(txn.method)]',
+  '%ci',
+  '%HV',
+  '%[var(txn.id)]',
+  '%[var(txn.log_host)]',
+  '%[var(txn.log_path)]',
+  '%[var(txn.agent)]',
+  '%[var(txn.referer)]',
+].join('\\t');
+
+/** What a line of the access log tells besides what a sample does. */
+export interface AccessDetails {
+  readonly instance?: string;
+  readonly client: string;
+  readonly protocol: string;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly id?: string;
+  readonly host?: string;
+  readonly path?: string;
+  readonly userAgent?: string;
+  readonly referer?: string;
+}
+
+export interface LoggedRequest {
+  readonly sample: RequestSample;
+  readonly isObserved: boolean;
+  /** Present when the route has an access log. */
+  readonly access?: AccessDetails;
+}
+
+/** Undefined for what is no request of a route that is observed or logged. */
+export function parseLogLine(line: string): LoggedRequest | undefined {
+  const fields = line.split('\t');
+  if (fields.length < 17) return undefined;
+  const flags = fields[11] ?? '-';
+  const sample = sampleOf(fields);
+  const hasReachedLane = sample.lane.startsWith('lane-');
+  const isObserved = hasReachedLane && flags.includes(FLAGS.observed);
+  if (!flags.includes(FLAGS.accessLog)) return isObserved ? { sample, isObserved } : undefined;
+  return { sample, isObserved, access: accessOf(fields) };
+}
+
+/** The line in which the proxy says how many it had to drop; undefined for any other. */
+export function droppedIn(line: string): number | undefined {
+  const count = /^(\d+) events? (?:were |was )?(?:dropped|lost)/.exec(line)?.[1];
+  return count === undefined ? undefined : Number(count);
+}
+
+function sampleOf(fields: readonly string[]): RequestSample {
+  const [at, lane = '', server = '', state = '--', status, queued, connected, responded, total] = fields;
+  const code = Number(status);
+  const responseMs = Number(responded);
+  const loss = lossOf({ state, server, status: code });
+  const method = present(fields[14]);
+  return {
+    atMs: Number(at),
+    route: fields[13] ?? '',
+    lane,
+    chosenBy: reasonOf(fields[12]),
+    status: code,
+    responseMs: responseMs < 0 ? -1 : responseMs + Math.max(0, Number(queued)) + Math.max(0, Number(connected)),
+    totalMs: Number(total),
+    ...(loss === undefined ? {} : { loss }),
+    appError: code >= 500 && isByApplication(state),
+    ...(method === undefined ? {} : { method }),
+  };
+}
+
+function reasonOf(text: string | undefined): RequestSample['chosenBy'] {
+  return text === 'cohort' || text === 'preview' || text === 'probe' ? text : 'weight';
+}
+
+/** The head of the answer had passed: what ends a session later does not change who made its status. */
+function isByApplication(state: string): boolean {
+  return state.startsWith('--') || state[1] === 'D' || state[1] === 'L';
+}
+
+/**
+ * What was lost, by the first two characters of the termination state (configuration manual, 8.5): who ended it, and
+ * in which phase. What a client ends is no loss, nor is what the proxy answers by a rule.
+ */
+export function lossOf(end: {
+  readonly state: string;
+  readonly server: string;
+  readonly status: number;
+}): LossKind | undefined {
+  const [who = '-', phase = '-'] = end.state;
+  if ('-CcL'.includes(who)) return undefined;
+  if (who === 'P' && 'RT'.includes(phase)) return undefined;
+  if (end.server === '<NOSRV>' || phase === 'Q') return 'proxy-error';
+  if (phase === 'C') return 'sSD'.includes(who) ? 'refused' : 'proxy-error';
+  if (phase === 'H') return 'SDK'.includes(who) ? 'reset' : 'proxy-error';
+  // A tunnel that nobody used for the longest time has simply ended.
+  if (who === 's' && end.status === 101) return undefined;
+  return 'DL'.includes(phase) ? 'truncated' : 'proxy-error';
+}
+
+function accessOf(fields: readonly string[]): AccessDetails {
+  const [instance, id] = [present(fields[2]), present(fields[17])];
+  const [host, path, userAgent, referer] = [18, 19, 20, 21].map((index) => unescaped(fields[index]));
+  return {
+    ...(instance === undefined || instance === '<NOSRV>' ? {} : { instance }),
+    client: fields[15] ?? '',
+    protocol: fields[16] ?? '',
+    bytesIn: Number(fields[9]),
+    bytesOut: Number(fields[10]),
+    ...(id === undefined ? {} : { id }),
+    ...(host === undefined ? {} : { host }),
+    ...(path === undefined ? {} : { path }),
+    ...(userAgent === undefined ? {} : { userAgent }),
+    ...(referer === undefined ? {} : { referer }),
+  };
+}
+
+function present(field: string | undefined): string | undefined {
+  return field === undefined || field === '-' || field === '' ? undefined : field;
+}
+
+/** The line may have been cut at its longest: then its last escape sequence is not whole. */
+function unescaped(field: string | undefined): string | undefined {
+  const text = present(field);
+  if (text === undefined || !text.includes('\\')) return text;
+  try {
+    return JSON.parse(`"${text}"`) as string;
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,225 @@
+import { IPV6_SLOTS, slotPort } from '../ports.ts';
+import { LOG_FORMAT, LOG_LINE_BYTES, LOG_RING } from './log-line.ts';
+import { GROUP } from './matches.ts';
+import { FLAGS } from './shares.ts';
+
+/** Names the program that answers instead of an application, for people and for tests. */
+export const ERROR_HEADER = 'X-Bascule-Error';
+/** On requests of the built-in probes: they are nobody's, and no fair comparison. */
+export const PROBE_HEADER = 'X-Bascule-Probe';
+/** Holds a client's bucket, 0 to 9,999, while a route has two sides. */
+const BUCKET_COOKIE = 'bascule-bucket';
+/** For clients that keep no cookies: the same, as a request header. */
+const BUCKET_HEADER = 'Bascule-Bucket';
+const REQUEST_ID_HEADER = 'X-Request-ID';
+
+export interface FrontendSettings {
+  readonly maps: {
+    readonly ports: string;
+    readonly matches: string;
+    readonly routes: string;
+    readonly selectors: string;
+  };
+  /** The one port that all published HTTP ports are redirected to. */
+  readonly httpPort: number;
+  readonly withIpv6: boolean;
+  /** Connections that one client address may have open; 0: as many as it likes. */
+  readonly connectionsPerClient: number;
+}
+
+/**
+ * The lines of the frontend. Rules cost: one whose condition is a variable that is not set takes 10 ns, one that sets
+ * a variable 75, a header 100, a look into a map 220. So whatever a plain route does not need hangs on one variable.
+ */
+export function renderFrontendLines(settings: FrontendSettings): readonly string[] {
+  return [
+    ...renderBinds(settings),
+    ...renderLog(),
+    ...renderConnection(settings),
+    ...renderRouteChoice(settings.maps),
+    // One read of one entry decides: the lane alone, or all that a route with more to it needs.
+    `http-request set-var(txn.lane) var(txn.route),map(${settings.maps.routes})`,
+    'http-request set-var(txn.share) var(txn.lane) if { var(txn.lane) -m sub | }',
+    ...renderShare(settings.maps.selectors),
+    ...renderWeightedChoice(),
+    ...renderRedirect(),
+    ...renderBodyLimit(),
+    // Only what may safely be sent twice (RFC 9110, 9.2.2) is sent again after a connection was lost.
+    'http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
+    ...renderForwarded(),
+    ...renderRequestId(),
+    // Responses of applications pass here, those that the proxy makes do not: this tells the two apart.
+    'http-response track-sc1 var(txn.lane) table lane-errors if { status ge 500 }',
+    'http-response sc-inc-gpc0(1) if { status ge 500 }',
+    `http-response del-header ${ERROR_HEADER}`,
+    ...renderBucketCookie(),
+    'use_backend %[var(txn.lane)] if { var(txn.lane) -m found }',
+    'default_backend unrouted',
+  ];
+}
+
+/** HTTP/1 and, by its preface, HTTP/2 without TLS. */
+function renderBinds({ httpPort, withIpv6 }: FrontendSettings): readonly string[] {
+  const last = slotPort(httpPort, IPV6_SLOTS - 1);
+  return [`bind 0.0.0.0:${httpPort}`, ...(withIpv6 ? [`bind [::]:${slotPort(httpPort, 0)}-${last} v6only`] : [])];
+}
+
+function renderLog(): readonly string[] {
+  return [
+    `log ring@${LOG_RING} len ${LOG_LINE_BYTES} format raw local0`,
+    `log-format "${LOG_FORMAT}"`,
+    'option dontlognull',
+  ];
+}
+
+const LOOPBACK = '127.0.0.0/8 ::1';
+const PRIVATE = `${LOOPBACK} 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7`;
+
+/** What is the same for all requests of a connection. */
+function renderConnection({ maps, connectionsPerClient }: FrontendSettings): readonly string[] {
+  const limit = [
+    `tcp-request connection track-sc0 src table clients unless { src ${LOOPBACK} }`,
+    `tcp-request connection reject if { sc0_conn_cur gt ${connectionsPerClient} }`,
+  ];
+  return [
+    ...(connectionsPerClient === 0 ? [] : limit),
+    // The port and address that the client meant: the kernel remembers them across the redirect.
+    'tcp-request session set-var(sess.port) dst_port',
+    // … of IPv4 connections; a slot stands for a port of IPv6.
+    `tcp-request session set-var(sess.slot_of) str(6),concat(@,sess.port),map(${maps.ports})`,
+    'tcp-request session set-var(sess.port) var(sess.slot_of) if { var(sess.slot_of) -m found }',
+    'tcp-request session set-var(sess.address) dst,concat(@,sess.port)',
+    `tcp-request session set-var(sess.trusted) bool(true) if { src ${PRIVATE} }`,
+  ];
+}
+
+/** Most ports lead to one route. A group is looked into: the host itself, its wildcard, any host. */
+function renderRouteChoice(maps: FrontendSettings['maps']): readonly string[] {
+  const grouped = '{ var(txn.group) -m found }';
+  const open = `${grouped} { var(txn.route) -m beg ${GROUP} }`;
+  const look = (host: string): string =>
+    `http-request set-var(txn.route) var(txn.group),concat(|,${host}),concat(,txn.path,/),map_beg(${maps.matches})`;
+  return [
+    `http-request set-var(txn.route) var(sess.port),map(${maps.ports})`,
+    `http-request set-var(txn.group) var(txn.route) if { var(txn.route) -m beg ${GROUP} }`,
+    `http-request set-var(txn.route) var(sess.address),map(${maps.ports}) if ${grouped}`,
+    `http-request set-var(txn.group) var(txn.route) if ${open}`,
+    `http-request set-var(txn.host) req.hdr(Host),field(1,:),lower if ${grouped}`,
+    `http-request set-var(txn.path) path if ${grouped}`,
+    `${look('txn.host')} if ${open}`,
+    `http-request set-var(txn.host) req.hdr(Host),field(1,:),lower,regsub(^[^.]*,*) if ${open}`,
+    `${look('txn.host')} if ${open}`,
+    `${look('txn.no_host')} if ${open}`,
+  ];
+}
+
+function renderShare(selectors: string): readonly string[] {
+  const shared = '{ var(txn.share) -m found }';
+  const selected = '{ var(txn.selector) -m beg s }';
+  const chosen = '{ var(txn.chosen) -m found }';
+  const flag = (...letters: readonly string[]): string => `{ var(txn.flags) -m sub ${letters.join(' ')} }`;
+  return [
+    `http-request set-var(txn.lane) var(txn.share),field(1,|) if ${shared}`,
+    `http-request set-var(txn.weight) var(txn.share),field(3,|),add(0) if ${shared}`,
+    `http-request set-var(txn.selector) var(txn.share),field(4,|) if ${shared}`,
+    `http-request set-var(txn.flags) var(txn.share),field(5,|) if ${shared}`,
+    `http-request set-log-level silent unless ${flag(FLAGS.observed, FLAGS.accessLog)}`,
+    `http-request set-var(txn.method) method if ${flag(FLAGS.observed, FLAGS.accessLog)}`,
+    `http-request set-var(txn.log_host) req.hdr(Host),json(utf8s) if ${flag(FLAGS.accessLog)}`,
+    `http-request set-var(txn.log_path) path,json(utf8s) if ${flag(FLAGS.accessLog)}`,
+    `http-request set-var(txn.log_path) pathq,json(utf8s) if ${flag(FLAGS.query)}`,
+    `http-request set-var(txn.agent) req.hdr(User-Agent),json(utf8s) if ${flag(FLAGS.accessLog)}`,
+    `http-request set-var(txn.referer) req.hdr(Referer),field(1,?),json(utf8s) if ${flag(FLAGS.accessLog)}`,
+    `http-request set-var(txn.client) src,hex if ${selected}`,
+    `http-request set-var(txn.headers) req.hdrs if ${selected}`,
+    `http-request set-var(txn.chosen) var(txn.selector),concat(@,txn.client),concat(@,txn.headers),map_reg(${selectors}) if ${selected}`,
+    `http-request set-var(txn.lane) var(txn.chosen),field(1,|) if ${chosen}`,
+    `http-request set-var(txn.by) var(txn.chosen),field(2,|) if ${chosen}`,
+    `http-request set-var(txn.by) str(probe) if { req.hdr(${PROBE_HEADER}) -m found } !${chosen}`,
+    // Neither a bucket nor a cookie for those who have been chosen.
+    `http-request set-var(txn.weight) int(0) if ${chosen}`,
+  ];
+}
+
+/** bucket < weight goes to the candidate: whoever is there stays there while the weight grows. */
+function renderWeightedChoice(): readonly string[] {
+  const weighted = '{ var(txn.weight) -m int 1:9999 }';
+  const valid = (sample: string): string => `{ ${sample} -m reg ^[0-9]{1,4}$ }`;
+  const header = `req.hdr(${BUCKET_HEADER})`;
+  const cookie = `req.cook(${BUCKET_COOKIE})`;
+  const none = '!{ var(txn.bucket) -m found }';
+  return [
+    'http-request set-var(txn.lane) var(txn.share),field(2,|) if { var(txn.weight) -m int ge 10000 }',
+    `http-request set-var(txn.bucket) ${header},add(0) if ${weighted} ${valid(header)}`,
+    `http-request set-var(txn.bucket) ${cookie},add(0) if ${weighted} ${none} ${valid(cookie)}`,
+    `http-request set-var(txn.is_new) int(1) if ${weighted} ${none}`,
+    `http-request set-var(txn.bucket) rand(10000) if ${weighted} ${none}`,
+    `http-request set-var(txn.distance) var(txn.bucket),sub(txn.weight) if ${weighted}`,
+    `http-request set-var(txn.lane) var(txn.share),field(2,|) if ${weighted} { var(txn.distance) -m int lt 0 }`,
+  ];
+}
+
+/** Not on responses that a shared cache may keep: one client's bucket would become everybody's. */
+function renderBucketCookie(): readonly string[] {
+  const value = `"${BUCKET_COOKIE}=%[var(txn.bucket)]; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax"`;
+  const isNew = '{ var(txn.is_new) -m found }';
+  const isShared = '{ res.hdr(Cache-Control) -m sub -i public s-maxage }';
+  return [`http-response add-header Set-Cookie ${value} if ${isNew} !${isShared}`];
+}
+
+/** A proxy before us that speaks TLS says so. */
+function renderRedirect(): readonly string[] {
+  const wanted = `{ var(txn.flags) -m sub ${FLAGS.redirectToHttps} }`;
+  const secure = '{ var(sess.trusted) -m found } { req.hdr(X-Forwarded-Proto) -i https }';
+  return [
+    `http-request set-var(txn.is_secure) bool(true) if ${wanted} ${secure}`,
+    `http-request redirect prefix https://%[req.hdr(Host),field(1,:)] code 308 if ${wanted} !{ var(txn.is_secure) -m found }`,
+  ];
+}
+
+/** A body of unknown length is let through when all of it is there at once, in the same buffer as the head. */
+const SMALL_HEAD_BYTES = 4_096;
+const SMALL_BODY_BYTES = 8_192;
+
+function renderBodyLimit(): readonly string[] {
+  const limited = '{ var(txn.max_body) -m int gt 0 }';
+  const unknown = `${limited} !{ req.hdr(Content-Length) -m found }`;
+  const tooLong = '413 content-type text/plain string "The body of this request is longer than this service takes.\\n"';
+  const noLength =
+    '411 content-type text/plain string "This service takes bodies of a known length only: send a Content-Length.\\n"';
+  return [
+    'http-request set-var(txn.max_body) var(txn.share),field(6,|),add(0) if { var(txn.share) -m found } !{ var(txn.share) -m end |- }',
+    `http-request set-var(txn.over) req.hdr(Content-Length),sub(txn.max_body) if ${limited}`,
+    `http-request wait-for-body time 30s if ${unknown}`,
+    `http-request set-var(txn.over) req.body_len,sub(txn.max_body) if ${unknown}`,
+    `http-request return status ${tooLong} hdr ${ERROR_HEADER} body-too-long if ${limited} { var(txn.over) -m int gt 0 }`,
+    `http-request return status ${noLength} hdr ${ERROR_HEADER} length-required if ${unknown} { req.body_len gt ${SMALL_BODY_BYTES} }`,
+    `http-request return status ${noLength} hdr ${ERROR_HEADER} length-required if ${unknown} { req.body_len gt 0 } { req.hdrs,length gt ${SMALL_HEAD_BYTES} }`,
+  ];
+}
+
+/** What the first proxy said stands, when it is on this machine or in a private network; else we are the first. */
+function renderForwarded(): readonly string[] {
+  const headers = {
+    'X-Forwarded-Proto': 'http',
+    'X-Forwarded-Host': '%[req.hdr(Host)]',
+    'X-Forwarded-Port': '%[var(sess.port)]',
+  };
+  return Object.entries(headers).map(
+    ([name, value]) =>
+      `http-request set-header ${name} ${value} unless { var(sess.trusted) -m found } { req.hdr(${name}) -m found }`,
+  );
+}
+
+/** Taken over from those who may say it; the answers of the proxy itself carry it too. */
+function renderRequestId(): readonly string[] {
+  const wanted = `{ var(txn.flags) -m sub ${FLAGS.requestId} }`;
+  const given = `req.hdr(${REQUEST_ID_HEADER})`;
+  const known = '{ var(txn.id) -m found }';
+  return [
+    `http-request set-var(txn.id) ${given} if ${wanted} { var(sess.trusted) -m found } { ${given} -m reg ^[A-Za-z0-9._+/=:-]{1,128}$ }`,
+    `http-request set-var(txn.id) uuid() if ${wanted} !${known}`,
+    `http-request set-header ${REQUEST_ID_HEADER} %[var(txn.id)] if ${known}`,
+    `http-after-response set-header ${REQUEST_ID_HEADER} %[var(txn.id)] if ${known}`,
+  ];
+}
