@@ -1,57 +1,82 @@
 /**
- * Measures Bascule beside a real dockerd in the same run.
- * usage: npm run bench [-- --docker-path DIR] [--runs N] [start|build|switch|cli …]
+ * Measures Bascule, where there is a peer beside it in the same run.
+ * usage: npm run bench [-- --docker-path DIR] [--runs N] [NAME …]
+ *   NAME                start build switch cli deploy endurance proxy; without one: all of these
+ *   analysis            simulates the analysis of canaries; writes the tables and pictures of docs/analysis.md
  *   --docker-path DIR   folder of another docker and dockerd than those on the PATH, e.g. of a newer release
+ * Each measurement writes results/NAME.json; results/README.md is made of all that are there.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { importBusybox, openMachine, startDockerd } from '../test/support/machine.ts';
+import { simulate } from './analysis/main.ts';
 import { measureBuild } from './build.ts';
 import { measureCli } from './cli.ts';
 import { type Context, machineFacts } from './context.ts';
-import { renderReport, type Report, type Result } from './result.ts';
+import { measureDeploy } from './deploy.ts';
+import { measureEndurance } from './endurance.ts';
+import { measureProxy } from './proxy.ts';
+import { type Report, type Result, renderReports } from './result.ts';
 import { measureStart } from './start.ts';
 import { measureSwitch } from './switch.ts';
 
-const MEASUREMENTS: Readonly<Record<string, (context: Context) => Result | Promise<Result>>> = {
+/** Beside a real dockerd. */
+const BESIDE_DOCKER: Readonly<Record<string, (context: Context) => Promise<Result>>> = {
   start: measureStart,
   build: measureBuild,
   switch: measureSwitch,
   cli: measureCli,
+  deploy: measureDeploy,
+  endurance: measureEndurance,
+};
+const ALONE: Readonly<Record<string, () => Promise<Result>>> = {
+  proxy: measureProxy,
 };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { 'docker-path': { type: 'string' }, runs: { type: 'string', default: '15' } },
 });
-const names = positionals.length === 0 ? Object.keys(MEASUREMENTS) : positionals;
-const unknown = names.find((name) => !(name in MEASUREMENTS));
+const known = [...Object.keys(BESIDE_DOCKER), ...Object.keys(ALONE)];
+const names = positionals.length === 0 ? known : positionals;
+const unknown = names.find((name) => name !== 'analysis' && !known.includes(name));
 if (unknown !== undefined) {
-  console.error(`bench: no measurement "${unknown}": one of ${Object.keys(MEASUREMENTS).join(', ')}`);
+  console.error(`bench: no measurement "${unknown}": one of ${[...known, 'analysis'].join(', ')}`);
   process.exit(2);
 }
 if (values['docker-path'] !== undefined)
   process.env['PATH'] = `${values['docker-path']}${delimiter}${process.env['PATH']}`;
 
-const report = await measure();
 const folder = join(import.meta.dirname, 'results');
 mkdirSync(folder, { recursive: true });
-writeFileSync(join(folder, 'latest.json'), `${JSON.stringify(report, undefined, 1)}\n`);
-writeFileSync(join(folder, 'README.md'), renderReport(report));
-console.log(renderReport(report));
+for (const name of names.filter((each) => each in ALONE)) {
+  console.error(`bench: ${name}`);
+  write(await ALONE[name]!());
+}
+if (names.includes('analysis')) await simulate();
+const beside = names.filter((each) => each in BESIDE_DOCKER);
+if (beside.length > 0) await measureBeside(beside);
+const reports = readdirSync(folder)
+  .filter((file) => file.endsWith('.json'))
+  .map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as Partial<Report>)
+  .filter((report): report is Report => report.result !== undefined);
+writeFileSync(join(folder, 'README.md'), renderReports(reports));
+console.log(renderReports(reports.filter(({ result }) => names.includes(result.name))));
 
-async function measure(): Promise<Report> {
+async function measureBeside(wanted: readonly string[]): Promise<void> {
   await using machine = await openMachine();
   await using dockerd = await startDockerd(join(machine.folder, '..', 'peer'));
   importBusybox(dockerd.socket, join(machine.folder, '..'));
   const { engineSocket } = await machine.json<{ engineSocket: string }>(['daemon', 'status']);
   const context: Context = { machine, engineSocket, dockerd, docker: 'docker', runs: Number(values.runs) };
-  const results: Result[] = [];
-  for (const name of names) {
+  for (const name of wanted) {
     console.error(`bench: ${name}`);
-    const result = await MEASUREMENTS[name]?.(context);
-    if (result !== undefined) results.push(result);
+    write(await BESIDE_DOCKER[name]!(context));
   }
-  return { at: new Date().toISOString(), machine: machineFacts('docker', 'dockerd'), results };
+}
+
+function write(result: Result): void {
+  const report: Report = { at: new Date().toISOString(), machine: machineFacts('docker', 'dockerd'), result };
+  writeFileSync(join(folder, `${result.name}.json`), `${JSON.stringify(report, undefined, 1)}\n`);
 }

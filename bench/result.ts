@@ -23,10 +23,11 @@ export interface Result {
   readonly notes: readonly string[];
 }
 
+/** What one measurement found, and where. */
 export interface Report {
   readonly at: string;
   readonly machine: Readonly<Record<string, string>>;
-  readonly results: readonly Result[];
+  readonly result: Result;
 }
 
 /** Median of `peer` over median of `ours`. */
@@ -35,22 +36,30 @@ export function ratioOf(name: string, pair: { readonly ours: Series; readonly pe
   return { name, value, ...(target === undefined ? {} : { target }) };
 }
 
-export function renderReport(report: Report): string {
-  const facts = Object.entries(report.machine).map(([name, value]) => `| ${name} | ${value} |`);
+/** Of one machine mostly: its facts stand once, and again where they differ. */
+export function renderReports(reports: readonly Report[]): string {
+  let last = '';
   return [
     '# Benchmark results',
     '',
-    'Written by `npm run bench`; do not edit. Raw samples are in the JSON file beside this one.',
+    'Written by `npm run bench`; do not edit. Raw samples are in the JSON files beside this one.',
     'Ratios are medians of the peer over medians of Bascule: above 1, Bascule needs less.',
-    '',
-    `Measured at ${report.at}.`,
-    '',
-    '| machine | |',
-    '| --- | --- |',
-    ...facts,
-    ...report.results.flatMap(renderResult),
+    ...reports.flatMap((report) => {
+      const facts = renderFacts(report);
+      const isSame = facts === last;
+      last = facts;
+      const measured = `Measured at ${report.at}, revision ${report.machine['revision'] ?? 'unknown'}.`;
+      return [...renderResult(report.result), '', measured, ...(isSame ? [] : ['', facts])];
+    }),
     '',
   ].join('\n');
+}
+
+function renderFacts({ machine }: Report): string {
+  const rows = Object.entries(machine)
+    .filter(([name]) => name !== 'revision')
+    .map(([name, value]) => `| ${name} | ${value} |`);
+  return ['| machine | |', '| --- | --- |', ...rows].join('\n');
 }
 
 function renderResult(result: Result): readonly string[] {
