@@ -6,6 +6,7 @@ import type { Status } from './status.ts';
 type Side = NonNullable<Status['sides']>['stable'];
 
 const WIDEST_CELL = 24;
+const NARROW_CELL = 17;
 const RIGHT_GAP = 2;
 
 /** What both sides answered, side by side. */
@@ -15,7 +16,10 @@ export function renderSides(status: Status, { columns, style, isTight }: Room): 
   const cell = Math.min(WIDEST_CELL, Math.floor((columns - LABEL_COLUMNS - RIGHT_GAP) / 2));
   const row = (label: string, of: (side: Side) => string, paint = (text: string): string => text): string =>
     padEnd(label, LABEL_COLUMNS) + padStart(of(sides.stable), cell) + paint(padStart(of(sides.candidate), cell));
-  const heading = `${padStart(`old, release ${sides.stable.release}`, LABEL_COLUMNS + cell)}${padStart(`new, release ${sides.candidate.release}`, cell)}`;
+  const number = cell < NARROW_CELL ? 'r' : 'release ';
+  const heading =
+    padStart(`old, ${number}${sides.stable.release}`, LABEL_COLUMNS + cell) +
+    padStart(`new, ${number}${sides.candidate.release}`, cell);
   const latency = isTight
     ? [
         row('p50/95/99', ({ p50Ms, p95Ms, p99Ms }) =>

@@ -26,21 +26,26 @@ export function renderStatus(status: Status, frame: Frame): readonly string[] {
   return [...picture, ...below].slice(-rows).map((line) => clip(line, columns).trimEnd());
 }
 
-function renderHead(status: Status, { columns, style, now }: Frame): readonly string[] {
+function renderHead(status: Status, { columns, style, now, rows = ROWS_FOR_ALL }: Frame): readonly string[] {
   const end = status.endedAt === undefined ? now : new Date(status.endedAt);
   const elapsed = formatSeconds(Math.max(0, end.getTime() - Date.parse(status.startedAt)));
   const name = `${style.bold(`${status.project} ${nameOf(status)}`)}  ${paintState(status, style)} ${elapsed}`;
+  const most = rows < ROWS_FOR_ALL ? 2 : 4;
   const who = style.dim(`rollout ${status.rollout} by ${inert(status.author)}`);
   return [
     `${name}  ${who}`,
     ...renderStage(status, style, columns),
-    ...sentences(status.note, columns).map((line) => style.yellow(line)),
-    ...sentences(status.failure?.reason, columns).map((line) => style.red(line)),
+    ...sentences(status.note, columns, most).map((line) => style.yellow(line)),
+    ...sentences(status.failure?.reason, columns, most).map((line) => style.red(line)),
   ];
 }
 
-function sentences(text: string | undefined, columns: number): readonly string[] {
-  return text === undefined || text === '' ? [] : wrap(inert(text), columns).slice(0, 4);
+/** A text of which the end may be missing: `most` lines. */
+function sentences(text: string | undefined, columns: number, most: number): readonly string[] {
+  if (text === undefined || text === '') return [];
+  const lines = wrap(inert(text), columns);
+  const rest = lines.slice(most - 1).join(' ');
+  return lines.length <= most ? lines : [...lines.slice(0, most - 1), clip(rest, columns)];
 }
 
 function paintState(status: Status, style: Style): string {

@@ -1,4 +1,5 @@
 import type { Terminal } from '../host.ts';
+import { widthOf } from '../output/text.ts';
 
 /** A picture on a terminal that is painted over and over. */
 export interface Screen extends Disposable {
@@ -20,14 +21,17 @@ export function openScreen(terminal: Terminal, onResize: () => void): Screen {
   terminal.write(ENTER);
   terminal.on('resize', onResize);
   process.once('exit', leave); // also when the process ends for an error that nobody caught
+  const columns = (): number => Math.max(20, terminal.columns ?? 80);
+  // Behind a full line the cursor stands on its last character: erasing would take that away.
+  const whole = (line: string): string => (widthOf(line) < columns() ? `${line}${ESC}K` : line);
   return {
     get columns() {
-      return Math.max(20, terminal.columns ?? 80);
+      return columns();
     },
     get rows() {
       return Math.max(5, terminal.rows ?? 24);
     },
-    paint: (lines) => void terminal.write(`${BEGIN}${lines.map((line) => `${line}${ESC}K`).join('\r\n')}${END}`),
+    paint: (lines) => void terminal.write(`${BEGIN}${lines.map(whole).join('\r\n')}${END}`),
     [Symbol.dispose]: () => {
       terminal.off('resize', onResize);
       process.off('exit', leave);

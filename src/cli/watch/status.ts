@@ -30,6 +30,7 @@ export function verdictWords(status: Status): string | undefined {
   if (verdict === undefined) return undefined;
   if (verdict.verdict === 'pass') return 'pass: not worse';
   if (verdict.verdict === 'fail') return 'fail: worse';
+  if (status.endedAt !== undefined) return 'insufficient: the traffic was not enough to decide';
   const needed = stillNeeded(status);
   if (needed === undefined) return 'insufficient: no decision in sight with this traffic';
   const rate = status.sides?.candidate.perSecond ?? 0;

@@ -16,6 +16,8 @@ const QUESTIONS = {
   a: { kind: 'abort', question: 'Abort: give all traffic back to the old release?' },
 } as const;
 
+const NOTICE_MS = 5_000;
+
 /** @param o.send tells the daemon; @param o.leave ends the view, not the rollout */
 export function createSteering(o: {
   readonly send: (action: Action) => Promise<unknown>;
@@ -23,9 +25,9 @@ export function createSteering(o: {
   readonly changed: () => void;
 }): Steering {
   let asked: (typeof QUESTIONS)[keyof typeof QUESTIONS] | undefined;
-  let notice = '';
+  let notice = { text: '', at: 0 };
   const say = (text: string): void => {
-    notice = text;
+    notice = { text, at: performance.now() };
     o.changed();
   };
   const send = (kind: 'pause' | 'resume' | 'promote' | 'abort'): void => {
@@ -52,9 +54,10 @@ export function createSteering(o: {
       }
     },
     footer: ({ isPaused, style }) => {
-      if (asked !== undefined) return [style.yellow(asked.question), 'y yes   any other key no'];
+      if (asked !== undefined) return [style.yellow(asked.question), 'y yes   any other key: no'];
       const keys = `${isPaused ? 'r resume' : 'p pause'}   m promote   a abort   q quit, it goes on`;
-      return [...(notice === '' ? [] : [style.yellow(notice)]), style.dim(keys)];
+      const isFresh = notice.text !== '' && performance.now() - notice.at < NOTICE_MS;
+      return [...(isFresh ? [style.yellow(notice.text)] : []), style.dim(keys)];
     },
   };
 }

@@ -182,9 +182,13 @@ async function* statuses(
   path: string,
   signal: AbortSignal,
 ): AsyncGenerator<Streamed<RolloutStatus>> {
-  for await (const line of callLines<StatusLine>(socketPath, { method: 'GET', path, signal })) {
-    if ('status' in line) yield line.status;
-    else if ('error' in line) throw new UserError(line.error);
+  try {
+    for await (const line of callLines<StatusLine>(socketPath, { method: 'GET', path, signal })) {
+      if ('status' in line) yield line.status;
+      else if ('error' in line) throw new UserError(line.error);
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
   }
 }
 
