@@ -1,9 +1,9 @@
-import { step } from './plan.ts';
+import { routeOf, step } from './plan.ts';
 import type { Draft, Waves } from './plan-draft.ts';
 import { fitnessOf, hookSteps } from './plan-start.ts';
 import type { Scene } from './plan-scene.ts';
 import type { SetRecord } from './standing.ts';
-import type { Step } from './step.ts';
+import type { Fitness, Step } from './step.ts';
 
 /** Instances that a release takes out of traffic and stops. */
 export interface Departure {
@@ -18,9 +18,17 @@ export function leaveWaves({ scene }: Draft, departures: readonly Departure[]): 
     departures.flatMap((each) => drainSteps(scene, each)),
     departures.flatMap((each) => [...outOfLanes(each), ...hooksOf(scene, each)]),
     departures.flatMap(({ record, instances, cause }) =>
-      instances.map((instance) => step(cause, { kind: 'stop-instance', instance, fit: fitnessOf(scene, record) })),
+      instances.map((instance) => step(cause, { kind: 'stop-instance', instance, fit: oldFitness(scene, record) })),
     ),
   ];
+}
+
+/** It never listened on ports that are new. */
+function oldFitness(scene: Scene, record: SetRecord): Fitness {
+  const fitness = fitnessOf(scene, record);
+  const routes = new Set(scene.standing.ports.map(({ route }) => route));
+  const isKnown = (port: number): boolean => routes.has(routeOf(scene.target.project, record.service, port));
+  return { ...fitness, ports: fitness.ports.filter(isKnown) };
 }
 
 /** What a set that is carried over does not need any more, behind the switch: nothing of it is taken back. */

@@ -7,16 +7,22 @@ import type { PlacedSet, Portion } from './plan-sets.ts';
 import { type LiveRelease, liveReleases, setKey } from './standing.ts';
 import type { Step } from './step.ts';
 
-/** Everything that the new instances need, before any of them exists; and those that serve both releases join the new one. */
+/**
+ * Everything that new instances need, before any of them exists; and sets that serve both releases join the new one.
+ * @param jobServices services of which jobs run, whether they start or not
+ */
 export function prepareWaves(draft: Draft, portions: readonly Portion[], jobServices: readonly string[]): Waves {
   const { scene, placed } = draft;
-  const used = [...new Set([...portions.map(({ set }) => set.record.service), ...jobServices])];
+  const starting = placed.filter((set) => set.starting.length > 0).map((set) => set.record.service);
   return [
-    resources(scene, used),
-    portions.flatMap((portion) => clearAway(scene, portion)),
-    portions.flatMap((portion) => createSteps(portion)),
+    resources(scene, [...new Set([...starting, ...jobServices])]),
+    ...createWaves(draft, portions),
     placed.flatMap((set) => carryOver(scene, set)),
   ];
+}
+
+export function createWaves({ scene }: Draft, portions: readonly Portion[]): Waves {
+  return [portions.flatMap((portion) => clearAway(scene, portion)), portions.flatMap(createSteps)];
 }
 
 function resources({ target, observed, kind }: Scene, used: readonly string[]): readonly Step[] {

@@ -24,14 +24,16 @@ export function portionsOf(draft: Draft): readonly Portion[] {
 /**
  * The new instances beside those that serve: made, started, healthy, in their lanes, tested, with every job done that
  * comes before traffic moves. No traffic has moved, but to stateful sets that took their predecessors' places.
+ * @param makingRoom what has to happen before anything starts
  */
-export function standUpWaves(draft: Draft, portions: readonly Portion[]): Waves {
+export function standUpWaves(draft: Draft, portions: readonly Portion[], makingRoom: Waves = []): Waves {
   const { scene, placed } = draft;
   const jobServices = [...jobsAt(scene, 'before-start'), ...jobsAt(scene, 'before-switch')].map(
     ([, job]) => job.service,
   );
   return [
     ...prepareWaves(draft, portions, jobServices),
+    ...makingRoom,
     ...startWithJobs(draft, portions),
     [...placed.flatMap((set) => restoreLanes(set, scene)), ...laneSteps(draft, portions)],
     previewSteps(draft),
@@ -87,17 +89,27 @@ export function laterChanges({ changes, predecessors }: Draft): RouteChanges {
   return changesWhere(changes, ({ service }) => !predecessors.has(service));
 }
 
-/** The traffic of all services at one instant; ports and routes that are new come just before. */
-export function tipOverWaves(draft: Draft, changes: RouteChanges = laterChanges(draft)): Waves {
+/**
+ * The traffic of all services at one instant; ports and routes that are new come just before.
+ * @param besides other steps of the same wave
+ */
+export function tipOverWaves(
+  draft: Draft,
+  changes: RouteChanges = laterChanges(draft),
+  besides: readonly Step[] = [],
+): Waves {
   const { scene } = draft;
   const cause = scene.kind === 'rollback' ? 'its sets are healthy' : 'the new sets are healthy';
   return [
     switchSteps('new routes', changesWhere(changes, isAdded)),
     publishSteps(scene).filter((each) => !isMoved(scene, each)),
-    switchSteps(
-      cause,
-      changesWhere(changes, (change) => !isAdded(change)),
-    ),
+    [
+      ...switchSteps(
+        cause,
+        changesWhere(changes, (change) => !isAdded(change)),
+      ),
+      ...besides,
+    ],
     [...optionSteps(scene), ...endOfPreview(draft)],
   ];
 }

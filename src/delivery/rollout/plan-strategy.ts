@@ -4,6 +4,7 @@ import type { DeployInput, Plan } from './plan.ts';
 import { type Draft, draftOf } from './plan-draft.ts';
 import { planBlueGreen } from './strategies/blue-green.ts';
 import { planCanary } from './strategies/canary.ts';
+import { planRolling } from './strategies/rolling.ts';
 
 /** Decides how a release comes into service. What has nothing to do step by step is one atomic switch. */
 export function planDeploy(input: DeployInput): Plan {
@@ -15,7 +16,7 @@ export function planDeploy(input: DeployInput): Plan {
     case 'canary':
       return planCanary(draft) ?? planBlueGreen(draft);
     case 'rolling':
-      return planBlueGreen(draft);
+      return planRolling(draft) ?? planBlueGreen(draft);
     default:
       return unreachable(strategy);
   }

@@ -1,6 +1,7 @@
 import type { RouteShare } from '../traffic/index.ts';
 import { step } from './plan.ts';
-import type { HttpChange, TcpChange } from './plan-routes.ts';
+import { type HttpChange, type RouteChanges, sideOf, type TcpChange } from './plan-routes.ts';
+import type { SetRecord } from './standing.ts';
 import type { Step, TcpShare, WeightChange } from './step.ts';
 
 /** All of a route's traffic, in basis points. */
@@ -49,4 +50,75 @@ export function tcpShares({ from, to }: TcpChange): {
       { ...to, weight },
     ],
   };
+}
+
+/** The instances of both sides of one service. */
+export interface Sides {
+  readonly service: string;
+  readonly old: SetRecord;
+  readonly fresh: SetRecord;
+}
+
+/** Keeps the shares of routes in proportion to the instances on both sides, and remembers what was said last. */
+export class Balance {
+  readonly #changes: RouteChanges;
+  readonly #drainMs: number;
+  readonly #http: Map<string, RouteShare>;
+  readonly #tcp: Map<string, readonly TcpShare[]>;
+
+  constructor(changes: RouteChanges, drainMs: number) {
+    this.#changes = changes;
+    this.#drainMs = drainMs;
+    this.#http = new Map(changes.http.map((change) => [change.route, httpShares(change, {}).before]));
+    this.#tcp = new Map(changes.tcp.map((change) => [change.route, tcpShares(change).before]));
+  }
+
+  weigh(cause: string, sides: readonly Sides[]): readonly Step[] {
+    const by = new Map(sides.map((each) => [each.service, each]));
+    const http = this.#changes.http.flatMap((change): readonly WeightChange[] => {
+      const each = by.get(change.service);
+      const weight = each === undefined ? 0 : weightOf(each);
+      const from = this.#http.get(change.route)!;
+      if (each === undefined || from.weight === weight) return [];
+      const to = httpShares(change, {}).at(weight);
+      this.#http.set(change.route, to);
+      return [{ route: change.route, to, from }];
+    });
+    const tcp = this.#changes.tcp.flatMap((change) => {
+      const each = by.get(change.service);
+      if (each === undefined) return [];
+      const { route, port } = change;
+      const from = this.#tcp.get(route)!;
+      const to = tcpSides(each);
+      if (JSON.stringify(to) === JSON.stringify(from)) return [];
+      this.#tcp.set(route, to);
+      return [{ route, port, to, from }];
+    });
+    return weightSteps(cause, { http, tcp, drainMs: this.#drainMs });
+  }
+
+  /** The candidate lanes become the stable ones. TCP routes lead there already. */
+  promotion(cause: string): readonly Step[] {
+    const http = this.#changes.http.map(({ route, to }) => {
+      const from = this.#http.get(route)!;
+      return { route, to: { stable: to ?? from.stable, candidate: null, weight: 0 }, from };
+    });
+    return weightSteps(cause, { http, tcp: [], drainMs: this.#drainMs });
+  }
+}
+
+/** The new side's part of the instances, in basis points; a side that has any gets something. */
+function weightOf({ old, fresh }: Sides): number {
+  const [before, now] = [old.instances.length, fresh.instances.length];
+  if (now === 0) return 0;
+  return before === 0 ? WHOLE : Math.min(WHOLE - 1, Math.max(1, Math.round((WHOLE * now) / (before + now))));
+}
+
+function tcpSides(sides: Sides): readonly TcpShare[] {
+  const weight = weightOf(sides);
+  const both = [
+    { ...sideOf(sides.old), weight: WHOLE - weight },
+    { ...sideOf(sides.fresh), weight },
+  ];
+  return both.filter(({ instances }) => instances.length > 0);
 }
