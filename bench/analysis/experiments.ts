@@ -70,9 +70,9 @@ function sameRates(): readonly Experiment[] {
     SHARES.map((share) => ({
       kind: 'errors' as const,
       name: `same ${name} ${share}`,
-      scenario: { stable: curve, candidate: curve, share, requests: HOUR },
+      scenario: { stable: curve, candidate: curve, share, requests: share === 0.1 ? HOUR : HOUR / 2 },
       judges: share === 0.1 ? PEERS : ['bascule', 'eager'],
-      runs: share === 0.1 ? 5_000 : 1_500,
+      runs: 5_000,
     })),
   );
 }
@@ -100,7 +100,7 @@ function margins(): readonly Experiment[] {
   });
   return SHARES.flatMap((share) => [
     ...PASS_BASES.map((base) => one('pass', { base, rate: base, share, requests: 400_000, runs: 300 })),
-    ...PASS_BASES.map((base) => one('margin', { base, rate: base + MARGIN, share, requests: HOUR, runs: 1_000 })),
+    ...PASS_BASES.map((base) => one('margin', { base, rate: base + MARGIN, share, requests: HOUR / 2, runs: 1_000 })),
   ]);
 }
 

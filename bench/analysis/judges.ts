@@ -30,6 +30,15 @@ function bascule(until: 'fail' | 'pass', settings: AnalysisSettings): Judge {
   };
 }
 
+/** Evidence for "worse" at each look, as a decimal logarithm. */
+export function evidenceOf(): (look: Look) => number {
+  let state = newAnalysis({ ...DEFAULT_ANALYSIS, metrics: ['errors'] });
+  return ({ stable, candidate }) => {
+    state = observe(state, { stable: sideOf(stable), candidate: sideOf(candidate) });
+    return (state.metrics[0]?.worse.log ?? 0) / Math.LN10;
+  };
+}
+
 function sideOf({ requests, hits }: Counts): { requests: number; failed: number; slow: number } {
   return { requests, failed: hits, slow: 0 };
 }

@@ -12,7 +12,10 @@ export interface Part {
   readonly runs: number;
 }
 
-parentPort?.on('message', (part: Part) => parentPort?.postMessage(runPart(part)));
+parentPort?.on('message', (part: Part) => {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+  parentPort?.postMessage(runPart(part));
+});
 
 function runPart({ experiment, ...range }: Part): Decisions {
   if (experiment.kind === 'errors')
