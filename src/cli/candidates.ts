@@ -6,6 +6,7 @@ import { rootOf, sourceOf } from './session.ts';
 
 /** Words that a daemon knows, for one argument of one command. */
 export interface Candidates {
+  /** With its sub-command: `releases show`. */
   readonly command: string;
   /** Name of the argument as `--help` shows it. */
   readonly argument: string;
@@ -29,7 +30,14 @@ interface Source {
 const SOURCES: readonly Source[] = [
   { command: 'logs', argument: 'services', wordsOf: servicesOf },
   { command: 'exec', argument: 'service', wordsOf: servicesOf },
-  { command: 'rollback', argument: 'release', wordsOf: releasesOf },
+  { command: 'rollback', argument: 'release', wordsOf: releasesToReturnTo },
+  { command: 'releases show', argument: 'release', wordsOf: releasesOf },
+  { command: 'releases diff', argument: 'from', wordsOf: releasesOf },
+  { command: 'releases diff', argument: 'to', wordsOf: releasesOf },
+  { command: 'traffic out', argument: 'instance', wordsOf: instancesOf },
+  { command: 'traffic in', argument: 'instance', wordsOf: instancesOf },
+  { command: 'scale', argument: 'service=n', wordsOf: assignmentsOf },
+  { command: 'set image', argument: 'service=image', wordsOf: assignmentsOf },
 ];
 
 /**
@@ -37,17 +45,19 @@ const SOURCES: readonly Source[] = [
  * nothing to offer, and nothing is said.
  * @param words what stands on the command line after `bascule`
  */
-export async function candidatesFor(words: readonly string[], host: Host): Promise<Candidates | undefined> {
+export async function candidatesFor(words: readonly string[], host: Host): Promise<readonly Candidates[]> {
   const { command, options } = readLine(words);
-  const source = SOURCES.find((each) => each.command === command);
-  if (source === undefined) return undefined;
+  const sources = SOURCES.filter((each) => each.command === command);
+  const [first] = sources;
+  if (first === undefined) return [];
   const { runDirectory } = scopeOf(rootOf(host, options));
   const client = createClient(`${runDirectory}/api.sock`, AbortSignal.timeout(DEADLINE_MS));
   try {
     const project = options.projectName ?? (await client.resolveProject(sourceOf(host, options)));
-    return { command: source.command, argument: source.argument, words: await source.wordsOf(client, project) };
+    const known = await first.wordsOf(client, project); // the arguments of one command take the same words
+    return sources.map(({ argument }) => ({ command: first.command, argument, words: known }));
   } catch {
-    return undefined; // no daemon, no project, no time: the shell shows what it has
+    return []; // no daemon, no project, no time: the shell shows what it has
   }
 }
 
@@ -57,16 +67,37 @@ async function servicesOf(client: Client, project: string): Promise<readonly Can
   return (serving?.services ?? []).map(({ name, image }) => ({ value: name, description: image }));
 }
 
+async function assignmentsOf(client: Client, project: string): Promise<readonly Candidate[]> {
+  const services = await servicesOf(client, project);
+  return services.map(({ value, description }) => ({ value: `${value}=`, description }));
+}
+
+async function instancesOf(client: Client, project: string): Promise<readonly Candidate[]> {
+  const { instances } = await client.ps(project);
+  return instances.map(({ name, role, state }) => ({ value: name, description: `${role}, ${state}` }));
+}
+
 async function releasesOf(client: Client, project: string): Promise<readonly Candidate[]> {
+  return asWords(await client.releases(project));
+}
+
+async function releasesToReturnTo(client: Client, project: string): Promise<readonly Candidate[]> {
   const releases = await client.releases(project);
-  return releases
-    .filter(({ state }) => state === 'warm' || state === 'kept')
-    .map(({ number, state, createdAt }) => ({ value: String(number), description: `${state}, made ${createdAt}` }));
+  return asWords(releases.filter(({ state }) => state === 'warm' || state === 'kept'));
+}
+
+function asWords(releases: Awaited<ReturnType<Client['releases']>>): readonly Candidate[] {
+  return releases.map(({ number, state, createdAt }) => ({
+    value: String(number),
+    description: `${state}, made ${createdAt}`,
+  }));
 }
 
 /** The options that say which project and which daemon, wherever they stand; `-f` is the file only before the command. */
 function readLine(words: readonly string[]) {
-  const at = words.findIndex((word) => SOURCES.some(({ command }) => command === word));
+  const startsAt = (command: string, index: number): boolean =>
+    command.split(' ').every((word, offset) => words[index + offset] === word);
+  const at = words.findIndex((_, index) => SOURCES.some(({ command }) => startsAt(command, index)));
   const { values } = parseArgs({
     args: words.map((word, index) => (word === '-f' && index < at ? '--file' : word)),
     strict: false,
@@ -83,7 +114,7 @@ function readLine(words: readonly string[]) {
     },
   });
   return {
-    command: words[at],
+    command: SOURCES.find((source) => startsAt(source.command, at))?.command,
     options: {
       ...single('root', values['root']),
       ...single('projectName', values['project-name']),

@@ -35,7 +35,7 @@ export async function complete(program: Command, words: readonly string[], host:
   }
   describeBriefly(program);
   const known = tab(program);
-  if (first === '--') offer(known, await candidatesFor(words.slice(1), host));
+  if (first === '--') for (const each of await candidatesFor(words.slice(1), host)) offer(known, each);
   if (first === 'bash') host.stdout.write(BASH_PRELUDE);
   await program.parseAsync(['complete', ...inLongForm(words)], { from: 'user' });
   return 0;
@@ -48,8 +48,7 @@ function inLongForm(words: readonly string[]): readonly string[] {
 }
 
 /** What a daemon told goes where the command takes such a word. */
-function offer(known: ReturnType<typeof tab>, candidates: Candidates | undefined): void {
-  if (candidates === undefined) return;
+function offer(known: ReturnType<typeof tab>, candidates: Candidates): void {
   for (const word of known.commands.get(candidates.command)?.arguments.values() ?? []) {
     if (word.name !== candidates.argument) continue;
     word.handler = (add) => candidates.words.forEach(({ value, description }) => add(value, description));
