@@ -22,9 +22,7 @@ function line(
     'shop/web/80',
     'GET',
   ];
-  return [...head, '192.0.2.7', 'HTTP/1.1', 'id-1', 'example.org', o.path ?? '\\/a?b=1', 'agent \\"x\\"', '-'].join(
-    '\t',
-  );
+  return [...head, '192.0.2.7', '1.1', 'id-1', 'example.org', o.path ?? '\\/a?b=1', 'agent \\"x\\"', '-'].join('\t');
 }
 
 describe('a line of the proxy’s log', () => {

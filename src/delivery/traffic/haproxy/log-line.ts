@@ -28,7 +28,7 @@ export const LOG_FORMAT = [
   '%[var(txn.route)]',
   '%[var(txn.method)]',
   '%ci',
-  '%HV',
+  '%[var(txn.protocol)]',
   '%[var(txn.id)]',
   '%[var(txn.log_host)]',
   '%[var(txn.log_path)]',
@@ -130,7 +130,7 @@ function accessOf(fields: readonly string[]): AccessDetails {
   return {
     ...(instance === undefined || instance === '<NOSRV>' ? {} : { instance }),
     client: fields[15] ?? '',
-    protocol: fields[16] ?? '',
+    protocol: `HTTP/${fields[16] ?? ''}`,
     bytesIn: Number(fields[9]),
     bytesOut: Number(fields[10]),
     ...(id === undefined ? {} : { id }),

@@ -40,22 +40,30 @@ export function renderFrontendLines(settings: FrontendSettings): readonly string
     // One read of one entry decides: the lane alone, or all that a route with more to it needs.
     `http-request set-var(txn.lane) var(txn.route),map(${settings.maps.routes})`,
     'http-request set-var(txn.share) var(txn.lane) if { var(txn.lane) -m sub | }',
-    ...renderShare(settings.maps.selectors),
-    ...renderWeightedChoice(),
-    ...renderRedirect(),
-    ...renderBodyLimit(),
     // Only what may safely be sent twice (RFC 9110, 9.2.2) is sent again after a connection was lost.
     'http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
     ...renderForwarded(),
+    `http-request set-log-level silent unless ${SHARED}`,
+    // The plain case ends here.
+    `http-request allow unless ${SHARED}`,
+    ...renderShare(),
+    ...renderLogged(),
+    ...renderSelection(settings.maps.selectors),
+    ...renderWeightedChoice(),
+    ...renderRedirect(),
     ...renderRequestId(),
-    // Responses of applications pass here, those that the proxy makes do not: this tells the two apart.
-    'http-response track-sc1 var(txn.lane) table lane-errors if { status ge 500 }',
-    'http-response sc-inc-gpc0(1) if { status ge 500 }',
-    `http-response del-header ${ERROR_HEADER}`,
-    ...renderBucketCookie(),
+    ...renderBodyLimit(),
+    ...renderResponses(),
     'use_backend %[var(txn.lane)] if { var(txn.lane) -m found }',
     'default_backend unrouted',
   ];
+}
+
+const SHARED = '{ var(txn.share) -m found }';
+
+/** The route's entry says one of these. */
+function flagged(...letters: readonly string[]): string {
+  return `{ var(txn.flags) -m sub ${letters.join(' ')} }`;
 }
 
 /** HTTP/1 and, by its preface, HTTP/2 without TLS. */
@@ -113,30 +121,42 @@ function renderRouteChoice(maps: FrontendSettings['maps']): readonly string[] {
   ];
 }
 
-function renderShare(selectors: string): readonly string[] {
-  const shared = '{ var(txn.share) -m found }';
+function renderShare(): readonly string[] {
+  return [
+    'http-request set-var(txn.lane) var(txn.share),field(1,|)',
+    'http-request set-var(txn.weight) var(txn.share),field(3,|),add(0)',
+    'http-request set-var(txn.selector) var(txn.share),field(4,|)',
+    'http-request set-var(txn.flags) var(txn.share),field(5,|)',
+    'http-request set-var(txn.max_body) var(txn.share),field(6,|),add(0) unless { var(txn.share) -m end |- }',
+  ];
+}
+
+/** Neither cookies nor authorization are remembered, and query strings only where the route asks for them. */
+function renderLogged(): readonly string[] {
+  const logged = flagged(FLAGS.accessLog);
+  return [
+    `http-request set-log-level silent unless ${flagged(FLAGS.observed, FLAGS.accessLog)}`,
+    `http-request set-var(txn.method) method if ${flagged(FLAGS.observed, FLAGS.accessLog)}`,
+    `http-request set-var(txn.by) str(probe) if ${flagged(FLAGS.observed)} { req.hdr(${PROBE_HEADER}) -m found }`,
+    `http-request set-var(txn.protocol) req.ver if ${logged}`,
+    `http-request set-var(txn.log_host) req.hdr(Host),json(utf8s) if ${logged}`,
+    `http-request set-var(txn.log_path) path,json(utf8s) if ${logged}`,
+    `http-request set-var(txn.log_path) pathq,json(utf8s) if ${flagged(FLAGS.query)}`,
+    `http-request set-var(txn.agent) req.hdr(User-Agent),json(utf8s) if ${logged}`,
+    `http-request set-var(txn.referer) req.hdr(Referer),field(1,?),json(utf8s) if ${logged}`,
+  ];
+}
+
+/** Who is chosen by what he is or says gets neither a bucket nor a cookie. */
+function renderSelection(selectors: string): readonly string[] {
   const selected = '{ var(txn.selector) -m beg s }';
   const chosen = '{ var(txn.chosen) -m found }';
-  const flag = (...letters: readonly string[]): string => `{ var(txn.flags) -m sub ${letters.join(' ')} }`;
   return [
-    `http-request set-var(txn.lane) var(txn.share),field(1,|) if ${shared}`,
-    `http-request set-var(txn.weight) var(txn.share),field(3,|),add(0) if ${shared}`,
-    `http-request set-var(txn.selector) var(txn.share),field(4,|) if ${shared}`,
-    `http-request set-var(txn.flags) var(txn.share),field(5,|) if ${shared}`,
-    `http-request set-log-level silent unless ${flag(FLAGS.observed, FLAGS.accessLog)}`,
-    `http-request set-var(txn.method) method if ${flag(FLAGS.observed, FLAGS.accessLog)}`,
-    `http-request set-var(txn.log_host) req.hdr(Host),json(utf8s) if ${flag(FLAGS.accessLog)}`,
-    `http-request set-var(txn.log_path) path,json(utf8s) if ${flag(FLAGS.accessLog)}`,
-    `http-request set-var(txn.log_path) pathq,json(utf8s) if ${flag(FLAGS.query)}`,
-    `http-request set-var(txn.agent) req.hdr(User-Agent),json(utf8s) if ${flag(FLAGS.accessLog)}`,
-    `http-request set-var(txn.referer) req.hdr(Referer),field(1,?),json(utf8s) if ${flag(FLAGS.accessLog)}`,
     `http-request set-var(txn.client) src,hex if ${selected}`,
     `http-request set-var(txn.headers) req.hdrs if ${selected}`,
     `http-request set-var(txn.chosen) var(txn.selector),concat(@,txn.client),concat(@,txn.headers),map_reg(${selectors}) if ${selected}`,
     `http-request set-var(txn.lane) var(txn.chosen),field(1,|) if ${chosen}`,
     `http-request set-var(txn.by) var(txn.chosen),field(2,|) if ${chosen}`,
-    `http-request set-var(txn.by) str(probe) if { req.hdr(${PROBE_HEADER}) -m found } !${chosen}`,
-    // Neither a bucket nor a cookie for those who have been chosen.
     `http-request set-var(txn.weight) int(0) if ${chosen}`,
   ];
 }
@@ -159,6 +179,18 @@ function renderWeightedChoice(): readonly string[] {
   ];
 }
 
+/** Rules for responses run for those of applications, not for those that the proxy makes: this tells the two apart. */
+function renderResponses(): readonly string[] {
+  const failed = '{ var(txn.failed) -m found }';
+  return [
+    'http-response set-var(txn.failed) bool(true) if { status ge 500 }',
+    `http-response track-sc1 var(txn.lane) table lane-errors if ${failed}`,
+    `http-response sc-inc-gpc0(1) if ${failed}`,
+    `http-response del-header ${ERROR_HEADER}`,
+    ...renderBucketCookie(),
+  ];
+}
+
 /** Not on responses that a shared cache may keep: one client's bucket would become everybody's. */
 function renderBucketCookie(): readonly string[] {
   const value = `"${BUCKET_COOKIE}=%[var(txn.bucket)]; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax"`;
@@ -169,7 +201,7 @@ function renderBucketCookie(): readonly string[] {
 
 /** A proxy before us that speaks TLS says so. */
 function renderRedirect(): readonly string[] {
-  const wanted = `{ var(txn.flags) -m sub ${FLAGS.redirectToHttps} }`;
+  const wanted = flagged(FLAGS.redirectToHttps);
   const secure = '{ var(sess.trusted) -m found } { req.hdr(X-Forwarded-Proto) -i https }';
   return [
     `http-request set-var(txn.is_secure) bool(true) if ${wanted} ${secure}`,
@@ -188,7 +220,6 @@ function renderBodyLimit(): readonly string[] {
   const noLength =
     '411 content-type text/plain string "This service takes bodies of a known length only: send a Content-Length.\\n"';
   return [
-    'http-request set-var(txn.max_body) var(txn.share),field(6,|),add(0) if { var(txn.share) -m found } !{ var(txn.share) -m end |- }',
     `http-request set-var(txn.over) req.hdr(Content-Length),sub(txn.max_body) if ${limited}`,
     `http-request wait-for-body time 30s if ${unknown}`,
     `http-request set-var(txn.over) req.body_len,sub(txn.max_body) if ${unknown}`,
@@ -213,7 +244,7 @@ function renderForwarded(): readonly string[] {
 
 /** Taken over from those who may say it; the answers of the proxy itself carry it too. */
 function renderRequestId(): readonly string[] {
-  const wanted = `{ var(txn.flags) -m sub ${FLAGS.requestId} }`;
+  const wanted = flagged(FLAGS.requestId);
   const given = `req.hdr(${REQUEST_ID_HEADER})`;
   const known = '{ var(txn.id) -m found }';
   return [
