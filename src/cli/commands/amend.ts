@@ -20,8 +20,9 @@ export const addAmend: AddCommand = (program, run) => {
     .command('scale')
     .summary('change the number of instances of services')
     .description(
-      'Makes a release like the current one with other numbers of instances. Instances are added, or drained and\n' +
-        'removed; nothing else is restarted. The next `deploy` takes the numbers from the Compose file again.',
+      'Makes a release like the current one with other numbers of instances.\n' +
+        'Instances are added, or drained and removed; nothing else is restarted.\n' +
+        'The next `deploy` takes the numbers from the Compose file again.',
     )
     .argument('<service=n...>', 'for example web=3', collectReplicas);
   withOptions(scale)
@@ -41,8 +42,9 @@ function addSetImage(set: Command, run: RunAction): void {
     .command('image')
     .summary('change the images of services')
     .description(
-      'Makes a release like the current one with other images, and rolls it out as `deploy` does.\n' +
-        'Neither the Compose file nor any Dockerfile is read. The next `deploy` takes the images from the Compose file again.',
+      'Makes a release like the current one with other images, and rolls it out\n' +
+        'as `deploy` does. The Compose file is not read, nothing is built;\n' +
+        'the next `deploy` takes the images from the Compose file again.',
     )
     .argument('<service=image...>', 'for example web=shop:2.1', collectImage);
   withOptions(image)

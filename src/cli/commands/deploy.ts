@@ -27,10 +27,7 @@ export function strategyOption(): Option {
   ] satisfies Strategy[]);
 }
 
-export const DETACH = [
-  '-d, --detach',
-  'do not wait: the daemon carries it out, `bascule rollout watch` shows it',
-] as const;
+export const DETACH = ['-d, --detach', 'do not wait for the end: the daemon carries it out'] as const;
 
 /** `up` and `deploy` are one procedure: the first release just starts, later ones tip over. */
 export const addDeploy: AddCommand = (program, run) => {
@@ -57,7 +54,8 @@ const TEXTS = [
     'up',
     'start this project, or bring it up to date',
     'Builds what has `build:`, freezes a release, starts it and routes traffic to it.\n' +
-      'Where a release serves already, the new one is started beside it and traffic tips over, as with `deploy`.',
+      'Where a release serves already, the new one is started beside it\n' +
+      'and traffic moves over, as with `deploy`.',
     '\nExamples:\n' +
       '  bascule up                       start what compose.yaml describes\n' +
       '  bascule up --dry-run             only print what would be done\n' +
@@ -66,17 +64,20 @@ const TEXTS = [
   [
     'deploy',
     'make a new release and tip traffic over to it',
-    'Rebuilds, freezes a new release, starts it beside the one that serves, waits until it is healthy,\n' +
-      'and moves traffic as the strategy says:\n' +
-      '  blue-green  all at once; the old release stays warm for `bascule rollback` (the default)\n' +
+    'Rebuilds, freezes a new release, starts it beside the one that serves,\n' +
+      'waits until it is healthy, and moves traffic as the strategy says:\n' +
+      '  blue-green  all at once (the default)\n' +
       '  rolling     instance by instance\n' +
-      '  canary      in stages, both releases compared at every moment; a worse one is sent back\n' +
+      '  canary      in stages, both releases compared; a worse one is sent back\n' +
+      'The old release stays warm for `bascule rollback`.\n' +
       'If anything fails, the old release keeps serving and the reason is printed.',
     '\nExamples:\n' +
-      '  bascule deploy --dry-run                        only print what would be done\n' +
-      '  bascule deploy --strategy canary                in stages, with the live view of both sides\n' +
-      '  bascule deploy --image web=shop:2.1 --detach    another image; `bascule rollout watch` shows it\n' +
-      'Exit codes: 8 requests were lost, 9 the analysis or a guard sent it back; docs/cli.md has them all.',
+      '  bascule deploy --dry-run              only print what would be done\n' +
+      '  bascule deploy --strategy canary      in stages, with a live view of both sides\n' +
+      '  bascule deploy --image web=shop:2.1   with another image than the file names\n' +
+      '  bascule deploy --detach               do not wait; `bascule rollout watch`\n' +
+      '\nExit codes: 0 done, 1 failed and undone, 8 requests were lost,\n' +
+      '9 undone for the comparison or a guard, 130 cancelled; docs/cli.md has the rest',
   ],
 ] as const;
 

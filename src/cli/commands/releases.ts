@@ -13,7 +13,7 @@ export const addReleases: AddCommand = (program, run) => {
       'after',
       '\nExamples:\n' +
         '  bascule releases             all of them, newest first\n' +
-        '  bascule releases show 12     what was frozen: the Compose file, digests, versions of configs and secrets\n' +
+        '  bascule releases show 12     what was frozen: Compose file, digests, files\n' +
         '  bascule releases diff 11 12  what changed',
     );
   releases

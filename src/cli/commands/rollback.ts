@@ -16,7 +16,8 @@ export const addRollback: AddCommand = (program, run) => {
     .summary('tip traffic back to an earlier release')
     .description(
       'Tips all traffic back to the release before the current one, or to RELEASE.\n' +
-        'A release that is still warm serves at once; any other is started from its frozen images first.',
+        'One that is still warm serves at once; any other is started from its\n' +
+        'frozen images first.',
     )
     .argument('[release]', 'number of the release', parseCount)
     .option('--dry-run', 'print the plan and change nothing')

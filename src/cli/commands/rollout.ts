@@ -10,18 +10,18 @@ const CONTROLS = [
   [
     'pause',
     'begin no further stage until `resume`',
-    'The weight stays. The comparison goes on: a worse release is still sent back.',
+    'The weight stays. The comparison goes on: a worse release is still\nsent back.',
   ],
   ['resume', 'go on after `pause` or `weight`', 'The plan goes on where it was.'],
   [
     'promote',
     'skip the stages that are left, give all traffic to the new release',
-    'Also ends a wait for confirmation (`confirm: true`, `pause: true` of a stage). Guards still hold until the switch.',
+    'Also ends a wait for confirmation (`confirm: true`, or `pause: true` of a stage).\nGuards still hold until the switch.',
   ],
   [
     'abort',
     'give all traffic back to the old release, and undo the rollout',
-    'As Ctrl-C where the rollout was begun. After the switch there is nothing to abort: use `bascule rollback`.',
+    'As Ctrl-C where the rollout was begun. After the switch there is nothing\nto abort: use `bascule rollback`.',
   ],
 ] as const;
 
@@ -32,9 +32,9 @@ export const addRollout: AddCommand = (program, run) => {
     .addHelpText(
       'after',
       '\nExamples:\n' +
-        '  bascule rollout watch        live: both sides, the evidence, the steps; keys p r m a steer\n' +
+        '  bascule rollout watch        live: both sides, the evidence, the steps\n' +
         '  bascule rollout weight 10%   give 10 % to the new release, and hold it there\n' +
-        '  bascule rollout promote      enough seen: all traffic to the new release',
+        '  bascule rollout promote      all traffic to the new release',
     );
   addLooks(rollout, run);
   for (const [kind, summary, help] of CONTROLS)
@@ -47,8 +47,8 @@ export const addRollout: AddCommand = (program, run) => {
     .command('weight')
     .summary('set the share of the new release, and hold it')
     .description(
-      'Gives the new release this share of the traffic now, and holds it until `resume` or `promote`.\n' +
-        'The comparison goes on: a worse release is still sent back.',
+      'Gives the new release this share of the traffic now, and holds it until\n' +
+        '`resume` or `promote`. The comparison goes on: a worse release is still\nsent back.',
     )
     .argument('<percent>', 'from 0 to 100, for example 25% or 0.5%', parseWeight)
     .addHelpText(
@@ -62,16 +62,18 @@ function addLooks(rollout: Command, run: RunAction): void {
   rollout
     .command('status')
     .summary('show the rollout that runs, else the last one')
-    .description('Shows the traffic of both sides, the evidence towards the verdict, guards and steps, once.')
+    .description('Shows the traffic of both sides, evidence, guards and steps, once.')
     .action(run((session) => status(session)));
   rollout
     .command('watch')
     .summary('follow the rollout until it has ended')
     .description(
-      'On a terminal a live view: traffic split, requests, errors and latency of both sides, evidence, steps.\n' +
-        'Keys: p pause, r resume, m promote, a abort (both ask first), q quit; quitting ends nothing.\n' +
-        'Elsewhere a line at each change and each ten seconds; with --json one object a line.\n' +
-        'The exit code is that of the rollout: 1 undone, 8 requests were lost, 9 found worse.',
+      'On a terminal a live view: traffic split, requests, errors and latency of\n' +
+        'both sides, evidence, steps. Keys: p pause, r resume, m promote, a abort\n' +
+        '(both ask first), q quit; quitting ends nothing.\n' +
+        'Elsewhere a line at each change and each ten seconds; with --json one\n' +
+        'object a line. The exit code is that of the rollout: 1 undone,\n' +
+        '8 requests were lost, 9 undone for the comparison or a guard.',
     )
     .addHelpText('after', "\nExample:\n  bascule rollout watch --json | jq '.routes[].weight'")
     .action(run(async (session) => (await import('../watch/watch.ts')).watch(session)));

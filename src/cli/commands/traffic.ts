@@ -5,8 +5,9 @@ const TEXTS = [
   [
     'out',
     'take an instance out of traffic: its requests end first',
-    'The instance gets no new requests and goes on running, for example to look into it. The command waits until the\n' +
-      'requests that it had have ended. It stays out until `bascule traffic in`, or until its release changes.',
+    'The instance gets no new requests and goes on running, for example to look\n' +
+      'into it. The command waits until the requests that it had have ended.\n' +
+      'It stays out until `bascule traffic in`, or until the release changes.',
   ],
   ['in', 'put an instance back into traffic', 'The instance gets requests again, if it is healthy.'],
 ] as const;
