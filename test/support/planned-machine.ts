@@ -1,10 +1,19 @@
-import { defaultSettings, type Project, type Service } from '../../src/delivery/compose/index.ts';
+import {
+  defaultSettings,
+  type Port,
+  portProtocol,
+  type Project,
+  type ProjectSettings,
+  type Service,
+  type StrategyName,
+  type UpdateConfig,
+} from '../../src/delivery/compose/index.ts';
 import { type NewRelease, identitiesOf, type Release } from '../../src/delivery/release/index.ts';
 import type { DeployInput, Observed, Plan, PlannedPort } from '../../src/delivery/rollout/plan.ts';
 import { EMPTY_STANDING, liveReleases, type Standing } from '../../src/delivery/rollout/standing.ts';
-import type { Step } from '../../src/delivery/rollout/step.ts';
+import type { Step, TcpShare } from '../../src/delivery/rollout/step.ts';
 import { planDeploy } from '../../src/delivery/rollout/plan-strategy.ts';
-import type { RouteShare } from '../../src/delivery/traffic/index.ts';
+import type { RouteOptions, RouteShare } from '../../src/delivery/traffic/index.ts';
 
 /** One service of a project that is made up: what matters to a planner. */
 export interface SketchedService {
@@ -15,10 +24,23 @@ export interface SketchedService {
   /** Writes to the volume of its name. */
   readonly stateful: boolean;
   readonly needs: readonly string[];
+  /** Its port is forwarded by the kernel instead of the proxy. */
+  readonly tcp?: boolean;
+  readonly update?: UpdateConfig;
+  /** More of the Compose file. */
+  readonly more?: Partial<Service>;
 }
 export type Sketch = Readonly<Record<string, SketchedService>>;
 
-function projectFrom(sketch: Sketch): Project {
+/** One side of a port's traffic. */
+export interface Serving {
+  /** Part of the traffic, 0 to 1. */
+  readonly share: number;
+  /** Who takes new requests. */
+  readonly names: readonly string[];
+}
+
+function projectFrom(sketch: Sketch, settings: Partial<ProjectSettings>): Project {
   const services = Object.entries(sketch).map(([name, each], index): [string, Service] => [
     name,
     {
@@ -28,7 +50,11 @@ function projectFrom(sketch: Sketch): Project {
       networks: { default: null },
       settings: {},
       scale: each.replicas,
-      ...(each.published ? { ports: [{ target: 80, published: String(8_000 + index), protocol: 'tcp' }] } : {}),
+      ...(each.published ? { ports: [portOf(each, index)] } : {}),
+      ...(each.update === undefined
+        ? {}
+        : { deploy: { resources: {}, placement: {}, update_config: each.update, rollback_config: each.update } }),
+      ...each.more,
       ...(each.stateful ? { volumes: [{ type: 'volume', source: name, target: '/data' }] } : {}),
       depends_on: Object.fromEntries(
         each.needs.map((needed) => [needed, { condition: 'service_healthy' as const, required: true }]),
@@ -47,8 +73,13 @@ function projectFrom(sketch: Sketch): Project {
     secrets: {},
     models: {},
     extensions: {},
-    settings: { ...defaultSettings(), keepMs: 1, drainMs: 1, healthTimeoutMs: 1, rollbackWindow: 5 },
+    settings: { ...defaultSettings(), keepMs: 1, drainMs: 1, healthTimeoutMs: 1, rollbackWindow: 5, ...settings },
   };
+}
+
+function portOf({ tcp = false }: SketchedService, index: number): Port {
+  const port = { target: 80, published: String(8_000 + index), protocol: 'tcp' } as const;
+  return tcp ? { ...port, app_protocol: 'tcp' } : port;
 }
 
 /** A machine that carries out plans by the book: what stands where after each wave. */
@@ -60,13 +91,20 @@ export class PlannedMachine {
   readonly networks = new Map<string, Set<string>>();
   readonly volumes = new Set<string>();
   readonly lanes = new Map<string, Set<string>>();
+  /** `<lane>/<instance>` of those that take no new requests. */
+  readonly draining = new Set<string>();
   readonly routes = new Map<string, RouteShare>();
+  readonly tcpRoutes = new Map<string, readonly TcpShare[]>();
+  readonly options = new Map<string, RouteOptions>();
+  readonly previews = new Map<string, string>();
   readonly ports = new Map<number, PlannedPort>();
   readonly created = new Map<string, { service: string; release: number }>();
   rollout = 0;
+  /** What is said of the state before may be wrong then: of steps that were not done. */
+  undoing = false;
 
-  releaseOf(sketch: Sketch): Release {
-    const project = projectFrom(sketch);
+  releaseOf(sketch: Sketch, settings: Partial<ProjectSettings> = {}): Release {
+    const project = projectFrom(sketch, settings);
     const images = Object.fromEntries(
       Object.entries(sketch).map(([name, { image }]) => [name, `sha256:${name}${image}`]),
     );
@@ -85,12 +123,16 @@ export class PlannedMachine {
     return { ...release, number: this.releases.size + 1, createdAt: new Date(0) };
   }
 
-  planDeploy(target: Release, o: { readonly kind?: 'deploy' | 'rollback'; readonly force?: boolean } = {}): Plan {
+  planDeploy(
+    target: Release,
+    o: { readonly kind?: 'deploy' | 'rollback'; readonly force?: boolean; readonly strategy?: StrategyName } = {},
+  ): Plan {
     const live = liveReleases(this.standing).map(({ release }) => release);
-    const ports = Object.entries(target.model.services).flatMap(([service, { ports: declared = [] }]) =>
-      declared.map((port): PlannedPort => {
-        const number = Number(port.published);
-        return { port: number, protocol: 'http', route: `p/${service}/${port.target}`, service, target: port.target };
+    const ports = Object.entries(target.model.services).flatMap(([service, model]) =>
+      (model.ports ?? []).map((port): PlannedPort => {
+        const [number, protocol] = [Number(port.published), portProtocol(port, model)];
+        const match = model.settings.route ?? {};
+        return { port: number, protocol, route: `p/${service}/${port.target}`, service, target: port.target, ...match };
       }),
     );
     const used = new Set([...this.lanes.keys(), ...[...this.routes.values()].map(({ stable }) => stable)]);
@@ -104,6 +146,7 @@ export class PlannedMachine {
       ports,
       freeLanes: Array.from({ length: 200 }, (_, n) => `lane-${n}`).filter((lane) => !used.has(lane)),
       force: o.force ?? false,
+      ...(o.strategy === undefined ? {} : { strategy: o.strategy }),
     };
     return planDeploy(input);
   }
@@ -141,14 +184,24 @@ export class PlannedMachine {
         sessions: 0,
       })),
     }));
-    const publishedPorts = [...this.ports.values()].map(({ port, protocol, route }) => ({ port, protocol, route }));
+    const publishedPorts = [...this.ports.values()].map(({ service: _, target: __, ...port }) => port);
+    const tcpRoutes = new Map(
+      [...this.tcpRoutes].map(([route, sides]) => [
+        route,
+        sides.flatMap((side) =>
+          side.instances
+            .filter((name) => this.running.has(name))
+            .map((name) => ({ address: `${name}@${side.network}`, port: 80 })),
+        ),
+      ]),
+    );
     return {
       fleet: {
         instances,
         networks: [...this.networks.keys()].map((name) => ({ name, release: Number(/-r(\d+)/.exec(name)?.[1]) })),
         volumes: [...this.volumes],
       },
-      traffic: { routes: this.routes, tcpRoutes: new Map(), publishedPorts, lanes, routeOptions: new Map() },
+      traffic: { routes: this.routes, tcpRoutes, publishedPorts, lanes, routeOptions: this.options },
     };
   }
 
@@ -203,22 +256,64 @@ export class PlannedMachine {
       case 'add-to-lane':
         need(this.healthy.has(step.instance), 'is not healthy');
         this.lanes.set(step.lane, (this.lanes.get(step.lane) ?? new Set()).add(step.instance));
+        this.draining.delete(`${step.lane}/${step.instance}`);
         return;
-      case 'remove-from-lane':
+      case 'drain-instance':
+        if (step.lane !== undefined) this.draining.add(`${step.lane}/${step.instance}`);
+        else need(!this.#hasFlows(step.instance), 'gets new flows');
+        return;
+      case 'remove-from-lane': {
+        const isBusy = this.running.has(step.instance) && !this.draining.has(`${step.lane}/${step.instance}`);
+        need(!isBusy || !this.#isRouted(step.lane), 'cuts requests');
         this.lanes.get(step.lane)?.delete(step.instance);
+        this.draining.delete(`${step.lane}/${step.instance}`);
         if (this.lanes.get(step.lane)?.size === 0) this.lanes.delete(step.lane);
         return;
+      }
       case 'switch-routes':
         for (const { route, to } of step.changes) {
           if (to === undefined) this.routes.delete(route);
           else this.routes.set(route, { stable: to, candidate: null, weight: 0 });
         }
         return;
+      case 'set-weights':
+        for (const { route, to, from } of step.changes) {
+          const { stable, candidate, weight } = this.routes.get(route)!;
+          const isAsSaid = stable === from.stable && candidate === from.candidate && weight === from.weight;
+          need(isAsSaid || this.undoing, `${route} is not as it is said to be`);
+          this.routes.set(route, to);
+        }
+        return;
+      case 'switch-tcp':
+        if (step.to === undefined) this.tcpRoutes.delete(step.route);
+        else this.tcpRoutes.set(step.route, [{ ...step.to, weight: 10_000 }]);
+        return;
+      case 'set-tcp-weights':
+        need(step.to.reduce((sum, { weight }) => sum + weight, 0) === 10_000, 'is not all of the traffic');
+        this.tcpRoutes.set(step.route, step.to);
+        return;
+      case 'set-route-options':
+        this.options.set(step.route, step.to);
+        return;
+      case 'set-preview':
+        if (step.lane === null) this.previews.delete(step.route);
+        else {
+          need((this.lanes.get(step.lane)?.size ?? 0) > 0, 'nobody there to preview');
+          this.previews.set(step.route, step.lane);
+        }
+        return;
+      case 'run-hooks':
+        need(this.running.has(step.instance), 'does not run');
+        return;
+      case 'run-job':
+        need(this.networks.has(`p-r${step.release}`), 'no network');
+        return;
       case 'remove-route':
         this.routes.delete(step.route);
+        this.tcpRoutes.delete(step.route);
         return;
       case 'publish-port':
-        need(this.routes.has(step.port.route), 'nothing behind the port');
+        need(this.routes.has(step.port.route) || this.tcpRoutes.has(step.port.route), 'nothing behind the port');
         this.ports.set(step.port.port, { ...step.port, service: '', target: 0 });
         return;
       case 'unpublish-port':
@@ -232,13 +327,47 @@ export class PlannedMachine {
     }
   }
 
-  /** Who serves each published port now. */
-  serving(): ReadonlyMap<number, readonly string[]> {
+  #isRouted(lane: string): boolean {
+    return [...this.routes.values()].some(
+      ({ stable, candidate, weight }) => (stable === lane && weight < 10_000) || (candidate === lane && weight > 0),
+    );
+  }
+
+  #hasFlows(instance: string): boolean {
+    return [...this.tcpRoutes.values()].some((sides) =>
+      sides.some(({ weight, instances }) => weight > 0 && instances.includes(instance)),
+    );
+  }
+
+  /** Who serves each published port now, side by side; sides without traffic are left out. */
+  sides(): ReadonlyMap<number, readonly Serving[]> {
     return new Map(
-      [...this.ports.values()].map(({ port, route }) => {
-        const lane = this.routes.get(route)?.stable ?? '';
-        return [port, [...(this.lanes.get(lane) ?? [])]];
+      [...this.ports.values()].map(({ port, route, protocol }) => {
+        const sides = protocol === 'http' ? this.#httpSides(route) : this.#tcpSides(route);
+        return [port, sides.filter(({ share }) => share > 0)];
       }),
     );
+  }
+
+  /** Who serves each published port now. */
+  serving(): ReadonlyMap<number, readonly string[]> {
+    return new Map([...this.sides()].map(([port, sides]) => [port, sides.flatMap(({ names }) => names)]));
+  }
+
+  #httpSides(route: string): readonly Serving[] {
+    const { stable = '', candidate, weight = 0 } = this.routes.get(route) ?? {};
+    const namesIn = (lane: string): readonly string[] =>
+      [...(this.lanes.get(lane) ?? [])].filter((name) => !this.draining.has(`${lane}/${name}`));
+    return [
+      { share: 1 - weight / 10_000, names: namesIn(stable) },
+      { share: weight / 10_000, names: namesIn(candidate ?? '') },
+    ];
+  }
+
+  #tcpSides(route: string): readonly Serving[] {
+    return (this.tcpRoutes.get(route) ?? []).map(({ weight, instances }) => ({
+      share: weight / 10_000,
+      names: instances.filter((name) => this.running.has(name)),
+    }));
   }
 }

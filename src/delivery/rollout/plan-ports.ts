@@ -13,9 +13,12 @@ export function publishSteps({ ports, observed }: Scene): readonly StepOf<'publi
     .map((port) => step('declared in the Compose file', { kind: 'publish-port', port: plainPort(port) }));
 }
 
-/** Those that lead to another route until now: they must be given back first. */
+/** Those whose place something else has until now: that must be given back first. */
 export function isMoved({ standing }: Scene, { port }: StepOf<'publish-port'>): boolean {
-  return standing.ports.some((old) => keyOf(old) === keyOf(port) && old.route !== port.route);
+  return standing.ports.some((old) => {
+    if (placeOf(old) !== placeOf(port)) return false;
+    return old.protocol !== port.protocol || (keyOf(old) === keyOf(port) && old.route !== port.route);
+  });
 }
 
 export function plainPort(port: PlannedPort): Standing['ports'][number] {
@@ -68,6 +71,11 @@ function sayOptions(options: RouteOptions): string {
 /** Equal for the same requests at the same place. */
 function keyOf({ port, protocol, hostAddress = '', host = '', path = '' }: PortKey & RouteMatch): string {
   return JSON.stringify([port, protocol, hostAddress, host, path]);
+}
+
+/** HTTP is carried by TCP: one of both has a port. */
+function placeOf({ port, protocol, hostAddress = '' }: PortKey): string {
+  return `${protocol === 'udp' ? 'udp' : 'tcp'} ${hostAddress} ${port}`;
 }
 
 function sayUse(port: PublishedPort): string {
