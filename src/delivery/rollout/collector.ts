@@ -88,9 +88,10 @@ function begun(key: RolloutKey, roles: readonly LaneRole[], before: readonly Lan
 function add(known: Watched, batch: readonly RequestSample[]): void {
   for (const [lane, samples] of Map.groupBy(batch, (sample) => sample.lane)) {
     const before = known.lanes.get(lane);
-    if (before === undefined) continue;
-    known.lanes.set(lane, { ...before, ...addSamples(before, samples) });
-    known.rates.get(lane)?.add(samples.length, performance.now());
+    const asked = samples.filter(({ chosenBy }) => chosenBy !== 'probe');
+    if (before === undefined || asked.length === 0) continue;
+    known.lanes.set(lane, { ...before, ...addSamples(before, asked) });
+    known.rates.get(lane)?.add(asked.length, performance.now());
     known.isDirty = true;
   }
 }

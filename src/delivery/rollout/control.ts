@@ -6,7 +6,8 @@ import type { Running } from './locks.ts';
 import { isBackground } from './outcome.ts';
 import type { Parts } from './parts.ts';
 import { cancellableUntil } from './plan-undo.ts';
-import { rolloutStatus, strategyOf } from './status.ts';
+import { rolloutStatus } from './status.ts';
+import { strategyOf } from './strategy-of.ts';
 import type { Step } from './step.ts';
 import { requireProject } from './views.ts';
 

@@ -21,6 +21,7 @@ import { createProgressBoard } from './progress-board.ts';
 import { rolloutStatus } from './status.ts';
 import { watchRollout } from './watch-rollout.ts';
 import { setInstanceTraffic } from './instance-traffic.ts';
+import { openJobRuns } from './job-runs.ts';
 import { openJournal } from './journal.ts';
 import { openWithdrawn } from './withdrawn.ts';
 import { readLedger, readLedgers } from './ledger.ts';
@@ -28,12 +29,15 @@ import { ProjectLocks, viewOf } from './locks.ts';
 import type { Parts } from './parts.ts';
 import { buildImages } from './prepare.ts';
 import { networkProbe, type Probe } from './probe.ts';
+import { startProbes } from './probes/index.ts';
 import { createRetirer } from './retire.ts';
 import { releaseDetail, releaseDiff } from './release-detail.ts';
 import { resumeOpen } from './resume.ts';
 import { takeDown } from './take-down.ts';
 import { projectView, releaseViews } from './views.ts';
 import { watchFleet } from './watch-fleet.ts';
+import { createWitness } from './witness.ts';
+import { openWitnessStore } from './witness-store.ts';
 
 export interface DeliveryOptions {
   /** `<root>/delivery/delivery.db`, opened with lib/database. */
@@ -46,6 +50,8 @@ export interface DeliveryOptions {
   now(): Date;
   /** How new instances are looked at; default: over the network. */
   readonly probe?: Probe;
+  /** How the front door is probed while a rollout runs; default: over the network. */
+  readonly startProbes?: typeof startProbes;
 }
 
 /** The delivery wing over one fleet and one traffic port. Call `resume()` before the first request. */
@@ -112,14 +118,11 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       await retirer.close();
       await healer.close();
       await parts.locks.allEnded();
+      await parts.witness.close();
       parts.observation.close();
       await watching;
     },
   };
-}
-
-function notYet(): never {
-  throw new Error('not built yet');
 }
 
 function partsOf(options: DeliveryOptions, stopping: AbortSignal): Parts {
@@ -132,6 +135,7 @@ function partsOf(options: DeliveryOptions, stopping: AbortSignal): Parts {
   ];
   const collector = createCollector({ traffic, store });
   const controls = createControls(store, (project) => changes.touch(project));
+  const releases = openReleases({ database });
   const board = createProgressBoard(store, (project) => changes.touch(project));
   return {
     fleet,
@@ -140,12 +144,18 @@ function partsOf(options: DeliveryOptions, stopping: AbortSignal): Parts {
     now,
     probe,
     stopping,
-    releases: openReleases({ database }),
+    releases,
     journal,
     collector,
     controls,
     board,
     changes,
+    jobs: openJobRuns(database),
+    witness: createWitness({
+      ...{ traffic, journal, releases, collector, board, log, now },
+      store: openWitnessStore(database),
+      startProbes: options.startProbes ?? startProbes,
+    }),
     observation: createObservation({ traffic, journal, locks, collector, controls, board, log, now }),
     withdrawn: openWithdrawn(database),
     files: openFileStore({ directory }),

@@ -1,29 +1,33 @@
 import { UserError } from '../../lib/errors.ts';
-import type { Ledger, LedgerStep } from './face.ts';
+import type { ControlRecord } from './controls.ts';
 import { plannedOf } from './execute.ts';
-import { switchDuration } from './switch-duration.ts';
-import type { Journal, RolloutRecord, StepRecord } from './journal.ts';
-import { ledgerTraffic, readAfter } from './lane-readings.ts';
+import type { Ledger, LedgerControl, LedgerStep } from './face.ts';
+import type { RolloutRecord, StepRecord } from './journal.ts';
+import { readAfter } from './lane-readings.ts';
+import { doubtsOf, probesOf, seriesOf, sidesOf, sourcesOf, totalsOf } from './ledger-evidence.ts';
 import type { Parts } from './parts.ts';
+import { strategyOf } from './strategy-of.ts';
+import { switchDuration } from './switch-duration.ts';
+import { verdictOfProgress } from './verdict-of-progress.ts';
 import { requireProject } from './views.ts';
 
 /** The evidence of a rollout: the latest that a person asked for, by default. @throws UserError `ledger-not-found` */
 export async function readLedger(parts: Parts, project: string, rollout?: number): Promise<Ledger> {
-  const { journal } = parts;
+  const { journal, witness } = parts;
   const latest = journal.latest(project);
   const record = rollout === undefined ? latest : journal.find(project, rollout);
   if (record === undefined) throw ledgerMissing(project, rollout);
-  return ledgerOf(journal, await upToDate(parts, record, latest));
+  const series = seriesOf(witness.series({ project, rollout: record.number }));
+  const ledger = ledgerOf(parts, await upToDate(parts, record, latest));
+  return series.points.length === 0 ? ledger : { ...ledger, series };
 }
 
-/** Newest first. */
+/** Newest first; without what only the ledger of one rollout has room for. */
 export async function readLedgers(parts: Parts, project: string): Promise<readonly Ledger[]> {
   requireProject(parts, project);
   const records = parts.journal.list(project);
   const latest = parts.journal.latest(project);
-  return await Promise.all(
-    records.map(async (record) => ledgerOf(parts.journal, await upToDate(parts, record, latest))),
-  );
+  return await Promise.all(records.map(async (record) => ledgerOf(parts, await upToDate(parts, record, latest))));
 }
 
 /** The latest rollout goes on counting until the next one begins. */
@@ -36,14 +40,17 @@ async function upToDate(
   return await readAfter(parts, record);
 }
 
-function ledgerOf(journal: Journal, record: RolloutRecord): Ledger {
-  const steps = journal.steps(record.project, record.number);
-  const traffic = ledgerTraffic(record.readings);
+function ledgerOf(parts: Parts, record: RolloutRecord): Ledger {
+  const { project, number: rollout, kind, author, from, to, endedMs, failure } = record;
+  const steps = parts.journal.steps(project, rollout);
+  const progress = parts.board.of({ project, rollout });
+  const sources = sourcesOf(parts, record);
   const switchMs = switchDuration(steps);
-  const { project, kind, author, from, to, endedMs, failure } = record;
+  const verdict = verdictOfProgress(progress);
+  const revision = to === undefined ? undefined : parts.releases.find(project, to)?.sourceRevision;
   return {
     project,
-    rollout: record.number,
+    rollout,
     kind,
     author,
     ...(from === undefined ? {} : { from }),
@@ -52,13 +59,33 @@ function ledgerOf(journal: Journal, record: RolloutRecord): Ledger {
     ...(endedMs === undefined ? {} : { endedAt: new Date(endedMs) }),
     result: record.result ?? 'running',
     ...(failure === undefined ? {} : { failure }),
+    ...(from === undefined || to === undefined ? {} : { strategy: strategyOf(steps) }),
+    ...(revision === undefined ? {} : { revision }),
     steps: steps.map((each) => ledgerStep(each, record)),
     ...(switchMs === undefined ? {} : { switchMs }),
-    traffic,
-    totals: {
-      requests: traffic.reduce((sum, lane) => sum + lane.requests, 0),
-      lost: traffic.reduce((sum, lane) => sum + lane.lost, 0),
-    },
+    controls: parts.controls.list({ project, rollout }).map(ledgerControl),
+    traffic: sources.traffic,
+    sides: sidesOf(sources.lanes),
+    probes: probesOf(sources.testimony?.probes ?? []),
+    ...(verdict === undefined ? {} : { verdict }),
+    guards: progress.guards.map(({ name, state, value, detail }) => ({
+      name,
+      state,
+      detail,
+      ...(value === undefined ? {} : { value }),
+    })),
+    totals: totalsOf(sources),
+    doubts: doubtsOf(sources),
+  };
+}
+
+function ledgerControl({ atMs, author, action, reason }: ControlRecord): LedgerControl {
+  return {
+    at: new Date(atMs),
+    author,
+    action: action.kind,
+    ...(action.kind === 'weight' ? { weight: action.weight } : {}),
+    ...(reason === undefined ? {} : { reason }),
   };
 }
 

@@ -3,6 +3,7 @@ import type { World } from './handlers.ts';
 import type { Journal } from './journal.ts';
 import type { ProjectLocks } from './locks.ts';
 import type { Observation } from './observation.ts';
+import type { Witness } from './witness.ts';
 
 /** What the use cases of delivery are made of. */
 export interface Parts extends World {
@@ -10,6 +11,8 @@ export interface Parts extends World {
   readonly locks: ProjectLocks;
   /** Which routes report their requests. */
   readonly observation: Observation;
+  /** Writes down how rollouts go over time, and probes meanwhile. */
+  readonly witness: Witness;
   readonly log: Log;
   /** Starts or adopts the proxy, the first time. */
   ensureTraffic(): Promise<void>;

@@ -56,6 +56,7 @@ class Machine {
       log: silentLog,
       now: () => new Date(),
       probe: { listens: async () => true, httpStatus: async () => 200 },
+      startProbes: () => ({ reports: () => [], stop: async () => {} }),
     });
     return { delivery, died };
   }

@@ -3,13 +3,16 @@ import { collectEvidence } from './evidence.ts';
 import { carryOn, Interrupted } from './execute.ts';
 import type { WatchOptions } from './face.ts';
 import type { RolloutRecord } from './journal.ts';
-import { lanesInvolved, ledgerTraffic, readAfter, readLanes } from './lane-readings.ts';
+import { lanesInvolved, readAfter, readLanes } from './lane-readings.ts';
+import { sourcesOf, totalsOf } from './ledger-evidence.ts';
 import { type Failure, isBackground, type PortView, type RolloutOutcome } from './outcome.ts';
 import { switchDuration } from './switch-duration.ts';
 import type { Running } from './locks.ts';
 import type { Parts } from './parts.ts';
 import { describe, type Plan } from './plan.ts';
 import { liveReleases, type Standing } from './standing.ts';
+import { strategyOf } from './strategy-of.ts';
+import { verdictOfProgress } from './verdict-of-progress.ts';
 
 /** A plan is written down, announced, carried out, and told. */
 export async function runPlan(
@@ -84,6 +87,7 @@ export async function runRecord(
     .catch(rethrown)
     .finally(() => parts.changes.touch(key.project));
   parts.observation.ended(ended);
+  parts.witness.ended(ended);
   const outcome = outcomeOf(parts, await readAfter(parts, ended));
   watch.onProgress({ type: 'finished', outcome });
   if (ended.failure !== undefined) throw rolloutFailed(outcome, ended.failure);
@@ -93,6 +97,7 @@ export async function runRecord(
 /** Its requests are seen and its lanes are read before anything moves. */
 async function begin(parts: Parts, record: RolloutRecord): Promise<RolloutRecord> {
   const [read] = await Promise.all([readBefore(parts, record), parts.observation.begin(record)]);
+  parts.witness.begin(record);
   return read;
 }
 
@@ -123,9 +128,12 @@ function rethrown(error: unknown): never {
   });
 }
 
-function outcomeOf({ journal, now }: Parts, record: RolloutRecord): RolloutOutcome {
+function outcomeOf(parts: Parts, record: RolloutRecord): RolloutOutcome {
+  const { journal, now, board } = parts;
   const standing = journal.standing(record.project);
-  const switchMs = switchDuration(journal.steps(record.project, record.number));
+  const steps = journal.steps(record.project, record.number);
+  const verdict = verdictOfProgress(board.of({ project: record.project, rollout: record.number }));
+  const switchMs = switchDuration(steps);
   const warm = standing.warm.find(({ rollout }) => rollout === record.number);
   const previous = warm?.release ?? record.from;
   return {
@@ -139,15 +147,16 @@ function outcomeOf({ journal, now }: Parts, record: RolloutRecord): RolloutOutco
     ...(switchMs === undefined ? {} : { switchMs }),
     ...(warm?.sinceMs == null ? {} : { warmUntil: new Date(warm.sinceMs + warm.keepMs) }),
     ports: portsOf(standing),
-    ...(record.readings.length === 0 ? {} : { totals: totalsOf(record) }),
+    ...(record.from === undefined || record.to === undefined ? {} : { strategy: strategyOf(steps) }),
+    ...(verdict === undefined ? {} : { verdict }),
+    ...(record.readings.length === 0 ? {} : { totals: clientTotals(parts, record) }),
     ...(record.failure === undefined ? {} : { failure: record.failure }),
   };
 }
 
-function totalsOf({ readings }: RolloutRecord): { readonly requests: number; readonly lost: number } {
-  const traffic = ledgerTraffic(readings);
-  const sum = (key: 'requests' | 'lost'): number => traffic.reduce((total, each) => total + each[key], 0);
-  return { requests: sum('requests'), lost: sum('lost') };
+function clientTotals(parts: Parts, record: RolloutRecord): NonNullable<RolloutOutcome['totals']> {
+  const { requests, lost } = totalsOf(sourcesOf(parts, record));
+  return { requests, lost };
 }
 
 export function portsOf(standing: Standing): readonly PortView[] {

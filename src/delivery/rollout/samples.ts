@@ -24,7 +24,7 @@ export interface RolloutKey {
 /**
  * Gathers the finished requests of every rollout that is watched: from its first step until a while after its last.
  * What it has is written down each second, so that it survives the daemon; samples that fall while the daemon is away
- * are missing.
+ * are missing, and those of the built-in probes are not counted: they are not of clients.
  */
 export interface Collector {
   /** Begins to watch. One rollout of a project at a time: the one before is closed. Known already: goes on with it. */

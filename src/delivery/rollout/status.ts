@@ -1,5 +1,4 @@
-import type { StrategyName } from '../compose/index.ts';
-import { mergeQuantiles, NO_DURATIONS, type Quantiles, quantileOf, type Verdict, verdictOf } from './analysis/index.ts';
+import { mergeQuantiles, NO_DURATIONS, type Quantiles, quantileOf } from './analysis/index.ts';
 import type { GuardView, LedgerStep, RolloutStatus, SideView } from './face.ts';
 import { statesOf } from './guards.ts';
 import type { RolloutRecord, StepRecord } from './journal.ts';
@@ -10,6 +9,8 @@ import type { Activity, Progress } from './progress-board.ts';
 import { failedOf } from './samples-tally.ts';
 import type { LaneSamples, LaneSide, RolloutKey } from './samples.ts';
 import type { StepOf } from './step.ts';
+import { strategyOf } from './strategy-of.ts';
+import { verdictOfProgress } from './verdict-of-progress.ts';
 import { requireProject } from './views.ts';
 
 /** The rollout that runs, else the last one that somebody asked for. */
@@ -91,21 +92,6 @@ function stageOf({ stage }: Activity): RolloutStatus['stage'] {
   if (stage === undefined) return undefined;
   const { seq: _, ...view } = stage;
   return view;
-}
-
-/** Told by its steps. */
-export function strategyOf(steps: readonly Pick<StepRecord, 'step' | 'undoing'>[]): StrategyName {
-  const forward = steps.filter(({ undoing }) => !undoing).map(({ step }) => step);
-  if (forward.some((step) => step.kind === 'analyse' && step.stages > 0)) return 'canary';
-  const rolls = new Set(['monitor', 'drain-instance', 'set-weights', 'set-tcp-weights']);
-  return forward.some(({ kind }) => rolls.has(kind)) ? 'rolling' : 'blue-green';
-}
-
-/** The last word of the analysis, as far as anything was compared. */
-export function verdictOfProgress({ comparison, activity }: Progress): Verdict | undefined {
-  return comparison === undefined
-    ? undefined
-    : verdictOf(comparison.analysis, { share: activity.stage?.weight ?? 5_000 });
 }
 
 function guardsOf({ board, releases }: Parts, record: RolloutRecord, progress: Progress): readonly GuardView[] {
