@@ -41,9 +41,9 @@ const ERROR_RATE: Axis = {
   ticks: BAD_RATES.map((at) => ({ at, label: percent(at) })),
 };
 
-function requestsAxis(label: string, max: number): Axis {
-  const ticks = [1, 10, 100, 1_000, 10_000, 100_000].filter((at) => at <= max);
-  return { label, scale: 'log', min: 3, max, ticks: ticks.filter((at) => at >= 3).map(tickOf) };
+function requestsAxis(label: string, min: number, max: number): Axis {
+  const ticks = [1, 10, 100, 1_000, 10_000, 100_000].filter((at) => at >= min && at <= max);
+  return { label, scale: 'log', min, max, ticks: ticks.map(tickOf) };
 }
 
 function tickOf(at: number): Tick {
@@ -65,7 +65,7 @@ function evidence(): Chart {
   ];
   return {
     title: 'Evidence that the candidate is worse, 15 rollouts each, 10 % of the traffic',
-    x: { ...requestsAxis('requests to the candidate', 7_200), min: 5 },
+    x: requestsAxis('requests to the candidate', 5, 7_200),
     y: {
       label: 'e-value',
       scale: 'linear',
@@ -180,9 +180,9 @@ function delays(findings: Findings): Chart {
     }),
   }));
   return {
-    title: 'How many requests a bad candidate gets before it is stopped (10 % of the traffic)',
+    title: 'Requests that a bad candidate gets before it is stopped (10 % of the traffic)',
     x: ERROR_RATE,
-    y: requestsAxis('requests to the candidate, median', 10_000),
+    y: requestsAxis('requests to the candidate, median', 3, 10_000),
     marks: [{ kind: 'band', name: '10 to 90 % of the rollouts, defaults', colour: 'blue', edges }, ...lines],
   };
 }
@@ -208,7 +208,7 @@ function detected(findings: Findings): Chart {
 function untilPass(findings: Findings): Chart {
   const colours: readonly Colour[] = ['blue', 'green', 'orange'];
   return {
-    title: 'How many requests a good candidate needs to pass (margin: one percentage point)',
+    title: 'Requests that a good candidate needs to pass (margin: one percentage point)',
     x: {
       label: 'error rate of both sides',
       scale: 'log',
@@ -216,7 +216,7 @@ function untilPass(findings: Findings): Chart {
       max: 0.06,
       ticks: PASS_BASES.map((at) => ({ at, label: percent(at) })),
     },
-    y: { ...requestsAxis('requests to the candidate, median', 100_000), min: 100 },
+    y: requestsAxis('requests to the candidate, median', 100, 100_000),
     marks: SHARES.map((share, index) => ({
       kind: 'line',
       name: `${percent(share)} of the traffic`,

@@ -58,7 +58,7 @@ export type Colour = keyof typeof COLOURS;
 const WIDTH = 760;
 const BOX = { left: 74, right: 20, top: 40, height: 340, bottom: 56 };
 const LEGEND_ROW = 20;
-const LEGEND_COLUMNS = 3;
+const LEGEND_COLUMNS = 2;
 
 export function renderChart(chart: Chart): string {
   const names = chart.marks.flatMap((mark) => (mark.kind === 'level' || mark.name === undefined ? [] : [mark]));
@@ -159,7 +159,7 @@ function renderName(mark: Exclude<Mark, { kind: 'level' }>, index: number): stri
   const column = (WIDTH - BOX.left - BOX.right) / LEGEND_COLUMNS;
   const x = round(BOX.left + (index % LEGEND_COLUMNS) * column);
   const y = BOX.top + Math.floor(index / LEGEND_COLUMNS) * LEGEND_ROW;
-  const look = mark.kind === 'line' ? (mark.look ?? 'plain') : '';
+  const look = mark.kind === 'line' && mark.look === 'dashed' ? 'dashed' : '';
   const key =
     mark.kind === 'band'
       ? `<rect class="band ${mark.colour}" x="${x}" y="${y - 5}" width="22" height="10"/>`

@@ -91,6 +91,23 @@ describe('the verdict', () => {
     assert.ok(seen <= 1_000, `${seen} requests`);
   });
 
+  it('estimates what is still needed about right, towards either verdict', () => {
+    const cases = [
+      { at: 'start', word: 'pass', candidateHits: 1 },
+      { at: 'later', word: 'fail', candidateHits: 20 },
+    ] as const;
+    for (const { at, word, candidateHits } of cases) {
+      const look = blockOf([900, 0.9], [100, candidateHits / 10]);
+      const start = newAnalysis(ERRORS);
+      let state = at === 'start' ? start : observe(start, look);
+      const estimate = verdictOf(state, SHARE).metrics[0]?.stillNeeded ?? 0;
+      let took = 0;
+      for (; verdictOf(state, SHARE).verdict === 'insufficient'; took += 100) state = observe(state, look);
+      assert.equal(verdictOf(state, SHARE).verdict, word);
+      assert.ok(took > estimate / 3 && took < estimate * 3, `${word}: ${took} for ${estimate}`);
+    }
+  });
+
   it('shares alpha among its metrics', () => {
     const [alone] = verdictOf(newAnalysis(ERRORS), SHARE).metrics;
     const [shared] = verdictOf(newAnalysis(DEFAULT_ANALYSIS), SHARE).metrics;

@@ -1,3 +1,4 @@
+import type { Capital } from './types.ts';
 import { closestNull, type Rates } from './not-worse.ts';
 import { ODDS } from './worse.ts';
 
@@ -8,30 +9,55 @@ export interface Outlook {
   readonly share: number;
 }
 
-/** Natural logarithm by which the best bet of "worse" grows with each request to the candidate; 0 when none does. */
-export function speedOfWorse(outlook: Outlook, tolerance: number): number {
+/**
+ * Requests to the candidate until a test reaches its limit, when each bet grows at its mean speed: the capital is then a
+ * sum of exponentials. Infinity when it is not reached within FAR.
+ */
+export function requestsUntil(limit: number, capital: Capital, speeds: readonly number[]): number {
+  const missing = limit - capital.log;
+  const held = capital.held.map(Math.log);
+  const isReached = (requests: number) =>
+    logSum(held.map((log, bet) => log + (speeds[bet] ?? 0) * requests)) >= missing;
+  if (!isReached(FAR)) return Number.POSITIVE_INFINITY;
+  let [low, high] = [0, FAR];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (isReached(middle)) high = middle;
+    else low = middle;
+  }
+  return high;
+}
+
+/** An estimate beyond this says nothing but "not with this traffic". */
+const FAR = 10_000_000;
+
+function logSum(logs: readonly number[]): number {
+  const highest = Math.max(...logs);
+  return highest + Math.log(logs.reduce((sum, log) => sum + Math.exp(log - highest), 0));
+}
+
+/** Natural logarithm by which each bet of "worse" grows with each request to the candidate, on average. */
+export function speedsOfWorse(outlook: Outlook, tolerance: number): readonly number[] {
   const { rates, share } = outlook;
   const hits = rates.candidate + (rates.stable * (1 - share)) / share;
   const atNull = 1 - share + share * tolerance;
-  const speeds = ODDS.map(
+  return ODDS.map(
     (odds) => rates.candidate * Math.log(odds) - hits * Math.log((1 - share + share * tolerance * odds) / atNull),
   );
-  return Math.max(0, ...speeds);
 }
 
 /** The same for "not worse". */
-export function speedOfNotWorse(
+export function speedsOfNotWorse(
   outlook: Outlook,
   o: { readonly delta: number; readonly bets: readonly Rates[] },
-): number {
+): readonly number[] {
   const { rates, share } = outlook;
-  const speeds = o.bets.map((bet) => {
+  return o.bets.map((bet) => {
     const closest = closestNull(bet, { share, delta: o.delta });
     const stable = expectedGrowth(rates.stable, bet.stable, closest.stable);
     const candidate = expectedGrowth(rates.candidate, bet.candidate, closest.candidate);
     return candidate + (stable * (1 - share)) / share;
   });
-  return Math.max(0, ...speeds);
 }
 
 function expectedGrowth(truth: number, bet: number, closest: number): number {

@@ -1,6 +1,6 @@
 import { betsOfNotWorse, type Rates } from './not-worse.ts';
 import { reasonOf } from './reason.ts';
-import { speedOfNotWorse, speedOfWorse } from './still-needed.ts';
+import { requestsUntil, speedsOfNotWorse, speedsOfWorse } from './still-needed.ts';
 import type {
   AnalysisSettings,
   AnalysisState,
@@ -70,17 +70,15 @@ function stillNeededBy(state: MetricState, { settings, share }: Setting): number
   const outlook = { rates: likelyRates(state, settings.delta[metric]), share };
   const delta = settings.delta[metric];
   const limits = limitsOf(settings);
-  const dependent = settings.designEffect;
-  const toFail = (limits.worse - state.worse.log) / speedOfWorse(outlook, settings.tolerance[metric]);
-  const toPass =
-    (limits.notWorse - state.notWorse.log) / speedOfNotWorse(outlook, { delta, bets: betsOfNotWorse(delta) });
+  const slowed = (speeds: readonly number[]) => speeds.map((speed) => speed / settings.designEffect);
+  const worse = slowed(speedsOfWorse(outlook, settings.tolerance[metric]));
+  const notWorse = slowed(speedsOfNotWorse(outlook, { delta, bets: betsOfNotWorse(delta) }));
+  const toFail = requestsUntil(limits.worse, state.worse, worse);
+  const toPass = requestsUntil(limits.notWorse, state.notWorse, notWorse);
   const missing = settings.minimumRequests - state.candidate.requests;
-  const needed = Math.min(toFail * dependent, Math.max(toPass * dependent, missing, 1));
-  return needed > FAR ? undefined : roundUp(needed);
+  const needed = Math.min(toFail, Math.max(toPass, missing, 1));
+  return Number.isFinite(needed) ? roundUp(needed) : undefined;
 }
-
-/** An estimate beyond this says nothing but "not with this traffic". */
-const FAR = 10_000_000;
 
 /** Rates so far, drawn together: with few requests the candidate is taken to be like stable, and stable to be good. */
 function likelyRates(state: MetricState, delta: number): Rates {
