@@ -84,6 +84,8 @@ function lineOf(event: Event, style: Style): string | undefined {
       return `build ${event.service}`;
     case 'build-output':
       return style.dim(`  ${event.service} | ${stripVTControlCharacters(event.line)}`);
+    case 'job-output':
+      return style.dim(`  ${event.job} | ${stripVTControlCharacters(event.line)}`);
     case 'build-done':
       return `${style.green('✓')} built ${event.service} ${style.dim(`${event.imageId.replace('sha256:', '').slice(0, 12)} ${formatDuration(event.durationMs)}`)}`;
     case 'planned':
