@@ -35,7 +35,7 @@ interface Look {
   readonly extent: 'lanes' | 'all';
 }
 
-/** While a rollout runs it drains instances itself. */
+/** While a rollout runs it drains instances itself, and takes them out of their lanes. */
 async function refreshLanes(o: Outside, set: SetRecord, { seen, extent }: Look): Promise<void> {
   if (Object.keys(set.lanes).length === 0 || set.network === undefined) return;
   const { traffic } = o;
@@ -45,7 +45,8 @@ async function refreshLanes(o: Outside, set: SetRecord, { seen, extent }: Look):
     for (const name of set.instances) {
       const address = seen.get(name)?.addresses[set.network];
       const server = servers.find((each) => each.name === name);
-      if (address === undefined || isWithdrawn(o, seen.get(name))) continue;
+      const isTakenOut = server === undefined && extent === 'lanes';
+      if (address === undefined || isTakenOut || isWithdrawn(o, seen.get(name))) continue;
       if (server?.address !== address) await place(traffic, lane, { name, address, port: Number(port) }, server);
       else if (server.state === 'draining' && extent === 'all') await traffic.undrainInstance(lane, name);
     }
