@@ -15,6 +15,10 @@ export function checkSettings({ settings, services }: Project, fail: Fail): void
 function checkJobs({ jobs }: ProjectSettings, services: readonly string[], fail: Fail): void {
   for (const [name, { service, at, migration }] of Object.entries(jobs)) {
     const path = ['x-bascule', 'jobs', name];
+    if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) {
+      const fix = 'Use letters, digits, "_", "." and "-": its container has this name.';
+      throw fail(path, `"${name}" cannot be the name of a job`, fix);
+    }
     if (!services.includes(service)) {
       const near = nearestWord(service, services);
       const fix =

@@ -28,6 +28,7 @@ export type {
   Device,
   FileReference,
   Healthcheck,
+  LifecycleHook,
   Logging,
   OtherMount,
   Port,

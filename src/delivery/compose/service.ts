@@ -68,6 +68,10 @@ export interface Service {
   readonly platform?: string;
   readonly pull_policy?: string;
   readonly attach?: boolean;
+  /** Run in an instance when it is healthy, before it gets traffic. */
+  readonly post_start?: readonly LifecycleHook[];
+  /** Run in an instance when it has left traffic, before its stop signal. */
+  readonly pre_stop?: readonly LifecycleHook[];
   /** Validated `x-bascule`; `{}` where there is none. */
   readonly settings: ServiceSettings;
   /** `x-*` keys, as written. */
@@ -96,13 +100,20 @@ export interface Service {
   readonly gpus?: unknown;
   readonly models?: unknown;
   readonly provider?: unknown;
-  readonly post_start?: unknown;
-  readonly pre_stop?: unknown;
   readonly pull_refresh_after?: string;
   readonly storage_opt?: Readonly<Record<string, string>>;
   readonly use_api_socket?: boolean;
   /** For `docker compose watch`; no part of a release. */
   readonly develop?: unknown;
+}
+
+/** A command that is run in an instance. */
+export interface LifecycleHook {
+  readonly command: readonly string[] | null;
+  readonly user?: string;
+  readonly privileged?: boolean;
+  readonly working_dir?: string;
+  readonly environment?: Readonly<Record<string, string | null>>;
 }
 
 export interface Build {

@@ -1,5 +1,5 @@
 import { isRemote } from './paths.ts';
-import type { Build, Deploy, Logging, Port, Service, ServiceNetwork, ServiceVolume } from './service.ts';
+import type { Build, Deploy, LifecycleHook, Logging, Port, Service, ServiceNetwork, ServiceVolume } from './service.ts';
 
 /** One thing that Compose knows and Bascule cannot run yet. */
 export interface Unsupported {
@@ -14,7 +14,7 @@ const RUN = new Set(
   user working_dir read_only cap_add cap_drop security_opt stop_signal stop_grace_period labels configs secrets profiles
   init hostname domainname extra_hosts dns dns_search sysctls ulimits shm_size mem_limit mem_reservation memswap_limit
   cpus cpu_shares cpu_quota cpu_period cpuset pids_limit restart logging tty stdin_open privileged group_add devices
-  links pull_policy attach develop settings`.split(/\s+/),
+  links pull_policy attach develop post_start pre_stop settings`.split(/\s+/),
 );
 
 const BUILD = new Set(
@@ -48,6 +48,8 @@ export function unsupportedInService(name: string, service: Service): readonly U
         : [],
     ),
     ...inPullPolicy(service.pull_policy, `${path}.pull_policy`),
+    ...inHooks(service.post_start, `${path}.post_start`),
+    ...inHooks(service.pre_stop, `${path}.pre_stop`),
   ];
 }
 
@@ -117,6 +119,14 @@ function inLogging({ driver, options = {} }: Logging, path: string): readonly Un
 function inSecurity(option: string, path: string): readonly Unsupported[] {
   const runs = /^(?:no-new-privileges(?:[:=](?:true|false))?|seccomp[:=]unconfined)$/.test(option);
   return runs ? [] : [{ path, reason: `the security option "${option}"` }];
+}
+
+function inHooks(hooks: readonly LifecycleHook[] | undefined, path: string): readonly Unsupported[] {
+  return (hooks ?? []).flatMap(({ privileged }, index) =>
+    privileged === true
+      ? [{ path: `${path}[${index}].privileged`, reason: 'privileged hooks; a hook has the rights of its service' }]
+      : [],
+  );
 }
 
 function inPullPolicy(policy: string | undefined, path: string): readonly Unsupported[] {

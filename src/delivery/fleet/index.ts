@@ -21,6 +21,7 @@ export {
   type NetworkAttachment,
   placementsOf,
 } from './instance-spec.ts';
+export { ATTEMPT_LABEL, JOB_LABEL, jobContainerName, jobSpecOf, type JobRequest } from './job-spec.ts';
 export {
   attachmentsOf,
   builtImageName,

@@ -9,7 +9,7 @@ const PATIENCE_MS = 2_000;
 export async function collectEvidence(fleet: Fleet, error: unknown, step: PlannedStep | undefined): Promise<Failure> {
   const instance = instanceNamed(error);
   const seen = instance === undefined ? undefined : await fleet.inspect(instance).catch(() => undefined);
-  const logs = seen === undefined ? [] : await lastLines(fleet, seen.name).catch(() => []);
+  const logs = given(error) ?? (seen === undefined ? [] : await lastLines(fleet, seen.name).catch(() => []));
   return {
     cancelled: false,
     ...(error instanceof UserError ? { code: error.code } : {}),
@@ -25,6 +25,12 @@ export async function collectEvidence(fleet: Fleet, error: unknown, step: Planne
 function instanceNamed(error: unknown): string | undefined {
   const name = error instanceof UserError ? error.details['instance'] : undefined;
   return typeof name === 'string' ? name : undefined;
+}
+
+/** A job's or a hook's own output. */
+function given(error: unknown): readonly string[] | undefined {
+  const logs = error instanceof UserError ? error.details['logs'] : undefined;
+  return Array.isArray(logs) ? logs.map(String) : undefined;
 }
 
 async function lastLines(fleet: Fleet, instance: string): Promise<readonly string[]> {

@@ -164,6 +164,7 @@ async function runStep(
       seq: each.seq,
       signal: o.signal,
       say: (message) => o.onProgress({ type: 'warning', message }),
+      emit: o.onProgress,
     });
   } catch (error) {
     if (o.stopping.aborted) return error;

@@ -9,6 +9,10 @@ import type { Journal, RolloutRecord } from './journal.ts';
 import { monitor, waitOut } from './monitor.ts';
 import type { ProgressBoard } from './progress-board.ts';
 import type { Collector } from './samples.ts';
+import { runHooks } from './hooks.ts';
+import type { JobRuns } from './job-runs.ts';
+import { runJob } from './jobs.ts';
+import type { ProgressEvent } from './progress.ts';
 import { awaitCompleted, awaitHealthy } from './await-instance.ts';
 import { drainInstance } from './drain.ts';
 import { refreshTraffic, removeFromLane } from './refresh-traffic.ts';
@@ -32,6 +36,8 @@ export interface World {
   readonly controls: Controls;
   readonly board: ProgressBoard;
   readonly changes: Changes;
+  /** What is known of jobs that were begun. */
+  readonly jobs: JobRuns;
   /** Instances that a person took out of traffic. */
   readonly withdrawn: Withdrawn;
   now(): Date;
@@ -47,6 +53,8 @@ export interface StepContext {
   readonly signal: AbortSignal;
   /** Something that the user should know. */
   readonly say: (message: string) => void;
+  /** For whoever looks on. */
+  readonly emit: (event: ProgressEvent) => void;
 }
 
 type Handlers = { readonly [K in StepKind]: (step: StepOf<K>, context: StepContext) => Promise<void> };
@@ -79,8 +87,8 @@ const HANDLERS: Handlers = {
   'set-tcp-weights': setTcpWeights,
   'set-route-options': ({ route, to }, { world }) => world.traffic.setRouteOptions(route, to),
   'set-preview': ({ route, lane, match }, { world }) => world.traffic.setPreview(route, lane, plainMatch(match)),
-  'run-job': notYet,
-  'run-hooks': notYet,
+  'run-job': runJob,
+  'run-hooks': runHooks,
   'switch-routes': ({ changes }, { world }) => switchRoutes(world.traffic, changes),
   'switch-tcp': switchTcp,
   'remove-route': ({ route }, { world }) => world.traffic.removeRoute(route),
@@ -91,10 +99,6 @@ const HANDLERS: Handlers = {
   'remove-instance': ({ instance }, { world }) => world.fleet.removeInstance(instance),
   'refresh-traffic': (_step, { world, project }) => refreshTraffic(world, world.journal.standing(project), 'all'),
 };
-
-function notYet(): Promise<void> {
-  throw new Error('not built yet');
-}
 
 /** One step, by its handler. */
 export function act<K extends StepKind>(step: StepOf<K>, context: StepContext): Promise<void> {

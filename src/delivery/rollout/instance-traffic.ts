@@ -4,6 +4,7 @@ import { nearestWord } from '../../lib/nearest.ts';
 import type { ObservedInstance } from '../fleet/index.ts';
 import type { InstanceTrafficRequest, InstanceView } from './face.ts';
 import type { Parts } from './parts.ts';
+import { callHooks, hooksOf } from './hooks.ts';
 import { refreshTraffic } from './refresh-traffic.ts';
 import { liveSets, type SetRecord } from './standing.ts';
 import { projectView } from './views.ts';
@@ -25,8 +26,9 @@ export async function setInstanceTraffic(parts: Parts, request: InstanceTrafficR
     );
   const seen = await parts.fleet.inspect(instance);
   if (seen?.state !== 'running') throw notRunning(instance, seen?.state ?? 'gone');
-  if (direction === 'out') await withdraw(parts, { set, seen, author });
-  else parts.withdrawn.remove(project, instance);
+  const isOut = parts.withdrawn.of(project).get(instance)?.id === seen.id;
+  if (direction === 'out') await withdraw(parts, { set, seen, author, isOut });
+  else await enter(parts, { set, seen, author, isOut });
   await refreshTraffic(parts, standing, parts.locks.running(project) === undefined ? 'all' : 'lanes');
   if (direction === 'in')
     for (const lane of Object.values(set.lanes)) await parts.traffic.undrainInstance(lane, instance);
@@ -42,12 +44,30 @@ interface Leaving {
   readonly set: SetRecord;
   readonly seen: ObservedInstance;
   readonly author: string;
+  /** It is out already. */
+  readonly isOut: boolean;
+}
+
+async function enter(parts: Parts, { set, seen, isOut }: Leaving): Promise<void> {
+  if (isOut) await callOwnHooks(parts, { set, seen, hook: 'post_start' });
+  parts.withdrawn.remove(seen.project, seen.name);
+}
+
+/** What has no lanes takes its work from elsewhere, from a queue for instance: its hooks know how to leave that. */
+async function callOwnHooks(
+  { fleet, releases, stopping }: Parts,
+  { set, seen, hook }: Pick<Leaving, 'set' | 'seen'> & { readonly hook: 'post_start' | 'pre_stop' },
+): Promise<void> {
+  const release = releases.get(seen.project, set.origin);
+  if (Object.keys(set.lanes).length > 0 || hooksOf(release, set.service, hook).length === 0) return;
+  await callHooks(fleet, { release, service: set.service, instance: seen.name, hook, signal: stopping });
 }
 
 /** Written down first: a restarted daemon does not put it back. */
-async function withdraw(parts: Parts, { set, seen, author }: Leaving): Promise<void> {
+async function withdraw(parts: Parts, { set, seen, author, isOut }: Leaving): Promise<void> {
   const { project, name: instance, id } = seen;
   await requireOthers(parts, set, seen);
+  if (!isOut) await callOwnHooks(parts, { set, seen, hook: 'pre_stop' });
   parts.withdrawn.add({ project, instance, id, author, atMs: parts.now().getTime() });
   for (const lane of Object.values(set.lanes)) await parts.traffic.drainInstance(lane, instance);
 }

@@ -1,4 +1,5 @@
 import type { JobSettings } from '../compose/index.ts';
+import { jobContainerName } from '../fleet/index.ts';
 import type { Release } from '../release/index.ts';
 import { step, wavesOf } from './plan.ts';
 import type { Draft, Waves } from './plan-draft.ts';
@@ -19,7 +20,9 @@ export function jobsAt({ kind, target }: Scene, at: Moment): readonly (readonly 
 /** One after the other; after each that expands what the old release uses, that must still do its work. */
 export function jobWaves(scene: Scene, at: Moment): Waves {
   return jobsAt(scene, at).flatMap(([job, { timeoutMs, retries, migration }]) => {
-    const body = { kind: 'run-job', job, release: scene.target.number, timeoutMs, retries } as const;
+    const { project, number: release } = scene.target;
+    const instance = jobContainerName({ project, release, job });
+    const body = { kind: 'run-job', instance, job, release, timeoutMs, retries } as const;
     const run = step(`declared to run ${at}`, { ...body, ...(migration === undefined ? {} : { migration }) });
     return wavesOf([run], migration === 'expand' ? oldSmokeTests(scene, job) : []);
   });
@@ -30,7 +33,7 @@ function oldSmokeTests({ standing, releases }: Scene, job: string): readonly Ste
   const release = current === undefined ? undefined : releases.get(current.release);
   if (current === undefined || release === undefined) return [];
   const cause = `the release that serves must still work after ${job}`;
-  return current.sets.flatMap((set) => smokeSteps(release, set, { cause, instances: set.instances }));
+  return current.sets.flatMap((set) => smokeSteps(release, set, { cause, instances: set.instances, after: job }));
 }
 
 /** Declared smoke tests of new instances. */
@@ -46,14 +49,14 @@ export function smokeTests({ scene }: Draft, portions: readonly Portion[]): read
 function smokeSteps(
   release: Release,
   { service, network }: SetRecord,
-  o: { readonly cause: string; readonly instances: readonly string[] },
+  o: { readonly cause: string; readonly instances: readonly string[]; readonly after?: string },
 ): readonly Step[] {
   const model = release.model.services[service];
   const smoke = model?.settings.smoke;
   if (model === undefined || smoke === undefined) return [];
   const port = smoke.port ?? model.ports?.[0]?.target ?? Number(model.expose?.[0] ?? 80);
   const { path, status, timeoutMs } = smoke;
-  const at = network === undefined ? {} : { network };
+  const at = { ...(network === undefined ? {} : { network }), ...(o.after === undefined ? {} : { after: o.after }) };
   return o.instances.map((instance) =>
     step(o.cause, { kind: 'smoke-test', instance, port, path, status, timeoutMs, ...at }),
   );

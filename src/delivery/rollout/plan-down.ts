@@ -1,5 +1,6 @@
 import type { Release } from '../release/index.ts';
 import { type Observed, type Plan, step, wavesOf } from './plan.ts';
+import { preStopSteps } from './plan-hooks.ts';
 import { networkNames } from './plan-retire.ts';
 import { levelsOf } from './plan-start.ts';
 import { EMPTY_STANDING, isEmptyStanding, liveSets, type Standing } from './standing.ts';
@@ -12,6 +13,8 @@ export interface DownInput {
   /** The release that serves, for the order of stopping. */
   readonly current: Release | undefined;
   readonly volumes: boolean;
+  /** Those that made the instances, by their number. */
+  readonly releases: ReadonlyMap<number, Release>;
 }
 
 /** Ends a project: traffic first, then instances, those that need others before those. Volumes only when asked. */
@@ -51,15 +54,21 @@ function laneSteps({ standing, observed }: DownInput): readonly Step[] {
 }
 
 /** The last started stops first. */
-function stopWaves({ observed, current }: DownInput): readonly (readonly Step[])[] {
+function stopWaves({ observed, current, releases }: DownInput): readonly (readonly Step[])[] {
   const levels = current === undefined ? [] : levelsOf(current, new Set(Object.keys(current.services))).toReversed();
   const ordered = new Set(levels.flat());
   const running = observed.fleet.instances.filter(({ state }) => state === 'running' || state === 'restarting');
-  const stopOf = (isWanted: (service: string) => boolean): readonly Step[] =>
-    running
-      .filter(({ service }) => isWanted(service))
-      .map(({ name }) => step('down', { kind: 'stop-instance', instance: name }));
-  return [stopOf((service) => !ordered.has(service)), ...levels.map((level) => stopOf((name) => level.includes(name)))];
+  const stopOf = (isWanted: (service: string) => boolean): readonly (readonly Step[])[] => {
+    const wanted = running.filter(({ service }) => isWanted(service));
+    return [
+      preStopSteps(releases, wanted),
+      wanted.map(({ name }) => step('down', { kind: 'stop-instance', instance: name })),
+    ];
+  };
+  return [
+    ...stopOf((service) => !ordered.has(service)),
+    ...levels.flatMap((level) => stopOf((name) => level.includes(name))),
+  ];
 }
 
 function emptied({ prunedBelow }: Standing): Standing {

@@ -1,7 +1,9 @@
 import { instanceName, placementsOf } from '../fleet/index.ts';
 import type { ObservedInstance } from '../fleet/index.ts';
 import type { Release } from '../release/index.ts';
+import { hookedService, preStopSteps } from './plan-hooks.ts';
 import { joinSteps } from './plan-join.ts';
+import { hookSteps } from './plan-start.ts';
 import { instanceOf, type Observed, type Plan, step, uniquePlacements, wavesOf } from './plan.ts';
 import { liveReleases, type SetRecord, setKey, type Standing } from './standing.ts';
 import type { Step } from './step.ts';
@@ -89,6 +91,7 @@ export function planHeal(input: HealInput, broken: readonly BrokenInstance[]): P
     waves: wavesOf(
       again.flatMap((each) => drain(input, each)),
       again.flatMap((each) => leaveLanes(input, each)),
+      hooksOf(input, again),
       again
         .filter(({ isRunning }) => isRunning)
         .map(({ name, cause }) => step(cause, { kind: 'stop-instance', instance: name })),
@@ -98,13 +101,22 @@ export function planHeal(input: HealInput, broken: readonly BrokenInstance[]): P
       ),
       made.map(({ name, index, cause }) => createStep(set, { name, index, cause })),
       joinLive(input, { ...set, instances: made.map(({ name }) => name) }, release),
-      made.map(({ name, cause }) => step(cause, { kind: 'start-instance', instance: name, stateful: set.stateful })),
+      made.map(({ name, cause }) =>
+        step(cause, {
+          kind: 'start-instance',
+          instance: name,
+          stateful: set.stateful,
+          ...hookedService(release, set.service),
+        }),
+      ),
       made.map(({ name }) => waitStep(input, { set, release, name })),
+      hookSteps(release, set, { hook: 'post_start', instances: made.map(({ name }) => name) }),
       made.flatMap(({ name, cause }) => enterTraffic(set, name, cause)),
       successors.length === 0 ? [] : [standingStep(input.standing, set, successors)],
       [step('addresses have changed', { kind: 'refresh-traffic' })],
       beside.flatMap((each) => drain(input, each)),
       beside.flatMap((each) => leaveLanes(input, each)),
+      hooksOf(input, beside),
       beside.map(({ name, cause }) => step(cause, { kind: 'stop-instance', instance: name })),
       beside.map(({ name, cause }) => step(cause, { kind: 'remove-instance', instance: name })),
     ),
@@ -177,6 +189,14 @@ function drain(input: HealInput, broken: BrokenInstance): readonly Step[] {
 function leaveLanes(input: HealInput, broken: BrokenInstance): readonly Step[] {
   const { name: instance, cause } = broken;
   return placesOf(input, broken).map(([, lane]) => step(cause, { kind: 'remove-from-lane', lane, instance }));
+}
+
+function hooksOf({ releases, observed }: HealInput, leaving: readonly BrokenInstance[]): readonly Step[] {
+  const names = new Set(leaving.map(({ name }) => name));
+  return preStopSteps(
+    releases,
+    observed.fleet.instances.filter(({ name }) => names.has(name)),
+  );
 }
 
 /** An ill instance gets little time: whoever waits for it should be answered by a healthy one. */

@@ -1,5 +1,6 @@
 import { imageNameOf } from '../fleet/index.ts';
 import type { Release } from '../release/index.ts';
+import { preStopSteps } from './plan-hooks.ts';
 import { type Observed, type Plan, step, wavesOf } from './plan.ts';
 import { lanesOf, liveReleases, liveSets, type Standing } from './standing.ts';
 import type { Step } from './step.ts';
@@ -12,6 +13,8 @@ export interface RetireInput {
   readonly leaving: ReadonlySet<number>;
   /** Releases that no longer can be rolled back to, and still have images. */
   readonly pruned: readonly Release[];
+  /** Those that made the instances, by their number. */
+  readonly releases: ReadonlyMap<number, Release>;
 }
 
 /** Takes away what no live release needs: of releases that leave, and whatever a crash left behind. */
@@ -31,7 +34,7 @@ export function planRetire(input: RetireInput): Plan {
 }
 
 function removalWaves(
-  { observed, standing }: RetireInput,
+  { observed, standing, releases }: RetireInput,
   after: Standing,
   cause: string,
 ): readonly (readonly Step[])[] {
@@ -40,6 +43,7 @@ function removalWaves(
   const names = new Set(orphans.map(({ name }) => name));
   return [
     laneSteps(observed, freedLanes(standing, after), names).map((body) => ({ ...body, cause })),
+    preStopSteps(releases, orphans),
     orphans
       .filter(({ state }) => state === 'running' || state === 'restarting')
       .map(({ name }) => step(cause, { kind: 'stop-instance', instance: name })),

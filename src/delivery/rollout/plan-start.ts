@@ -2,6 +2,7 @@ import type { Service } from '../compose/index.ts';
 import type { Release } from '../release/index.ts';
 import { neededBy, step } from './plan.ts';
 import type { Draft, Waves } from './plan-draft.ts';
+import { hookedService } from './plan-hooks.ts';
 import { joinSteps } from './plan-join.ts';
 import { addToLanes, changesWhere, switchSteps } from './plan-routes.ts';
 import type { Scene } from './plan-scene.ts';
@@ -34,9 +35,10 @@ function levelWaves(draft: Draft, starting: readonly Portion[], early: readonly 
   const replacing = starting.filter(({ set }) => predecessors.has(set.record.service));
   const services = new Set(replacing.map(({ set }) => set.record.service));
   return [
+    replacing.flatMap((portion) => hooksOfPredecessors(draft, portion)),
     replacing.flatMap((portion) => stopPredecessors(draft, portion)),
     replacing.flatMap(({ set }) => joinLiveNetworks(scene, set.record)),
-    starting.flatMap(startSteps),
+    starting.flatMap((portion) => startSteps(scene, portion)),
     ...fitWaves(scene, early),
     replacing.flatMap((portion) => addToLanes(portion, scene)),
     switchSteps(
@@ -78,6 +80,12 @@ function stopPredecessors({ predecessors }: Draft, { set }: Portion): readonly S
   );
 }
 
+function hooksOfPredecessors({ predecessors, scene }: Draft, { set }: Portion): readonly Step[] {
+  return (predecessors.get(set.record.service) ?? []).flatMap((old) =>
+    hookSteps(scene.releases.get(old.origin), old, { hook: 'pre_stop', instances: old.instances }),
+  );
+}
+
 /** The releases that are alive find the new one under the old name. */
 function joinLiveNetworks({ standing, target, releases }: Scene, record: SetRecord): readonly Step[] {
   return liveReleases(standing)
@@ -85,8 +93,12 @@ function joinLiveNetworks({ standing, target, releases }: Scene, record: SetReco
     .flatMap(({ release }) => joinSteps(releases.get(release), record, `release ${release} uses it too`));
 }
 
-function startSteps({ set: { record, cause }, newcomers }: Portion): readonly Step[] {
-  return newcomers.map(({ instance }) => step(cause, { kind: 'start-instance', instance, stateful: record.stateful }));
+function startSteps({ target, releases }: Scene, { set: { record, cause }, newcomers }: Portion): readonly Step[] {
+  const release = record.origin === target.number ? target : (releases.get(record.origin) ?? target);
+  const hooks = record.job ? {} : hookedService(release, record.service);
+  return newcomers.map(({ instance }) =>
+    step(cause, { kind: 'start-instance', instance, stateful: record.stateful, ...hooks }),
+  );
 }
 
 /** A migration may take its time; Ctrl-C ends it earlier. */
@@ -145,6 +157,5 @@ export function hookSteps(
 }
 
 function hasHooks(service: Service, hook: 'post_start' | 'pre_stop'): boolean {
-  const hooks = service[hook];
-  return Array.isArray(hooks) && hooks.length > 0;
+  return (service[hook] ?? []).length > 0;
 }

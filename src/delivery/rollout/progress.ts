@@ -23,6 +23,8 @@ export type ProgressEvent =
       readonly undoing: boolean;
       readonly reason: string;
     }
+  /** One line that a job printed. */
+  | { readonly type: 'job-output'; readonly job: string; readonly line: string }
   /** Something that the user should know before it happens, e.g. that a stateful service is replaced. */
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'finished'; readonly outcome: RolloutOutcome };

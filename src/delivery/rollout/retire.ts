@@ -1,5 +1,6 @@
 import { messageOf } from '../../lib/errors.ts';
 import { portProtocol } from '../compose/index.ts';
+import type { ObservedInstance } from '../fleet/index.ts';
 import type { Release } from '../release/index.ts';
 import type { TrafficState } from '../traffic/index.ts';
 import { readAfter } from './lane-readings.ts';
@@ -84,12 +85,24 @@ async function retireProject(parts: Parts, project: string, sweep: boolean): Pro
       observed,
       leaving: new Set(leaving.map(({ release }) => release)),
       pruned,
+      releases: makersOf(parts, project, observed.fleet.instances),
     });
     if (plan.unchanged) return;
     for (const warm of leaving) await lastReading(parts, project, warm);
     const watch = { onProgress: () => {}, signal: new AbortController().signal };
     await runPlan(parts, { plan, running, watch });
   });
+}
+
+/** The releases that made these instances. */
+export function makersOf(
+  { releases }: Pick<Parts, 'releases'>,
+  project: string,
+  instances: readonly ObservedInstance[],
+): ReadonlyMap<number, Release> {
+  const numbers = [...new Set(instances.map(({ release }) => release))];
+  const found = numbers.map((number) => [number, releases.find(project, number)] as const);
+  return new Map(found.flatMap(([number, release]) => (release === undefined ? [] : [[number, release] as const])));
 }
 
 function overdue({ now }: Parts, standing: Standing): readonly WarmRelease[] {

@@ -5,6 +5,7 @@ import type { PlanView, WatchOptions } from './face.ts';
 import type { Running } from './locks.ts';
 import type { RolloutKind, RolloutOutcome } from './outcome.ts';
 import type { Parts } from './parts.ts';
+import { requireJobsDone } from './jobs-done.ts';
 import { describe, type Plan } from './plan.ts';
 import { kindOf, planRelease } from './planning.ts';
 import { settleOpen } from './resume.ts';
@@ -35,7 +36,9 @@ export async function rollOut(parts: Parts, intention: Intention, o: WatchOption
     const plan = (await unlessCancelled(parts, watch, () => planRelease(parts, wish)))();
     if (plan.unchanged) return unchanged(parts, { kind, project, watch, started: running.startedAt });
     parts.releases.create(target, target.createdAt);
-    return await runPlan(parts, { plan, running, watch });
+    const outcome = await runPlan(parts, { plan, running, watch });
+    requireJobsDone(parts, outcome);
+    return outcome;
   });
 }
 

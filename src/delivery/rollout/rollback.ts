@@ -44,8 +44,14 @@ function rollbackTarget(parts: Parts, { project, release }: RollbackRequest): Re
   if (number === undefined) throw nothingBefore(project, current?.number);
   const target = releases.get(project, number);
   if (!journal.served(project).has(number)) throw refusal(target, 'it never served: its own rollout failed');
+  const contract = parts.jobs.contracts(project).find((each) => each.release > number);
+  if (contract !== undefined) throw refusal(target, contracted(contract));
   if (number < standing.prunedBelow) throw refusal(target, 'it lies beyond the rollback window, its images are gone');
   return target;
+}
+
+function contracted({ job, release }: { readonly job: string; readonly release: number }): string {
+  return `the migration "${job}" of release ${release} has contracted what it needs (migration: contract)`;
 }
 
 async function requireImages({ fleet }: Parts, target: Release, { waves }: Plan): Promise<void> {

@@ -36,6 +36,8 @@ export type StepBody =
       readonly instance: string;
       /** It writes to what outlives it: it must be stopped gently, before another one may start. */
       readonly stateful: boolean;
+      /** Something has to be done in it before it is stopped again. */
+      readonly hooks?: HookedService;
     }
   | {
       readonly kind: 'wait-healthy';
@@ -56,6 +58,8 @@ export type StepBody =
       readonly path: string;
       readonly status: number;
       readonly timeoutMs: number;
+      /** The job behind which a release that serves already must still pass. */
+      readonly after?: string;
     }
   | {
       readonly kind: 'add-to-lane';
@@ -136,6 +140,8 @@ export type StepBody =
   | {
       /** One one-off container, run to its end, tried again as declared, removed. */
       readonly kind: 'run-job';
+      /** Its container. */
+      readonly instance: string;
       readonly job: string;
       readonly release: number;
       readonly timeoutMs: number;
@@ -170,6 +176,12 @@ export type StepBody =
     }
   | { readonly kind: 'remove-instance'; readonly instance: string }
   | { readonly kind: 'refresh-traffic' };
+
+/** Whose hooks an instance has. */
+export interface HookedService {
+  readonly release: number;
+  readonly service: string;
+}
 
 export interface RouteChange {
   readonly route: RouteId;
@@ -241,7 +253,14 @@ function inverseBodies(step: StepBody): readonly StepBody[] {
     case 'connect-network':
       return [{ kind: 'disconnect-network', instance: step.instance, network: step.network }];
     case 'start-instance':
-      return step.stateful ? [{ kind: 'stop-instance', instance: step.instance }] : [];
+      return stopsOf(step);
+    case 'run-hooks':
+      return step.hook === 'pre_stop' ? [{ ...step, hook: 'post_start' }] : [];
+    case 'run-job':
+      return [
+        { kind: 'stop-instance', instance: step.instance },
+        { kind: 'remove-instance', instance: step.instance },
+      ];
     case 'stop-instance': {
       const start: StepBody = { kind: 'start-instance', instance: step.instance, stateful: true };
       return step.fit === undefined ? [start] : [start, { kind: 'wait-healthy', instance: step.instance, ...step.fit }];
@@ -251,6 +270,13 @@ function inverseBodies(step: StepBody): readonly StepBody[] {
     default:
       return trafficInverses(step);
   }
+}
+
+/** Whoever has nothing to lose is killed when it is removed. */
+function stopsOf({ instance, stateful, hooks }: Extract<StepBody, { kind: 'start-instance' }>): readonly StepBody[] {
+  const stop: StepBody = { kind: 'stop-instance', instance };
+  if (hooks !== undefined) return [{ kind: 'run-hooks', instance, hook: 'pre_stop', ...hooks }, stop];
+  return stateful ? [stop] : [];
 }
 
 /** Requests that run on what traffic is taken from end first. */

@@ -6,6 +6,7 @@ import type { Parts } from './parts.ts';
 import { planDown } from './plan-down.ts';
 import { lookAround } from './planning.ts';
 import { settleOpen } from './resume.ts';
+import { makersOf } from './retire.ts';
 import { runPlan } from './run-rollout.ts';
 import { isEmptyStanding } from './standing.ts';
 
@@ -27,7 +28,8 @@ async function takeAllDown(
   await settleOpen(parts, project, running);
   const { observed, standing } = await lookAround(parts, project);
   const current = standing.current === undefined ? undefined : parts.releases.find(project, standing.current.release);
-  const plan = planDown({ project, standing, observed, current, volumes });
+  const releases = makersOf(parts, project, observed.fleet.instances);
+  const plan = planDown({ project, standing, observed, current, volumes, releases });
   if (plan.unchanged) return nothingToDo(project, watch);
   const outcome = await runPlan(parts, { plan, running, watch });
   requireDone(parts, outcome);

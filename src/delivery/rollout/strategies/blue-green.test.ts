@@ -63,7 +63,14 @@ function assertCapacity(machine: PlannedMachine): void {
 function retire(machine: PlannedMachine): void {
   const leaving = new Set(machine.standing.warm.map(({ release }) => release));
   const { standing } = machine;
-  const plan = planRetire({ project: 'p', standing, observed: machine.observed(), leaving, pruned: [] });
+  const plan = planRetire({
+    project: 'p',
+    standing,
+    observed: machine.observed(),
+    leaving,
+    pruned: [],
+    releases: new Map(),
+  });
   apply(machine, plan, () => assertCapacity(machine));
 }
 

@@ -241,7 +241,14 @@ function sortedSides(sides: readonly { readonly share: number; readonly names: r
 function retireAll(machine: PlannedMachine): void {
   const { standing } = machine;
   const leaving = new Set(standing.warm.map(({ release }) => release));
-  const plan = planRetire({ project: 'p', standing, observed: machine.observed(), leaving, pruned: [] });
+  const plan = planRetire({
+    project: 'p',
+    standing,
+    observed: machine.observed(),
+    leaving,
+    pruned: [],
+    releases: new Map(),
+  });
   carryOut(machine, plan, () => {});
 }
 
