@@ -31,7 +31,7 @@ export async function analyse(step: StepOf<'analyse'>, context: StepContext): Pr
       const decision = stage.look();
       if (decision.kind === 'end') return stage.end(decision.warning);
       if (decision.kind === 'fail') throw await stage.fail(decision);
-      await changes.next(context.project, { withinMs: LONGEST_MS, signal: context.signal });
+      await changes.next(context.project, { withinMs: stage.nextLookMs(), signal: context.signal });
     }
   } finally {
     unsubscribe();
@@ -123,7 +123,11 @@ class Stage {
   #add(batch: readonly RequestSample[]): void {
     const { sides } = this.#step;
     const answered = batch.filter(({ lane, route, chosenBy }) => {
-      return chosenBy !== 'preview' && chosenBy !== 'probe' && sides.some((side) => side.candidate === lane && side.route === route);
+      return (
+        chosenBy !== 'preview' &&
+        chosenBy !== 'probe' &&
+        sides.some((side) => side.candidate === lane && side.route === route)
+      );
     });
     this.#requests += answered.filter((sample) => !hasLeft(sample)).length;
     if (this.#comparison !== undefined) this.#comparison = addRequests(this.#comparison, sides, batch);
@@ -153,10 +157,17 @@ class Stage {
     return decision;
   }
 
+  /** Until something can be decided by the clock alone. */
+  nextLookMs(): number {
+    const leftMs = (this.#step.until.forMs ?? 0) - this.#elapsedMs;
+    return leftMs > 0 ? Math.min(LONGEST_MS, leftMs + 1) : LONGEST_MS;
+  }
+
   #view(): StageView {
     const { world, seq } = this.#context;
     const { stage, stages, until } = this.#step;
     const { canary, analysis } = this.#policy();
+    const guards = statesOf({ ...this.guards(), policy: analysis });
     return {
       seq,
       stage,
@@ -166,7 +177,8 @@ class Stage {
       requests: this.#requests,
       perSecond: this.#perSecond(),
       verdict: this.#verdict(),
-      guards: statesOf({ board: world.board, rollout: this.#key, policy: analysis }),
+      guards,
+      isAsking: guards.some(({ askedMs }) => askedMs === undefined),
       steering: world.controls.steering(this.#key),
       onInsufficient: canary.onInsufficient,
       maxWaitMs: canary.maxWaitMs,

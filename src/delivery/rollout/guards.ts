@@ -3,7 +3,7 @@ import { formatDuration } from '../../lib/duration.ts';
 import { messageOf } from '../../lib/errors.ts';
 import type { AnalysisPolicy } from '../compose/index.ts';
 import { askCommand, type GuardedRollout } from './guard-command.ts';
-import { watchInstances, type WatchedFleet } from './guard-instances.ts';
+import { INSTANCES, watchInstances, type WatchedFleet } from './guard-instances.ts';
 import { askPrometheus } from './guard-query.ts';
 import { type Answer, type GuardState, judgeAnswer, type Threshold, unasked } from './guard-state.ts';
 import type { ProgressBoard } from './progress-board.ts';
@@ -32,7 +32,7 @@ export function startGuards(o: GuardOptions): AsyncDisposable {
   const { signal } = ended;
   const { queries, commands } = o.policy;
   const running = [
-    watchInstances({ ...o, signal, report: (state) => report(o, state) }),
+    watchInstances({ ...o, signal, report: (state) => report(o, { ...state, askedMs: o.now().getTime() }) }),
     ...queries.map((guard) => askAgain(o, { guard, signal, ask: () => askPrometheus(guard, signal) })),
     ...commands.map((guard) =>
       askAgain(o, { guard, signal, ask: () => askCommand(guard, { rollout: o.describe(), signal }) }),
@@ -47,9 +47,10 @@ export function startGuards(o: GuardOptions): AsyncDisposable {
 }
 
 /** What stands on the board of a guard, or that it has not been asked. */
-export function statesOf(o: Pick<GuardOptions, 'board' | 'rollout' | 'policy'>): readonly GuardState[] {
+export function statesOf(o: Pick<GuardOptions, 'board' | 'rollout' | 'policy' | 'guarded'>): readonly GuardState[] {
   const { guards } = o.board.of(o.rollout);
-  const names = [...o.policy.queries, ...o.policy.commands].map(({ name }) => name);
+  const declared = [...o.policy.queries, ...o.policy.commands].map(({ name }) => name);
+  const names = o.guarded.length === 0 ? declared : [INSTANCES, ...declared];
   const asked = guards.map(({ name }) => name);
   return [...guards, ...names.filter((name) => !asked.includes(name)).map(unasked)];
 }

@@ -27,6 +27,7 @@ function view(changes: Partial<StageView> = {}): StageView {
     perSecond: 10,
     verdict: PASS,
     guards: [{ name: 'instances', state: 'ok', detail: '' }],
+    isAsking: false,
     steering: { confirmed: [] },
     onInsufficient: 'wait',
     maxWaitMs: 60_000,
@@ -90,6 +91,11 @@ describe('whether a stage ends', () => {
     const decision = decideStage(view({ guards }));
     assert.ok(decision.kind === 'stay' && decision.state === 'waiting');
     assert.match(decision.note ?? '', /latency is unknown: the query finds no data/);
+  });
+
+  it('does not end before each guard has been asked once', () => {
+    const decision = decideStage(view({ isAsking: true, onInsufficient: 'abort' }));
+    assert.ok(decision.kind === 'stay' && decision.state === 'running');
   });
 
   it('ends by time alone where nothing is compared', () => {

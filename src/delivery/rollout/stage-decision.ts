@@ -18,6 +18,8 @@ export interface StageView {
   /** Undefined: nothing is compared in this stage, because it was switched off or has only one side. */
   readonly verdict: Verdict | undefined;
   readonly guards: readonly GuardView[];
+  /** A guard has not answered for the first time. */
+  readonly isAsking: boolean;
   readonly steering: Steering;
   readonly onInsufficient: 'wait' | 'promote' | 'abort';
   readonly maxWaitMs: number;
@@ -58,7 +60,7 @@ export function decideStage(view: StageView): StageDecision {
 
 function decideByEnd(view: StageView): StageDecision {
   const { until, elapsedMs } = view;
-  if (elapsedMs < (until.forMs ?? 0)) return stay('running');
+  if (elapsedMs < (until.forMs ?? 0) || view.isAsking) return stay('running');
   const lacking = lackOf(view);
   if (lacking !== undefined) return decideByPolicy(view, lacking);
   if (until.confirmed === true && !view.steering.confirmed.includes(view.seq))

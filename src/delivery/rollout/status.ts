@@ -101,7 +101,7 @@ function guardsOf({ board, releases }: Parts, record: RolloutRecord, progress: P
   const states =
     model === undefined || !isWatching
       ? progress.guards
-      : statesOf({ board, rollout: { project, rollout }, policy: model.settings.analysis });
+      : statesOf({ board, rollout: { project, rollout }, policy: model.settings.analysis, guarded: [] });
   return states.map(({ name, state, value, detail }) => ({
     name,
     state,
