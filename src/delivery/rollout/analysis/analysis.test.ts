@@ -75,6 +75,13 @@ describe('the verdict', () => {
     );
   });
 
+  it('does not hold the first requests against a candidate that is slow while it is cold', () => {
+    const settings: AnalysisSettings = { ...DEFAULT_ANALYSIS, metrics: ['slow'], minimumRequests: 50 };
+    const cold = observe(newAnalysis(settings), blockOf([900, 36], [50, 50]));
+    assert.equal(verdictOf(cold, SHARE).metrics[0]?.worse, 0);
+    assert.equal(verdictOf(observe(cold, blockOf([900, 36], [50, 50])), SHARE).verdict, 'fail');
+  });
+
   it('stays a failure, whatever comes after', () => {
     const failed = observe(newAnalysis(ERRORS), blockOf([95, 0], [5, 5]));
     const after = observe(failed, blockOf([90_000, 90], [10_000, 10]));

@@ -32,9 +32,14 @@ function observeMetric(state: MetricState, block: Block, settings: AnalysisSetti
   const candidate = seenOf(state.metric, block.candidate);
   const pair = { stable: sum(state.open.stable, stable), candidate: sum(state.open.candidate, candidate) };
   const seen = { ...state, stable: sum(state.stable, stable), candidate: sum(state.candidate, candidate) };
-  return pair.stable.requests === 0 || pair.candidate.requests === 0
-    ? { ...seen, open: pair }
-    : bet(seen, pair, settings);
+  if (isCold(state, settings)) return seen;
+  const isWhole = pair.stable.requests > 0 && pair.candidate.requests > 0;
+  return isWhole ? bet(seen, pair, settings) : { ...seen, open: pair };
+}
+
+/** Decided by requests alone, not by how long they took. */
+function isCold({ metric, candidate }: MetricState, settings: AnalysisSettings): boolean {
+  return metric === 'slow' && candidate.requests < settings.minimumRequests;
 }
 
 /** A look with one side only compares nothing; it is kept until the other side has answered. */

@@ -27,7 +27,7 @@ export interface AnalysisSettings {
   /** How many times as often as on the stable side is not yet called worse, at least 1: 1.2 lets a fifth more pass. */
   readonly tolerance: Readonly<Record<Metric, number>>;
   readonly metrics: readonly Metric[];
-  /** No `pass` before the candidate has answered so many requests: the first ones warm caches. */
+  /** The candidate's first requests warm its caches: they are not compared for slowness, and nothing passes before. */
   readonly minimumRequests: number;
   /**
    * How many requests hang together, e.g. the retries of one user; at least 1. Evidence is divided by it. 1 where each
