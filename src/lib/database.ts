@@ -34,6 +34,19 @@ export function migrate(database: DatabaseSync, schema: Schema): void {
   }
 }
 
+/**
+ * For records that may be lost in a power cut: what `work` commits comes to the disk with the next commit of others, in
+ * its order. A crash of the process loses nothing. Not inside a transaction; `work` must not await.
+ */
+export function withoutSync<T>(database: DatabaseSync, work: () => T): T {
+  database.exec('PRAGMA synchronous = NORMAL');
+  try {
+    return work();
+  } finally {
+    database.exec('PRAGMA synchronous = FULL');
+  }
+}
+
 /** Runs `work` in one transaction: all of it is kept, or none. Not re-entrant; `work` must not await. */
 export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
   database.exec('BEGIN IMMEDIATE');

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { inTransaction, migrate } from '../../lib/database.ts';
+import { inTransaction, migrate, withoutSync } from '../../lib/database.ts';
 import type { Digest, ImageConfig } from '../../lib/oci/index.ts';
 
 const SCHEMA = {
@@ -147,10 +147,11 @@ export class ImageRecords {
     return row === undefined ? undefined : layerOf(row);
   }
 
+  /** A power cut may lose the row, and the folder is swept then; the image that needs it is committed later. */
   insertLayer(layer: LayerRow): void {
     const { diffId, directory, sizeBytes, tarBytes, hasOriginal, unsyncedBoot, createdAt } = layer;
     const values = [diffId, directory, sizeBytes, tarBytes, Number(hasOriginal), unsyncedBoot ?? null, createdAt];
-    this.#run('INSERT INTO layer VALUES (?, ?, ?, ?, ?, ?, ?)', values);
+    withoutSync(this.#database, () => this.#run('INSERT INTO layer VALUES (?, ?, ?, ?, ?, ?, ?)', values));
   }
 
   deleteLayer(diffId: Digest): void {

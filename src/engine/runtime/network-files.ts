@@ -76,11 +76,9 @@ async function ownFiles(entry: Entry, hosts: string, resolv: string): Promise<Ne
   const { directory } = entry.paths;
   const name = hostnameOf(entry);
   await mkdir(directory, { recursive: true });
-  await Promise.all([
-    writeReadable(join(directory, 'hosts'), hosts === '' ? `127.0.0.1\tlocalhost ${name}\n::1\tlocalhost\n` : hosts),
-    writeReadable(join(directory, 'resolv.conf'), resolv),
-    writeReadable(join(directory, 'hostname'), `${name}\n`),
-  ]);
+  writeReadable(join(directory, 'hosts'), hosts === '' ? `127.0.0.1\tlocalhost ${name}\n::1\tlocalhost\n` : hosts);
+  writeReadable(join(directory, 'resolv.conf'), resolv);
+  writeReadable(join(directory, 'hostname'), `${name}\n`);
   return filesIn(directory);
 }
 

@@ -1,7 +1,7 @@
-import { chmod, writeFile } from 'node:fs/promises';
+import { chmodSync, writeFileSync } from 'node:fs';
 
-/** A file that every user of a container may read, whatever our umask. */
-export async function writeReadable(path: string, text: string): Promise<void> {
-  await writeFile(path, text);
-  await chmod(path, 0o644);
+/** A small file that every user of a container may read, whatever our umask. */
+export function writeReadable(path: string, text: string): void {
+  writeFileSync(path, text);
+  chmodSync(path, 0o644);
 }

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { migrate } from '../../../lib/database.ts';
+import { migrate, withoutSync } from '../../../lib/database.ts';
 import { type Digest, isDigest } from '../../../lib/oci/index.ts';
 import type { CacheRecord } from '../face.ts';
 
@@ -70,11 +70,15 @@ export function createStepCache(database: DatabaseSync): StepCache {
       const createdAt = new Date(Number(row['created_at']));
       return { contentKey: String(row['key']), diffId: digestOrNothing(row['diff_id']), createdAt };
     },
-    alias: (key, contentKey) => void alias.run(key, contentKey),
+    // What a power cut takes of these is done again.
+    alias: (key, contentKey) => withoutSync(database, () => void alias.run(key, contentKey)),
     store(key, o) {
-      store.run(key, o.diffId ?? null, o.description, o.sizeBytes, o.createdAt.getTime(), Date.now());
+      const values = [key, o.diffId ?? null, o.description, o.sizeBytes, o.createdAt.getTime(), Date.now()];
+      withoutSync(database, () => store.run(...values));
     },
-    touch: (keys) => void (keys.length > 0 && touch.run(Date.now(), JSON.stringify(keys))),
+    touch(keys) {
+      if (keys.length > 0) withoutSync(database, () => touch.run(Date.now(), JSON.stringify(keys)));
+    },
     list: () => database.prepare('SELECT * FROM build_cache ORDER BY last_used_at DESC, key').all().map(recordOf),
     remove: (keys) => void remove.run(JSON.stringify(keys)),
   };

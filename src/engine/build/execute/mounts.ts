@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, rmdirSync } from 'node:fs';
-import { mkdir, readFile, rmdir } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run, runOrThrow } from '../../../lib/process.ts';
 import { openMountCalls, overlayMountArgv, type OverlayMount, type Upper } from '../../image/index.ts';
@@ -27,7 +26,14 @@ export function createMounts(directory: string): Mounts {
   /** An overlay without an upper folder needs two lower ones, one with an upper folder needs one. */
   const fillers = FILLERS.map((name) => join(directory, name));
   const calls = openMountCalls();
+  /** Mount points stay: to remove one may take as long as a disk is busy with others. */
+  const taken = new Set<string>();
   let isVolatile = true;
+
+  function freePath(): string {
+    const paths = Array.from({ length: taken.size + 1 }, (_, number) => join(directory, `root-${number}`));
+    return paths.find((path) => !taken.has(path))!;
+  }
 
   async function mount(overlay: OverlayMount): Promise<void> {
     const hasUpper = overlay.upper !== undefined;
@@ -42,21 +48,22 @@ export function createMounts(directory: string): Mounts {
 
   async function takeAway(path: string, isQuick: boolean): Promise<void> {
     if (!isQuick || !calls?.unmount(path)) await unmount(path);
-    rmdirSync(path);
+    taken.delete(path);
   }
 
   return {
     async root(layers, upper) {
       const lower = withoutRepeats(layers);
-      const path = join(directory, randomBytes(5).toString('hex'));
-      mkdirSync(path, { mode: 0o700 });
+      const path = freePath();
+      mkdirSync(path, { recursive: true, mode: 0o700 });
+      taken.add(path);
       const stack =
         upper === undefined ? [...fillers.slice(lower.length), ...lower] : lower.length === 0 ? [fillers[0]!] : lower;
       const pair = upper === undefined ? {} : { upper: upper.directory, work: upper.workDirectory };
       try {
         await mount({ lower: stack, target: path, ...pair });
       } catch (error) {
-        await rmdir(path);
+        taken.delete(path);
         throw error;
       }
       const isQuick = upper === undefined || isVolatile; // else everything is synced, which may take long

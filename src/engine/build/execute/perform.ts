@@ -43,7 +43,7 @@ async function fillAndSeal(performance: Performance, upper: Upper): Promise<Dige
   const after = await act(performance, root.path);
   // Nobody uses the root any more: it goes while its upper folder becomes a layer, and is awaited at the end.
   root[Symbol.asyncDispose]().catch(() => {});
-  await after?.(upper.directory);
+  after?.(upper.directory);
   if (await images.isEmpty(upper)) return undefined;
   await limitTimes(session, upper.directory);
   return (await images.seal(upper)).diffId;

@@ -12,4 +12,4 @@ export interface Performance {
 }
 
 /** What has to be done with the upper folder once nobody uses the root any more. */
-export type Aftermath = (upper: string) => Promise<void>;
+export type Aftermath = (upper: string) => void;

@@ -1,5 +1,4 @@
-import type { Stats } from 'node:fs';
-import { lstat, rm, rmdir } from 'node:fs/promises';
+import { lstatSync, rmdirSync, rmSync, type Stats } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { systemCodeOf } from '../../../lib/errors.ts';
 import { resolveInRoot } from '../../../lib/root-path.ts';
@@ -9,7 +8,7 @@ const MOUNTED_BY_RUNTIME = ['/proc', '/sys', '/dev', '/etc/hosts', '/etc/resolv.
 /** Mount points that the runtime has to make in a root file system; they are no result of the step. */
 export interface Stubs {
   /** Takes them out of the upper folder, once nobody uses the root any more. */
-  removeFrom(upper: string): Promise<void>;
+  removeFrom(upper: string): void;
 }
 
 interface Folder {
@@ -24,9 +23,9 @@ export async function findStubs(root: string, mountTargets: readonly string[]): 
   const missing = new Set<string>();
   const parents = new Map<string, Folder>();
   for (const target of [...MOUNTED_BY_RUNTIME, ...mountTargets]) {
-    let at = relative(root, await resolveInRoot(root, target));
+    let at = isPlain(root, target) ? target.slice(1) : relative(root, await resolveInRoot(root, target));
     for (; at !== '' && at !== '.'; at = dirname(at)) {
-      const stat = await statOf(join(root, at));
+      const stat = statOf(join(root, at));
       if (stat === undefined) missing.add(at);
       else {
         if (missing.size > 0 && stat.isDirectory())
@@ -37,40 +36,47 @@ export async function findStubs(root: string, mountTargets: readonly string[]): 
   }
   const deepestFirst = [...missing].toSorted((a, b) => b.length - a.length);
   return {
-    async removeFrom(upper) {
-      for (const path of deepestFirst) await removeIfUntouched(join(upper, path));
-      for (const folder of parents.values()) await removeCopiedUp(upper, folder);
+    removeFrom(upper) {
+      for (const path of deepestFirst) removeIfUntouched(join(upper, path));
+      for (const folder of parents.values()) removeCopiedUp(upper, folder);
     },
   };
 }
 
-async function removeIfUntouched(path: string): Promise<void> {
-  const stat = await statOf(path);
-  if (stat?.isDirectory() === true) await removeEmpty(path);
-  else if (stat?.isFile() === true && stat.size === 0) await rm(path);
+/** No link and no `..` on the way: the path is what it says. */
+function isPlain(root: string, target: string): boolean {
+  const parts = target.split('/').slice(1);
+  if (!target.startsWith('/') || parts.some((part) => ['', '.', '..'].includes(part))) return false;
+  return parts.every((_, index) => statOf(join(root, ...parts.slice(0, index + 1)))?.isSymbolicLink() !== true);
+}
+
+function removeIfUntouched(path: string): void {
+  const stat = statOf(path);
+  if (stat?.isDirectory() === true) removeEmpty(path);
+  else if (stat?.isFile() === true && stat.size === 0) rmSync(path);
 }
 
 /** A folder that is in the upper one only because a mount point was made in it. */
-async function removeCopiedUp(upper: string, folder: Folder): Promise<void> {
+function removeCopiedUp(upper: string, folder: Folder): void {
   const path = join(upper, folder.path);
-  const stat = await statOf(path);
+  const stat = statOf(path);
   if (stat === undefined || !stat.isDirectory()) return;
-  if (stat.mode === folder.mode && stat.uid === folder.uid && stat.gid === folder.gid) await removeEmpty(path);
+  if (stat.mode === folder.mode && stat.uid === folder.uid && stat.gid === folder.gid) removeEmpty(path);
 }
 
-async function removeEmpty(path: string): Promise<void> {
+function removeEmpty(path: string): void {
   try {
-    await rmdir(path);
+    rmdirSync(path);
   } catch (error) {
     if (systemCodeOf(error) !== 'ENOTEMPTY') throw error;
   }
 }
 
-async function statOf(path: string): Promise<Stats | undefined> {
+function statOf(path: string): Stats | undefined {
   try {
-    return await lstat(path);
+    return lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(systemCodeOf(error) ?? '')) return undefined;
+    if (systemCodeOf(error) === 'ENOTDIR') return undefined;
     throw error;
   }
 }
