@@ -2,8 +2,7 @@ import tab from '@bomb.sh/tab/commander';
 import type { Command } from 'commander';
 import { candidatesFor, type Candidates } from './candidates.ts';
 import type { Host } from './host.ts';
-
-export const SHELLS = ['bash', 'zsh', 'fish'] as const;
+import { SHELLS } from './shells.ts';
 
 /**
  * The script cannot be sourced twice, and asks for a function of the package bash-completion, which small machines

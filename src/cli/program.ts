@@ -1,48 +1,12 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { collect } from './arguments.ts';
-import type { RunAction } from './command.ts';
-import { addAmend } from './commands/amend.ts';
-import { addBuild } from './commands/build.ts';
-import { addConfig } from './commands/config.ts';
-import { addDaemon } from './commands/daemon.ts';
-import { addDeploy } from './commands/deploy.ts';
-import { addDoctor } from './commands/doctor.ts';
-import { addDown } from './commands/down.ts';
-import { addExec } from './commands/exec.ts';
-import { addImages } from './commands/images.ts';
-import { addLedger } from './commands/ledger.ts';
-import { addLogs } from './commands/logs.ts';
-import { addPs } from './commands/ps.ts';
-import { addPurge } from './commands/purge.ts';
-import { addReleases } from './commands/releases.ts';
-import { addRollback } from './commands/rollback.ts';
-import { addRollout } from './commands/rollout.ts';
-import { addTraffic } from './commands/traffic.ts';
-import { complete, SHELLS } from './completion.ts';
+import type { AddCommand, RunAction } from './command.ts';
+import { commandsFor } from './commands/index.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import type { Host } from './host.ts';
 import { errorAsJson, renderError } from './output/errors.ts';
 import { openSession, type GlobalOptions } from './session.ts';
-
-const COMMANDS = [
-  addDeploy,
-  addAmend,
-  addRollout,
-  addRollback,
-  addReleases,
-  addPs,
-  addLogs,
-  addExec,
-  addTraffic,
-  addDown,
-  addBuild,
-  addLedger,
-  addConfig,
-  addImages,
-  addDoctor,
-  addDaemon,
-  addPurge,
-];
+import { SHELLS } from './shells.ts';
 
 /**
  * Parses `words` (without program and script), runs one command and gives the exit code.
@@ -50,7 +14,8 @@ const COMMANDS = [
  */
 export async function runCli(words: readonly string[], host: Host): Promise<number> {
   const outcome = { code: 0 };
-  const program = createProgram(host, (session) => async (work) => {
+  const commands = await commandsFor(words);
+  const program = createProgram(host, commands, (session) => async (work) => {
     try {
       outcome.code = await work(session);
     } catch (error) {
@@ -58,7 +23,10 @@ export async function runCli(words: readonly string[], host: Host): Promise<numb
       host.stderr.write(session.json ? errorAsJson(error) : renderError(error, session.style));
     }
   });
-  if (words[0] === 'completion' || words[0] === 'complete') return complete(program, words.slice(1), host);
+  if (words[0] === 'completion' || words[0] === 'complete') {
+    const { complete } = await import('./completion.ts');
+    return complete(program, words.slice(1), host);
+  }
   try {
     await program.parseAsync([...words], { from: 'user' });
     return outcome.code;
@@ -72,7 +40,7 @@ type Guard = (
   session: ReturnType<typeof openSession>,
 ) => (work: (session: ReturnType<typeof openSession>) => Promise<number>) => Promise<void>;
 
-function createProgram(host: Host, guard: Guard): Command {
+function createProgram(host: Host, commands: readonly AddCommand[], guard: Guard): Command {
   const program = new Command('bascule');
   const run: RunAction =
     (work) =>
@@ -92,7 +60,7 @@ function createProgram(host: Host, guard: Guard): Command {
     .showHelpAfterError('(add --help for what is possible)')
     .enablePositionalOptions()
     .exitOverride();
-  for (const add of COMMANDS) add(program, run);
+  for (const add of commands) add(program, run);
   program
     .command('completion')
     .summary('print the completion script for a shell: source <(bascule completion bash)')
