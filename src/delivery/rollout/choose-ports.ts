@@ -1,5 +1,5 @@
 import { UserError } from '../../lib/errors.ts';
-import type { PortKey, Traffic, TrafficState } from '../traffic/index.ts';
+import type { PortKey, PublishedPort, Traffic, TrafficState } from '../traffic/index.ts';
 import { type PlannedPort, routeOf } from './plan.ts';
 import type { DeclaredPort } from './prepare.ts';
 
@@ -34,16 +34,9 @@ async function choosePort(choice: Choice): Promise<PlannedPort> {
       port.port >= range.first &&
       port.port <= range.last,
   );
-  const { service, target, protocol, hostAddress } = declared;
-  const plannedAt = (port: number): PlannedPort => ({
-    port,
-    protocol,
-    route,
-    service,
-    target,
-    ...(hostAddress === undefined ? {} : { hostAddress }),
-  });
-  if (known !== undefined && !isTaken(plannedAt(known.port), choice.taken)) return plannedAt(known.port);
+  const { published: _, ...rest } = declared;
+  const plannedAt = (port: number): PlannedPort => ({ ...rest, port, route });
+  if (known !== undefined && userOf(plannedAt(known.port), choice) === undefined) return plannedAt(known.port);
   for (let port = range.first; port <= range.last; port++) {
     const reason = await whyNot(plannedAt(port), choice);
     if (reason === undefined) return plannedAt(port);
@@ -58,25 +51,32 @@ function rangeOf(published: string): { readonly first: number; readonly last: nu
   return { first: Number(first), last: Number(last) };
 }
 
-async function whyNot(port: PlannedPort, { taken, state, traffic, project }: Choice): Promise<string | undefined> {
-  const own = taken.find((other) => isSamePort(other, port));
-  if (own !== undefined) return `services.${own.service} publishes it too`;
-  const other = state.publishedPorts.find((each) => isSamePort(each, port) && each.route.split('/')[0] !== project);
-  if (other !== undefined) return `the project "${other.route.split('/')[0]}" publishes it`;
-  const holder = await traffic.portHolder(keyOf(port));
+async function whyNot(port: PlannedPort, choice: Choice): Promise<string | undefined> {
+  const user = userOf(port, choice);
+  if (user !== undefined) return `${user} publishes it too`;
+  const holder = await choice.traffic.portHolder(keyOf(port));
   if (holder === undefined) return undefined;
   return `${holder.program ?? 'another program'}${holder.pid === undefined ? '' : ` (pid ${holder.pid})`} listens on ${holder.address}`;
 }
 
-function isTaken(port: PortKey, taken: readonly PlannedPort[]): boolean {
-  return taken.some((other) => isSamePort(other, port));
+/** Who else of ours has it. */
+function userOf(port: PlannedPort, { taken, state, project }: Choice): string | undefined {
+  const own = taken.find((other) => clashes(other, port));
+  if (own !== undefined) return `services.${own.service}`;
+  const other = state.publishedPorts.find((each) => clashes(each, port) && each.route.split('/')[0] !== project);
+  return other === undefined ? undefined : `the project "${other.route.split('/')[0]}"`;
 }
 
-/** HTTP is carried by TCP; a port of all addresses is a port of each. */
-function isSamePort(a: PortKey, b: PortKey): boolean {
+/**
+ * HTTP is carried by TCP; a port of all addresses is a port of each. Routes share an HTTP port when the proxy can tell
+ * their requests apart: by the address, the host or the path.
+ */
+function clashes(a: PublishedPort, b: PublishedPort): boolean {
   const transport = ({ protocol }: PortKey): string => (protocol === 'udp' ? 'udp' : 'tcp');
-  const sameAddress = a.hostAddress === undefined || b.hostAddress === undefined || a.hostAddress === b.hostAddress;
-  return a.port === b.port && transport(a) === transport(b) && sameAddress;
+  if (a.port !== b.port || transport(a) !== transport(b)) return false;
+  const isSameAddress = a.hostAddress === b.hostAddress;
+  if (a.protocol === 'http' && b.protocol === 'http') return isSameAddress && a.host === b.host && a.path === b.path;
+  return isSameAddress || a.hostAddress === undefined || b.hostAddress === undefined;
 }
 
 function keyOf({ port, protocol, hostAddress }: PlannedPort): PortKey {

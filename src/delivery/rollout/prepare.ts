@@ -8,6 +8,7 @@ import {
   type NewRelease,
   type ReleasedService,
 } from '../release/index.ts';
+import { normalisedMatch, type RouteMatch } from '../traffic/index.ts';
 import type { BuiltImage, DeployRequest, WatchOptions } from './face.ts';
 
 /** Builds, or finds, the image of every service; gives them by service. */
@@ -138,19 +139,23 @@ export function releaseOf(
 /** The declared ports of a project, not chosen yet. */
 export function declaredPorts(project: Project): readonly DeclaredPort[] {
   return Object.entries(project.services).flatMap(([service, model]) =>
-    (model.ports ?? []).map((port) => ({
-      service,
-      target: port.target,
-      protocol: portProtocol(port, model),
-      published: port.published ?? '',
-      ...(port.host_ip === undefined || port.host_ip === '' || port.host_ip === '0.0.0.0'
-        ? {}
-        : { hostAddress: port.host_ip }),
-    })),
+    (model.ports ?? []).map((port) => {
+      const protocol = portProtocol(port, model);
+      return {
+        service,
+        target: port.target,
+        protocol,
+        published: port.published ?? '',
+        ...(port.host_ip === undefined || port.host_ip === '' || port.host_ip === '0.0.0.0'
+          ? {}
+          : { hostAddress: port.host_ip }),
+        ...(protocol === 'http' ? normalisedMatch(model.settings.route ?? {}) : {}),
+      };
+    }),
   );
 }
 
-export interface DeclaredPort {
+export interface DeclaredPort extends RouteMatch {
   readonly service: string;
   readonly target: number;
   readonly protocol: 'http' | 'tcp' | 'udp';

@@ -1,5 +1,6 @@
 export { freeLanes } from './lanes.ts';
 export { openTraffic, type TrafficOptions } from './open.ts';
+export { normalisedMatch } from './ports.ts';
 export type {
   Cohort,
   InstanceAddress,

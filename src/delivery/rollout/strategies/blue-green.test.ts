@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { PlannedMachine, type Sketch } from '../../../../test/support/planned-machine.ts';
+import type { ServiceSettings } from '../../compose/index.ts';
 import type { Plan } from '../plan.ts';
 import { undoWaves } from '../plan-undo.ts';
 import { planRetire } from '../plan-retire.ts';
@@ -211,6 +212,75 @@ describe('blue-green', () => {
     assert.deepEqual(machine.standing.warm[0]?.sets, machine.standing.current?.sets, 'both releases share the set');
     const back = texts(machine.planDeploy(machine.releases.get(1)!, { kind: 'rollback' }));
     assert.ok(back.includes('start p-web-r1-2'), 'a rollback brings back as many as the release declares');
+  });
+
+  it('sees changes that touch no set: hosts and paths, limits, access logs', () => {
+    const machine = new PlannedMachine();
+    deploy(machine, SHOP);
+    const withSettings = (settings: ServiceSettings): Sketch => ({
+      ...SHOP,
+      web: { ...SHOP['web']!, more: { settings } },
+    });
+    const limited = deploy(machine, withSettings({ maxBodyBytes: 1_000, accessLog: true }));
+    assert.deepEqual(texts(limited).slice(-2), ['set options of p/web/80', 'release 2 is current, warm: 1']);
+    const hosted = deploy(
+      machine,
+      withSettings({ maxBodyBytes: 1_000, accessLog: true, route: { host: 'a.example' } }),
+    );
+    assert.deepEqual(texts(hosted).slice(-3), [
+      'publish port 8000/http for p/web/80',
+      'release 3 is current, warm: 2, 1',
+      'unpublish port 8000/http for p/web/80',
+    ]);
+    assert.ok(![...texts(limited), ...texts(hosted)].some((title) => title.startsWith('start ')));
+    assert.deepEqual(
+      texts(deploy(machine, SHOP)).filter((title) => title.startsWith('set ')),
+      ['set options of p/web/80'],
+    );
+  });
+
+  it('does what the Compose file wants to be done around the start and the switch, in its order', () => {
+    const machine = new PlannedMachine();
+    const job = { service: 'web', command: ['x'], timeoutMs: 1, retries: 0 };
+    const smoke = { path: '/ok', status: 200, timeoutMs: 1 };
+    const sketch: Sketch = { ...SHOP, web: { ...SHOP['web']!, replicas: 1, more: { settings: { smoke } } } };
+    deploy(machine, sketch);
+    const target = machine.releaseOf(change(sketch, 'web', 2), {
+      confirm: true,
+      preview: { kind: 'header', name: 'x-preview', value: 'yes' },
+      jobs: {
+        prepare: { ...job, at: 'before-start' },
+        expand: { ...job, at: 'before-switch', migration: 'expand' },
+        contract: { ...job, at: 'after-switch', migration: 'contract' },
+      },
+    });
+    const order = texts(machine.planDeploy(target));
+    const from = order.indexOf('run job prepare');
+    assert.deepEqual(order.slice(from), [
+      'run job prepare',
+      'start p-web-r2-1',
+      'wait until p-web-r2-1 is healthy',
+      'put p-web-r2-1 into lane-1',
+      'preview p/web/80 in lane-1',
+      'smoke test p-web-r2-1/ok',
+      'run job expand',
+      'smoke test p-web-r1-1/ok',
+      'wait for `bascule rollout promote`',
+      'switch p/web/80',
+      'end the preview of p/web/80',
+      'release 2 is current, warm: 1',
+      'run job contract',
+    ]);
+  });
+
+  it('runs a job behind what its service needs', () => {
+    const machine = new PlannedMachine();
+    const migrate = { service: 'web', command: ['x'], timeoutMs: 1, retries: 0, at: 'before-start' } as const;
+    const order = texts(machine.planDeploy(machine.releaseOf(SHOP, { jobs: { migrate } })));
+    const [db, run, web] = ['wait until p-db-r1-1 is healthy', 'run job migrate', 'start p-web-r1-1'].map((title) =>
+      order.indexOf(title),
+    );
+    assert.ok(db! < run! && run! < web!, order.join(', '));
   });
 
   it('goes back to an image whose release is still warm: that is a change', () => {
