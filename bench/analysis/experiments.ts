@@ -28,7 +28,7 @@ export const BASES: readonly { readonly name: string; readonly curve: Curve }[] 
 export const BAD_RATES: readonly number[] = [0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2];
 /** Error rate of stable where bad candidates are looked for. */
 export const GOOD_RATE = 0.001;
-export const PEERS: readonly string[] = [
+const PEERS: readonly string[] = [
   'bascule',
   'eager',
   'turner',
@@ -100,7 +100,7 @@ function margins(): readonly Experiment[] {
   });
   return SHARES.flatMap((share) => [
     ...PASS_BASES.map((base) => one('pass', { base, rate: base, share, requests: 400_000, runs: 300 })),
-    ...PASS_BASES.map((base) => one('margin', { base, rate: base + MARGIN, share, requests: HOUR / 2, runs: 1_000 })),
+    ...PASS_BASES.map((base) => one('margin', { base, rate: base + MARGIN, share, requests: HOUR / 2, runs: 1_500 })),
   ]);
 }
 

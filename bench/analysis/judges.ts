@@ -44,7 +44,7 @@ function sideOf({ requests, hits }: Counts): { requests: number; failed: number;
 }
 
 /** Turner, Ly and Grünwald as published: rates are estimated from past blocks with a Beta(0.18, 0.18) prior. */
-export function turner(): Judge {
+function turner(): Judge {
   const seen = { stable: { requests: 0, hits: 0 }, candidate: { requests: 0, hits: 0 } };
   let log = 0;
   return ({ stable, candidate }) => {
@@ -69,7 +69,7 @@ function logRatio({ requests, hits }: Counts, bet: number, pooled: number): numb
 }
 
 /** What a spreadsheet would do: a one-sided z test at 1 %, looked at again and again. */
-export function peeking(): Judge {
+function peeking(): Judge {
   const seen = { stable: { requests: 0, hits: 0 }, candidate: { requests: 0, hits: 0 } };
   return ({ stable, candidate }) => {
     add(seen.stable, stable);
@@ -87,7 +87,7 @@ function add(sum: { requests: number; hits: number }, counts: Counts): void {
 }
 
 /** Flagger and Argo Rollouts: the candidate's own success rate of each window; so many bad windows end it. */
-export function threshold(o: { minutes: number; successRate: number; badWindows: number }): Judge {
+function threshold(o: { minutes: number; successRate: number; badWindows: number }): Judge {
   let bad = 0;
   return windows(o.minutes, ({ candidate }) => {
     if (candidate.requests > 0 && 1 - candidate.hits / candidate.requests < o.successRate) bad++;
@@ -96,7 +96,7 @@ export function threshold(o: { minutes: number; successRate: number; badWindows:
 }
 
 /** Kayenta: Mann-Whitney at 98 % on the error rates of the minutes so far, judged every `minutes`. */
-export function kayenta(o: { minutes: number }): Judge {
+function kayenta(o: { minutes: number }): Judge {
   const rates = { baseline: [] as number[], candidate: [] as number[] };
   let minute = 0;
   return windows(1, ({ baseline, candidate }) => {

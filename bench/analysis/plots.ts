@@ -27,9 +27,9 @@ const COLOUR_OF: Readonly<Record<string, Colour>> = {
   peeking: 'pink',
   flagger: 'orange',
   argo: 'yellow',
-  argoStrict: 'yellow',
+  argoStrict: 'red',
   kayenta: 'grey',
-  kayentaOften: 'grey',
+  kayentaOften: 'black',
 };
 const DASHED = new Set(['argoStrict', 'kayentaOften']);
 

@@ -51,6 +51,8 @@ const COLOURS = {
   pink: ['#b8568c', '#e79cc6'],
   yellow: ['#a97500', '#f0c04a'],
   sky: ['#2a8fc7', '#9bd4f5'],
+  red: ['#a3241f', '#ff7b72'],
+  black: ['#24292f', '#e6edf3'],
   grey: ['#6a6a6a', '#b5b5b5'],
 } as const;
 export type Colour = keyof typeof COLOURS;

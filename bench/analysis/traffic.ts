@@ -109,7 +109,7 @@ function countsOf(random: Random, requests: number, rate: number): Counts {
   return { requests, hits: binomial(random, requests, rate) };
 }
 
-export function rateAt(curve: Curve, at: number): number {
+function rateAt(curve: Curve, at: number): number {
   switch (curve.kind) {
     case 'constant':
       return curve.rate;

@@ -1,7 +1,7 @@
 export { newAnalysis, observe } from './analysis.ts';
 export { addDurations, mergeQuantiles, NO_DURATIONS, quantileOf, type Quantiles } from './quantiles.ts';
 export { DEFAULT_ANALYSIS } from './settings.ts';
-export { DEFAULT_SLOWNESS_FLOOR, slowThresholdOf, type SlownessFloor } from './slow-threshold.ts';
+export { slowThresholdOf, type SlownessFloor } from './slow-threshold.ts';
 export type {
   AnalysisSettings,
   AnalysisState,

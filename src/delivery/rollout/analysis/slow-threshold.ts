@@ -9,16 +9,13 @@ export interface SlownessFloor {
   readonly minimumDurations: number;
 }
 
-export const DEFAULT_SLOWNESS_FLOOR: SlownessFloor = { factor: 1.1, marginMs: 5, minimumDurations: 100 };
+const DEFAULT_FLOOR: SlownessFloor = { factor: 1.1, marginMs: 5, minimumDurations: 100 };
 
 /**
  * Milliseconds above which a request of either side counts as slow in the NEXT block, from the stable side's past
  * blocks only. Undefined while there are too few: then nothing is timed (`timed: 0`).
  */
-export function slowThresholdOf(
-  stablePast: Quantiles,
-  floor: SlownessFloor = DEFAULT_SLOWNESS_FLOOR,
-): number | undefined {
+export function slowThresholdOf(stablePast: Quantiles, floor: SlownessFloor = DEFAULT_FLOOR): number | undefined {
   const p95 = stablePast.count < floor.minimumDurations ? undefined : quantileOf(stablePast, 0.95);
   return p95 === undefined ? undefined : Math.max(p95 * floor.factor, p95 + floor.marginMs);
 }
