@@ -17,7 +17,7 @@ const EXIT_CODES: Readonly<Record<ErrorKind, number>> = {
 const EXIT_BUG = 70;
 
 /** The new release serves, or the old one again, but requests were lost on the way. */
-export const EXIT_REQUESTS_LOST = 8;
+const EXIT_REQUESTS_LOST = 8;
 
 /** The analysis or a guard sent the new release back. */
 const EXIT_FOUND_WORSE = 9;

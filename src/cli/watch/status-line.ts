@@ -2,7 +2,7 @@ import { formatMs, formatNumber, formatShare, formatWeight, inert } from '../out
 import { nameOf, stateOf, stepAtHand, verdictWords, type Status } from './status.ts';
 
 /** How often a line is printed while nothing changes. */
-export const LINE_MS = 10_000;
+const LINE_MS = 10_000;
 
 /** A status as one line without colours, for logs and pipes. */
 export function statusLine(status: Status, now: Date): string {
@@ -27,7 +27,7 @@ function sideText({ perSecond, requests, failed, p95Ms }: NonNullable<Status['si
 }
 
 /** Two statuses with the same signature tell the same story: only their figures differ. */
-export function signatureOf(status: Status): string {
+function signatureOf(status: Status): string {
   const { stage, routes, verdict, guards, note, failure } = status;
   return JSON.stringify([
     stateOf(status),

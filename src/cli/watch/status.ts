@@ -19,7 +19,7 @@ export function stateOf({ state, result }: Status): string {
 }
 
 /** Requests to the candidate until the slowest of its metrics can be decided. */
-export function stillNeeded({ verdict }: Status): number | undefined {
+function stillNeeded({ verdict }: Status): number | undefined {
   const needed = (verdict?.metrics ?? []).flatMap((metric) => metric.stillNeeded ?? []);
   return needed.length === 0 ? undefined : Math.max(...needed);
 }
