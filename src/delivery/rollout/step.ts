@@ -426,7 +426,7 @@ function titleOfInstanceStep(step: InstanceStep): string {
     case 'remove-instance':
       return `remove ${step.instance}`;
     case 'drain-instance':
-      return `drain ${step.instance} in ${step.lane}`;
+      return step.lane === undefined ? `drain ${step.instance}` : `drain ${step.instance} in ${step.lane}`;
     case 'run-hooks':
       return `run ${step.hook} of ${step.instance}`;
     default:
