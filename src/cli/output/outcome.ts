@@ -31,7 +31,7 @@ function headline(outcome: Streamed<RolloutOutcome>, style: Style): string {
 
 function evidence({ totals, verdict, rollout }: Streamed<RolloutOutcome>, style: Style): readonly string[] {
   const said = verdict === undefined ? [] : [`  verdict of the comparison: ${verdict.verdict}`];
-  if (totals === undefined) return said;
+  if (totals === undefined || totals.requests + totals.lost === 0) return said;
   return [...said, renderLosses({ totals, ...(rollout === undefined ? {} : { rollout }) }, style).trimEnd()];
 }
 

@@ -1,5 +1,5 @@
 import { UserError } from '../../lib/errors.ts';
-import type { Client, ProgressEvent, Streamed } from '../../server/client/index.ts';
+import type { Client, ProgressEvent, RolloutStatus, Streamed } from '../../server/client/index.ts';
 import type { Progress } from '../output/progress.ts';
 import type { Session } from '../session.ts';
 import { followStatus, printerOf } from './follow.ts';
@@ -58,13 +58,16 @@ async function live(session: Session, o: Beside, signal: AbortSignal): Promise<v
   if (ending === 'left') o.leave();
 }
 
+const COMPARING: ReadonlySet<RolloutStatus['state']> = new Set(['running', 'paused', 'waiting']);
+
 async function lines(session: Session, o: Beside, signal: AbortSignal): Promise<void> {
   const print = printerOf(session, (text) => void session.host.stderr.write(text));
   await followStatus(o.client, {
     project: o.planned.project,
     signal,
     show: (status) => {
-      if (status.stage !== undefined && status.state !== 'ended') print(status);
+      // Where nothing is compared, the steps tell all there is to tell.
+      if (status.stage !== undefined && COMPARING.has(status.state)) print(status);
     },
   });
 }

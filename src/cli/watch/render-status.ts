@@ -30,12 +30,13 @@ function renderHead(status: Status, { columns, style, now, rows = ROWS_FOR_ALL }
   const end = status.endedAt === undefined ? now : new Date(status.endedAt);
   const elapsed = formatSeconds(Math.max(0, end.getTime() - Date.parse(status.startedAt)));
   const name = `${style.bold(`${status.project} ${nameOf(status)}`)}  ${paintState(status, style)} ${elapsed}`;
+  const note = status.note === status.failure?.reason ? undefined : status.note;
   const most = rows < ROWS_FOR_ALL ? 2 : 4;
   const who = style.dim(`rollout ${status.rollout} by ${inert(status.author)}`);
   return [
     `${name}  ${who}`,
     ...renderStage(status, style, columns),
-    ...sentences(status.note, columns, most).map((line) => style.yellow(line)),
+    ...sentences(note, columns, most).map((line) => style.yellow(line)),
     ...sentences(status.failure?.reason, columns, most).map((line) => style.red(line)),
   ];
 }
@@ -82,10 +83,16 @@ function renderStage({ stage }: Status, style: Style, columns: number): readonly
   return [`${text}  ${barOf(Math.min(1, stage.elapsedMs / forMs), 16, style.cyan)}`];
 }
 
+/** What has ended has one side only. */
+function finalWeight({ state, result }: Status): number | undefined {
+  if (state !== 'ended') return undefined;
+  return result === 'switched' ? 10_000 : 0;
+}
+
 /** Shares of both sides, a bar for each weight that differs. */
 function renderSplit(status: Status, { columns, style }: Room): readonly string[] {
   const { routes, from, to } = status;
-  const services = Map.groupBy(routes, ({ weight }) => weight);
+  const services = Map.groupBy(routes, ({ weight }) => finalWeight(status) ?? weight);
   return [...services].map(([weight, each]) => {
     const label = services.size === 1 ? 'traffic' : [...new Set(each.map(({ service }) => service))].join(' ');
     const left = `${from === undefined ? 'old' : `release ${from}`} ${formatWeight(10_000 - weight)} `;

@@ -15,7 +15,7 @@ export function statusLine(status: Status, now: Date): string {
     verdictWords(status),
     ...status.guards.filter(({ state }) => state === 'failed').map(({ name, detail }) => `guard ${name}: ${detail}`),
     stepAtHand(status),
-    note,
+    note === failure?.reason ? undefined : note,
     failure?.reason,
   ];
   return parts.flatMap((part) => (part === undefined || part === '' ? [] : inert(part))).join(' · ');
