@@ -221,8 +221,15 @@ describe('traffic', { skip, timeout: 240_000 }, () => {
     const dropped = await fetch(`${url}drop`, { method: 'POST', body: 'once' });
     assert.equal(dropped.status, 502);
     assert.equal(dropped.headers.get('x-bascule-error'), 'bad-response');
-    const later = await counters();
-    assert.ok(earlier !== undefined && later !== undefined);
+    assert.ok(earlier !== undefined);
+    // A response is in the statistics when its stream has ended, a moment after the client has it.
+    const later = await waitFor(
+      async () => {
+        const now = await counters();
+        return now !== undefined && now.responses['5xx'] - earlier.responses['5xx'] >= 2 ? now : undefined;
+      },
+      { timeoutMs: 5_000, what: 'two responses are counted' },
+    );
     assert.equal(later.appErrors - earlier.appErrors, 1);
     assert.equal(later.proxyErrors - earlier.proxyErrors, 1);
     assert.equal(later.responses['5xx'] - earlier.responses['5xx'], 2);

@@ -17,7 +17,7 @@ function isSame(a: PublishedPort, b: PublishedPort): boolean {
   return isSamePort(a, b) && isSameMatch(a, b) && a.route === b.route;
 }
 
-export function isSameMatch(a: RouteMatch, b: RouteMatch): boolean {
+function isSameMatch(a: RouteMatch, b: RouteMatch): boolean {
   return a.host === b.host && a.path === b.path;
 }
 

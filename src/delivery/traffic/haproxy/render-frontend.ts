@@ -6,7 +6,7 @@ import { FLAGS } from './shares.ts';
 /** Names the program that answers instead of an application, for people and for tests. */
 export const ERROR_HEADER = 'X-Bascule-Error';
 /** On requests of the built-in probes: they are nobody's, and no fair comparison. */
-export const PROBE_HEADER = 'X-Bascule-Probe';
+const PROBE_HEADER = 'X-Bascule-Probe';
 /** Holds a client's bucket, 0 to 9,999, while a route has two sides. */
 const BUCKET_COOKIE = 'bascule-bucket';
 /** For clients that keep no cookies: the same, as a request header. */
