@@ -32,11 +32,15 @@ function rendered(
     views.map(async (view) => {
       const isEmpty = view.release === undefined && view.instances.length === 0 && view.rollout === undefined;
       if (isEmpty) return renderEmpty(view, await lastRollout(client, view.project), session);
-      // The shares are an extra: there are none while images are built.
-      const status = view.rollout === undefined ? undefined : await client.status(view.project).catch(() => undefined);
-      return renderProject(view, status, session.style);
+      return renderProject(view, await statusOf(client, view), session.style);
     }),
   );
+}
+
+/** The shares are an extra: there are none while images are built, or when nothing but upkeep runs. */
+async function statusOf(client: Client, { project, rollout }: Streamed<ProjectView>): Promise<Status> {
+  if (rollout?.from === undefined || rollout.to === undefined) return undefined;
+  return await client.status(project).catch(() => undefined);
 }
 
 /** A release may be there without a rollout: of a daemon that was killed in between. */

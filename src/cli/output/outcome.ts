@@ -4,8 +4,8 @@ import type { Style } from './style.ts';
 import { formatNumber } from './text.ts';
 
 /** The closing lines of a rollout. */
-export function renderOutcome(outcome: Streamed<RolloutOutcome>, style: Style): string {
-  return [headline(outcome, style), ...evidence(outcome, style), ...ports(outcome), ...warm(outcome)]
+export function renderOutcome(outcome: Streamed<RolloutOutcome>, style: Style, now = new Date()): string {
+  return [headline(outcome, style), ...evidence(outcome, style), ...ports(outcome), ...warm(outcome, now)]
     .map((line) => `${line}\n`)
     .join('');
 }
@@ -30,7 +30,8 @@ function headline(outcome: Streamed<RolloutOutcome>, style: Style): string {
 }
 
 function evidence({ totals, verdict, rollout }: Streamed<RolloutOutcome>, style: Style): readonly string[] {
-  const said = verdict === undefined ? [] : [`  verdict of the comparison: ${verdict.verdict}`];
+  const isCompared = verdict?.metrics.some(({ candidate }) => candidate.requests > 0) === true;
+  const said = isCompared ? [`  verdict of the comparison: ${verdict.verdict}`] : [];
   if (totals === undefined || totals.requests + totals.lost === 0) return said;
   return [...said, renderLosses({ totals, ...(rollout === undefined ? {} : { rollout }) }, style).trimEnd()];
 }
@@ -54,8 +55,12 @@ function ports(outcome: Streamed<RolloutOutcome>): readonly string[] {
   );
 }
 
-function warm({ previous, warmUntil }: Streamed<RolloutOutcome>): readonly string[] {
+function warm({ previous, warmUntil }: Streamed<RolloutOutcome>, now: Date): readonly string[] {
   if (previous === undefined || warmUntil === undefined) return [];
-  const until = new Date(warmUntil).toTimeString().slice(0, 8);
-  return [`  release ${previous} stays warm until ${until}: \`bascule rollback\` tips back at once`];
+  const until = new Date(warmUntil);
+  return until > now
+    ? [
+        `  release ${previous} stays warm until ${until.toTimeString().slice(0, 8)}: \`bascule rollback\` tips back at once`,
+      ]
+    : [`  release ${previous} is kept: \`bascule rollback\` starts it again from its images`];
 }

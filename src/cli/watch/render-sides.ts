@@ -1,7 +1,7 @@
 import { formatMs, formatNumber, formatShare, padEnd, padStart } from '../output/text.ts';
 import type { Style } from '../output/style.ts';
 import { LABEL_COLUMNS, type Room } from './frame.ts';
-import type { Status } from './status.ts';
+import { isCompared, type Status } from './status.ts';
 
 type Side = NonNullable<Status['sides']>['stable'];
 
@@ -12,7 +12,7 @@ const RIGHT_GAP = 2;
 /** What both sides answered, side by side. */
 export function renderSides(status: Status, { columns, style, isTight }: Room): readonly string[] {
   const { sides } = status;
-  if (sides === undefined) return [];
+  if (sides === undefined || !isCompared(status)) return [];
   const cell = Math.min(WIDEST_CELL, Math.floor((columns - LABEL_COLUMNS - RIGHT_GAP) / 2));
   const row = (label: string, of: (side: Side) => string, paint = (text: string): string => text): string =>
     padEnd(label, LABEL_COLUMNS) + padStart(of(sides.stable), cell) + paint(padStart(of(sides.candidate), cell));

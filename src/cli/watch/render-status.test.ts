@@ -72,6 +72,19 @@ describe('the picture of a rollout', () => {
     assert.match(text, /^api +release 3 100 % ░+ 0 % release 4$/m);
   });
 
+  it('compares nothing while a person is waited for before the switch', () => {
+    const stage = { stage: 0, stages: 0, weight: 0, until: { confirmed: true }, elapsedMs: 6_000 };
+    const text = picture(wired({ stage, state: 'waiting', note: 'waits for a person' }), 80);
+    assert.match(text, /^6 s so far, until promoted$/m);
+    assert.doesNotMatch(text, /stage 0|requests|verdict|p99/);
+  });
+
+  it('shows one side when it has ended', () => {
+    const ended = { state: 'ended', result: 'undone', endedAt: now } as const;
+    assert.match(picture(wired(ended), 80), /release 3 100 % ░+ 0 % release 4/);
+    assert.match(picture(wired({ ...ended, result: 'switched' }), 80), /release 3 0 % █+ 100 % release 4/);
+  });
+
   it('cannot be steered by what others wrote', () => {
     const failure = { cancelled: false, reason: 'bad\u001b[2J\nthing\u0007', fix: 'x', logs: [] };
     const lines = renderStatus(wired({ failure, author: 'a\u001b[31mb' }), { columns: 80, now, style });

@@ -67,7 +67,7 @@ function paintState(status: Status, style: Style): string {
 function renderStage({ stage }: Status, style: Style, columns: number): readonly string[] {
   if (stage === undefined) return [];
   const { forMs, requests, confirmed } = stage.until;
-  const lead = `stage ${stage.stage} of ${stage.stages} at ${formatWeight(stage.weight)}`;
+  const lead = stage.stages === 0 ? '' : `stage ${stage.stage} of ${stage.stages} at ${formatWeight(stage.weight)}`;
   const also = [
     ...(requests === undefined ? [] : [`until ${requests.toLocaleString('en')} requests`]),
     ...(confirmed === true ? ['until promoted'] : []),

@@ -1,5 +1,5 @@
 import { formatMs, formatNumber, formatShare, formatWeight, inert } from '../output/text.ts';
-import { nameOf, stateOf, stepAtHand, verdictWords, type Status } from './status.ts';
+import { isCompared, nameOf, stateOf, stepAtHand, verdictWords, type Status } from './status.ts';
 
 /** How often a line is printed while nothing changes. */
 const LINE_MS = 10_000;
@@ -9,9 +9,12 @@ export function statusLine(status: Status, now: Date): string {
   const { stage, sides, note, failure } = status;
   const parts = [
     `${now.toTimeString().slice(0, 8)} ${status.project} ${nameOf(status)}: ${stateOf(status)}`,
-    stage === undefined ? undefined : `stage ${stage.stage}/${stage.stages} at ${formatWeight(stage.weight)}`,
-    sides === undefined ? undefined : `old ${sideText(sides.stable)}`,
-    sides === undefined ? undefined : `new ${sideText(sides.candidate)}`,
+    stage === undefined || stage.stages === 0
+      ? undefined
+      : `stage ${stage.stage}/${stage.stages} at ${formatWeight(stage.weight)}`,
+    ...(sides === undefined || !isCompared(status)
+      ? []
+      : [`old ${sideText(sides.stable)}`, `new ${sideText(sides.candidate)}`]),
     verdictWords(status),
     ...status.guards.filter(({ state }) => state === 'failed').map(({ name, detail }) => `guard ${name}: ${detail}`),
     stepAtHand(status),

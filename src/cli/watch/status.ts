@@ -27,7 +27,7 @@ function stillNeeded({ verdict }: Status): number | undefined {
 /** What the analysis says in a few words, with what it still lacks. */
 export function verdictWords(status: Status): string | undefined {
   const { verdict } = status;
-  if (verdict === undefined) return undefined;
+  if (verdict === undefined || !isCompared(status)) return undefined;
   if (verdict.verdict === 'pass') return 'pass: not worse';
   if (verdict.verdict === 'fail') return 'fail: worse';
   if (status.endedAt !== undefined) return 'insufficient: the traffic was not enough to decide';
@@ -50,4 +50,9 @@ export function stepAtHand({ steps }: Status): string | undefined {
   const running = steps.filter(({ outcome }) => outcome === 'running').map(({ title }) => inert(title));
   if (running.length === 0) return undefined;
   return running.length === 1 ? running[0] : `${running[0]} and ${running.length - 1} more`;
+}
+
+/** Both sides get requests, or did: a wait for a person before the switch has nothing to compare. */
+export function isCompared({ stage, sides }: Status): boolean {
+  return stage === undefined ? (sides?.candidate.requests ?? 0) > 0 : stage.stages > 0;
 }
