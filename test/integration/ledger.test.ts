@@ -27,6 +27,11 @@ function serve(slowly: boolean): string {
   ].join(' && ');
 }
 
+/** Its servers may take their time to start. */
+function patient(shopText: string): string {
+  return shopText.replace('retries: 4', 'retries: 4\n      start_period: 10s');
+}
+
 for (const engine of await enginesUnderTest()) {
   describe(`ledger over ${engine.name}`, { skip: engine.skip, timeout: 120_000 }, () => {
     let running: Awaited<ReturnType<typeof engine.open>>;
@@ -46,7 +51,7 @@ for (const engine of await enginesUnderTest()) {
       await scene[Symbol.asyncDispose]();
     });
 
-    const hasBegun = (rollout: number): Promise<void> =>
+    const hasBegun = (rollout: number): Promise<unknown> =>
       waitFor(
         () =>
           scene.events.some((event) => event.type === 'step-started') &&
@@ -60,7 +65,7 @@ for (const engine of await enginesUnderTest()) {
     it('counts the requests of a deploy as they were sent, and probes the front door meanwhile', async () => {
       const port = await freePort();
       const file = (version: string): string =>
-        shop({ name: 'count', port, version, web: PROBED, command: serve(version === '2') });
+        patient(shop({ name: 'count', port, version, web: PROBED, command: serve(version === '2') }));
       await scene.deploy(file('1'));
       scene.events.length = 0;
       const deploying = scene.deploy(file('2'), { sourceRevision: 'abc123' });
@@ -108,7 +113,8 @@ for (const engine of await enginesUnderTest()) {
 
     it('tells a request that is cut within its answer, by its kind', async () => {
       const port = await freePort();
-      const file = (version: string): string => shop({ name: 'cut', port, version, command: serve(version === '2') });
+      const file = (version: string): string =>
+        patient(shop({ name: 'cut', port, version, command: serve(version === '2') }));
       await scene.deploy(file('1'));
       scene.events.length = 0;
       const deploying = scene.deploy(file('2'));
