@@ -52,6 +52,7 @@ async function live(session: Session, o: Beside, signal: AbortSignal): Promise<v
     client: o.client,
     project,
     terminal: session.host.stderr,
+    statuses: (looking) => o.client.watchRollout(project, looking),
     signal,
     onInterrupt: o.interrupt,
   });
@@ -62,13 +63,9 @@ const COMPARING: ReadonlySet<RolloutStatus['state']> = new Set(['running', 'paus
 
 async function lines(session: Session, o: Beside, signal: AbortSignal): Promise<void> {
   const print = printerOf(session, (text) => void session.host.stderr.write(text));
-  await followStatus(o.client, {
-    project: o.planned.project,
-    signal,
-    show: (status) => {
-      // Where nothing is compared, the steps tell all there is to tell.
-      if (status.stage !== undefined && COMPARING.has(status.state)) print(status);
-    },
+  await followStatus(o.client.watchRollout(o.planned.project, signal), (status) => {
+    // Where nothing is compared, the steps tell all there is to tell.
+    if (status.stage !== undefined && COMPARING.has(status.state)) print(status);
   });
 }
 

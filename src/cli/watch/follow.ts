@@ -1,17 +1,38 @@
+import { UserError } from '../../lib/errors.ts';
 import type { Client } from '../../server/client/index.ts';
 import type { Session } from '../session.ts';
 import { lineChooser } from './status-line.ts';
 import type { Status } from './status.ts';
 
+const MOST_RESTARTS = 3;
+
+/** The statuses of a rollout, also when the daemon is killed meanwhile: it is started again, and resumes the rollout. */
+export async function* lastingStatuses(
+  session: Session,
+  client: Client,
+  o: { readonly project: string; readonly signal: AbortSignal },
+): AsyncGenerator<Status> {
+  for (let restarts = 0; restarts <= MOST_RESTARTS; restarts++) {
+    try {
+      yield* client.watchRollout(o.project, o.signal);
+      return;
+    } catch (error) {
+      const isGone = error instanceof UserError && error.code === 'daemon-gone';
+      if (!isGone || restarts === MOST_RESTARTS) throw error;
+      await session.connect();
+    }
+  }
+}
+
 /** Hands on each status until the rollout has ended or the signal fires; gives the last one. */
 export async function followStatus(
-  client: Client,
-  o: { readonly project: string; readonly signal: AbortSignal; show(status: Status): void },
+  statuses: AsyncIterable<Status>,
+  show: (status: Status) => void,
 ): Promise<Status | undefined> {
   let last: Status | undefined;
-  for await (const status of client.watchRollout(o.project, o.signal)) {
+  for await (const status of statuses) {
     last = status;
-    o.show(status);
+    show(status);
   }
   return last;
 }

@@ -18,6 +18,7 @@ interface ViewOptions {
   readonly client: Client;
   readonly project: string;
   readonly terminal: Terminal;
+  statuses(signal: AbortSignal): AsyncIterable<Status>;
   /** Ends the view from outside. */
   readonly signal: AbortSignal;
   /** What Ctrl-C does, for a caller that listens to signals itself; without it the view ends. */
@@ -54,7 +55,7 @@ export async function showLive(session: Session, o: ViewOptions): Promise<{ endi
     using screen = openScreen(o.terminal, () => paint());
     using _keys = onKeys(host.stdin, { onKey: steering.press, onInterrupt: interrupt });
     using _tick = everySecond(paint);
-    for await (const status of o.client.watchRollout(o.project, signal)) {
+    for await (const status of o.statuses(signal)) {
       Object.assign(seen, { status, at: Date.now() });
       paint();
     }

@@ -2,7 +2,7 @@ import type { Client } from '../../server/client/index.ts';
 import { exitCodeOfFailure, exitCodeOfOutcome } from '../exit-codes.ts';
 import { renderLosses } from '../output/outcome.ts';
 import type { Session } from '../session.ts';
-import { followStatus, printerOf } from './follow.ts';
+import { followStatus, lastingStatuses, printerOf } from './follow.ts';
 import { showLive, type Ending } from './live-view.ts';
 import type { Status } from './status.ts';
 
@@ -18,6 +18,7 @@ export async function watch(session: Session): Promise<number> {
         client,
         project,
         terminal: session.host.stdout,
+        statuses: (signal) => lastingStatuses(session, client, { project, signal }),
         signal: new AbortController().signal,
       })
     : await printLines(session, client, project);
@@ -33,7 +34,7 @@ async function printLines(
   const stop = new AbortController();
   using _interrupts = session.host.onInterrupt(() => stop.abort());
   const show = printerOf(session, session.print);
-  const status = await followStatus(client, { project, signal: stop.signal, show });
+  const status = await followStatus(lastingStatuses(session, client, { project, signal: stop.signal }), show);
   return { ending: stop.signal.aborted ? 'interrupted' : 'ended', status };
 }
 
