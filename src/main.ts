@@ -79,7 +79,12 @@ async function startParts(o: {
   parts.defer(() => database.close());
   const fleet = openDockerFleet({ socketPath: engineSocket, scope, log });
   const traffic = await openTraffic({ scope, directory: join(directory, 'traffic'), log });
-  const delivery = createDelivery({ database, directory, fleet, traffic, log, now: () => new Date() });
+  const keyFile = process.env['BASCULE_SECRETS_KEY_FILE'];
+  const delivery = createDelivery({
+    ...{ database, directory, fleet, traffic, log, now: () => new Date() },
+    runDirectory: scope.runDirectory,
+    ...(keyFile === undefined || keyFile === '' ? {} : { keyFile }),
+  });
   await keepEngine({ engine: address, directory, delivery });
   const engine = socketPath === undefined ? await startEngine(o) : undefined;
   parts.defer(() => delivery.close());

@@ -40,7 +40,8 @@ export async function openScene(o: {
   const database = openDatabase(join(directory, 'delivery.db'));
   const traffic = await openTraffic({ scope, directory: join(directory, 'traffic'), log, laneCount: 64 });
   const fleet = openDockerFleet({ socketPath: o.socketPath, scope, log });
-  const delivery = createDelivery({ database, directory, fleet, traffic, log, now: () => new Date() });
+  const { runDirectory } = scope;
+  const delivery = createDelivery({ database, directory, runDirectory, fleet, traffic, log, now: () => new Date() });
   const events: ProgressEvent[] = [];
   const onProgress = (event: ProgressEvent): void => void events.push(event);
   const never = new AbortController().signal;

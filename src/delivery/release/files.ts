@@ -1,12 +1,26 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync } from 'node:fs';
-import { access, chmod, chown, copyFile, readFile, rename, rm } from 'node:fs/promises';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { systemCodeOf, UserError } from '../../lib/errors.ts';
-import { syncDirectory, writeFileAtomic } from '../../lib/files.ts';
-import type { FileObject, Project } from '../compose/index.ts';
+import type { Project } from '../compose/index.ts';
+import { contentOf } from './file-content.ts';
+import { hiderOf } from './hide-secrets.ts';
 import { filesOf } from './identity.ts';
-import type { FileVersion } from './release.ts';
+import { type Keyring, writeDurably } from './keyring.ts';
+import { diskFolder, memoryFolder, type PlacesFolder } from './memory-folder.ts';
+import type { FileVersion, Release } from './release.ts';
 
 /** How one instance sees a config or a secret. */
 export interface FilePlacement {
@@ -17,7 +31,13 @@ export interface FilePlacement {
   readonly mode: number;
 }
 
-/** Contents of configs and secrets by version, in a folder that only root may enter. Not encrypted yet. */
+/** Which contents are needed, and how instances that live see them. */
+export interface NeededFiles {
+  readonly versions: ReadonlySet<string>;
+  readonly placements: readonly FilePlacement[];
+}
+
+/** Contents of configs and secrets by version: sealed on the disk, in the clear only in memory, for instances. */
 export interface FileStore {
   /** Reads and keeps every config and secret that the project's services use; gives their versions by key. */
   keep(project: Project, environment: Readonly<Record<string, string>>): Promise<Record<string, FileVersion>>;
@@ -25,26 +45,157 @@ export interface FileStore {
   place(placement: FilePlacement): Promise<void>;
   /** Where `place` puts it. */
   pathOf(placement: FilePlacement): string;
+  /** After a restart of the machine: all that live instances need, before an engine starts them. Gives what is lost. */
+  fill(placements: readonly FilePlacement[]): readonly string[];
+  /** Removes what is not needed; at a moment when nobody is about to freeze a release. Gives what was removed. */
+  collect(needed: NeededFiles): readonly string[];
+  /** Nothing runs any more: the memory is given back. */
+  release(): void;
+  /** Takes the contents of a release's secrets out of what its programs print. */
+  hider(release: Pick<Release, 'files'> | undefined): (text: string) => string;
 }
 
-/** @param o.directory `<root>/delivery`; `secrets/` (contents) and `mounted/` (as instances see them) lie beneath it */
-export function openFileStore(o: { readonly directory: string }): FileStore {
-  const contents = join(o.directory, 'secrets');
-  const mounted = join(o.directory, 'mounted');
-  for (const folder of [contents, mounted]) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    chmodSync(folder, 0o700);
+export interface FileStoreOptions {
+  /** `<root>/delivery`; `files/` lies beneath it. */
+  readonly directory: string;
+  readonly keyring: Keyring;
+  /** `/run/bascule…`: what instances see is in memory beneath it. Absent: in `<directory>/mounted`, on the disk. */
+  readonly runDirectory?: string;
+}
+
+/** Opens the store; contents that an older Bascule left in the clear are sealed. */
+export function openFileStore({ directory, keyring, runDirectory }: FileStoreOptions): FileStore {
+  const contents = join(directory, 'files');
+  mkdirSync(contents, { recursive: true, mode: 0o700 });
+  chmodSync(contents, 0o700);
+  sealPlain(directory, contents, keyring);
+  const legacy = join(directory, 'mounted');
+  const places = runDirectory === undefined ? diskFolder(legacy) : memoryFolder(join(runDirectory, 'files'));
+  return new SealedFiles({ contents, places, keyring, legacy: runDirectory === undefined ? undefined : legacy });
+}
+
+interface Stored {
+  readonly contents: string;
+  readonly places: PlacesFolder;
+  readonly keyring: Keyring;
+  /** Where an older Bascule put what instances see: their containers still look there. */
+  readonly legacy: string | undefined;
+}
+
+/** Versions of an older Bascule were plain hashes of secrets too: while they last, the same content keeps its name. */
+const OLD = 'old-';
+
+class SealedFiles implements FileStore {
+  readonly #o: Stored;
+
+  constructor(o: Stored) {
+    this.#o = o;
   }
-  const pathOf = (placement: FilePlacement): string => join(mounted, placedFileName(placement));
-  return {
-    pathOf,
-    keep: async (project, environment) => {
-      const versions: Record<string, FileVersion> = {};
-      for (const key of usedFiles(project)) versions[key] = await keep(contents, { key, project, environment });
-      return versions;
-    },
-    place: (placement) => place(join(contents, placement.version), pathOf(placement), placement),
-  };
+
+  pathOf(placement: FilePlacement): string {
+    return join(this.#o.places.directory, placedFileName(placement));
+  }
+
+  async keep(project: Project, environment: Readonly<Record<string, string>>): Promise<Record<string, FileVersion>> {
+    const versions: Record<string, FileVersion> = {};
+    for (const key of usedFiles(project)) {
+      const kind = key.startsWith('secrets/') ? 'secret' : 'config';
+      const content = await contentOf({ key, project, environment });
+      versions[key] = { kind, version: this.#keepContent(kind, content) };
+    }
+    return versions;
+  }
+
+  async place(placement: FilePlacement): Promise<void> {
+    await Promise.resolve(this.#place(placement));
+  }
+
+  fill(placements: readonly FilePlacement[]): readonly string[] {
+    const lost = placements.filter((placement) => !this.#isPlaced(placement)).map(({ version }) => version);
+    this.#followLegacy();
+    return lost;
+  }
+
+  collect({ versions, placements }: NeededFiles): readonly string[] {
+    const names = new Set(placements.map(placedFileName));
+    const gone = namesIn(this.#o.contents).filter((name) => !versions.has(name.replace(OLD, '')));
+    for (const name of gone) rmSync(join(this.#o.contents, name), { force: true });
+    for (const name of namesIn(this.#o.places.directory))
+      if (!names.has(name)) rmSync(join(this.#o.places.directory, name), { force: true });
+    return gone;
+  }
+
+  release(): void {
+    this.#o.places.remove();
+  }
+
+  hider(release: Pick<Release, 'files'> | undefined): (text: string) => string {
+    const secrets = Object.values(release?.files ?? {}).filter(({ kind }) => kind === 'secret');
+    return hiderOf(secrets.flatMap(({ version }) => this.#contentIfThere(version) ?? []));
+  }
+
+  #keepContent(kind: FileVersion['kind'], content: Uint8Array): string {
+    const { contents, keyring } = this.#o;
+    const hash = createHash('sha256').update(content).digest('hex');
+    if (existsSync(join(contents, `${OLD}${hash}`))) return hash;
+    const version = kind === 'config' ? hash : keyring.versionOf(content);
+    const path = join(contents, version);
+    if (!existsSync(path)) writeDurably(path, keyring.seal('file', version, content));
+    return version;
+  }
+
+  #content(version: string): Buffer {
+    const { contents, keyring } = this.#o;
+    const old = join(contents, `${OLD}${version}`);
+    return keyring.open('file', version, readFileSync(existsSync(old) ? old : join(contents, version)));
+  }
+
+  #contentIfThere(version: string): Buffer | undefined {
+    try {
+      return this.#content(version);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #isPlaced(placement: FilePlacement): boolean {
+    try {
+      this.#place(placement);
+      return true;
+    } catch (error) {
+      if (systemCodeOf(error) === 'ENOENT' || error instanceof UserError) return false;
+      throw error;
+    }
+  }
+
+  #place(placement: FilePlacement): void {
+    this.#o.places.ensure();
+    const target = this.pathOf(placement);
+    if (existsSync(target)) return;
+    const content = this.#content(placement.version);
+    const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
+    try {
+      writeFileSync(temporary, content, { mode: 0o600, flag: 'wx' });
+      chownSync(temporary, placement.uid, placement.gid);
+      chmodSync(temporary, placement.mode);
+      renameSync(temporary, target);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw systemCodeOf(error) === 'ENOSPC' ? memoryFull(error) : error;
+    }
+  }
+
+  /** Containers of an older Bascule find their files at the old path, now in memory too. */
+  #followLegacy(): void {
+    const { legacy, places } = this.#o;
+    if (legacy === undefined) return;
+    const aside = `${legacy}.old`;
+    if (isFolder(legacy)) renameSync(legacy, aside);
+    if (!existsSync(aside)) return;
+    rmSync(legacy, { force: true });
+    symlinkSync(places.directory, legacy);
+    rmSync(aside, { recursive: true, force: true });
+  }
 }
 
 /** The name of a placed file: the same content with the same owner and mode is one file. */
@@ -56,74 +207,32 @@ function usedFiles(project: Project): readonly string[] {
   return [...new Set(Object.values(project.services).flatMap((service) => filesOf(service)))].sort();
 }
 
-interface FileSource {
-  readonly key: string;
-  readonly project: Project;
-  readonly environment: Readonly<Record<string, string>>;
-}
-
-async function keep(directory: string, source: FileSource): Promise<FileVersion> {
-  const kind = source.key.startsWith('secrets/') ? 'secret' : 'config';
-  const content = await contentOf(source);
-  const version = createHash('sha256').update(content).digest('hex');
-  await writeFileAtomic(join(directory, version), content, 0o600);
-  return { version, kind };
-}
-
-async function contentOf({ key, project, environment }: FileSource): Promise<Uint8Array> {
-  const [kind, name] = key.split('/', 2) as ['configs' | 'secrets', string];
-  const object: FileObject = project[kind][name] ?? {};
-  if (object.content !== undefined) return Buffer.from(object.content);
-  if (object.environment !== undefined) return Buffer.from(environment[object.environment] ?? noVariable(key, object));
-  if (object.file !== undefined) return await readSource(key, object.file);
-  throw new UserError({
-    code: 'file-external',
-    kind: 'unsupported',
-    message: `${key.replace('/', '.')}: external configs and secrets are not supported yet`,
-    fix: 'Give it as `file:`, `environment:` or `content:`.',
-  });
-}
-
-async function readSource(key: string, path: string): Promise<Uint8Array> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    throw new UserError({
-      code: 'file-unreadable',
-      kind: 'invalid',
-      message: `${key.replace('/', '.')}: cannot read ${path} (${systemCodeOf(cause) ?? 'unknown'})`,
-      fix: 'Create the file, or correct the path in the Compose file.',
-      cause,
-    });
+/** Each is sealed before it is removed: a crash in between does it again. */
+function sealPlain(directory: string, contents: string, keyring: Keyring): void {
+  const plain = join(directory, 'secrets');
+  for (const version of namesIn(plain)) {
+    const path = join(plain, version);
+    const isContent = /^[0-9a-f]{64}$/.test(version);
+    if (isContent) writeDurably(join(contents, `${OLD}${version}`), keyring.seal('file', version, readFileSync(path)));
+    rmSync(path, { force: true });
   }
+  rmSync(plain, { recursive: true, force: true });
 }
 
-function noVariable(key: string, object: FileObject): never {
-  throw new UserError({
-    code: 'file-variable-missing',
-    kind: 'invalid',
-    message: `${key.replace('/', '.')}: the environment variable ${object.environment} is not set`,
-    fix: `Set ${object.environment} before you deploy.`,
+function namesIn(directory: string): readonly string[] {
+  return existsSync(directory) ? readdirSync(directory) : [];
+}
+
+function isFolder(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+function memoryFull(cause: unknown): UserError {
+  return new UserError({
+    code: 'files-memory-full',
+    kind: 'failed',
+    message: 'the configs and secrets of all live releases together are larger than the 64 MB of memory for them',
+    fix: 'Put large data into an image or a volume; configs and secrets are for small files.',
+    cause,
   });
-}
-
-async function place(content: string, target: string, { uid, gid, mode }: FilePlacement): Promise<void> {
-  if (await exists(target)) return;
-  const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
-  try {
-    await copyFile(content, temporary);
-    await chown(temporary, uid, gid);
-    await chmod(temporary, mode);
-    await rename(temporary, target);
-  } finally {
-    await rm(temporary, { force: true });
-  }
-  await syncDirectory(join(target, '..'));
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await access(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -36,9 +36,9 @@ export interface ReleasedService {
   readonly job: boolean;
 }
 
-/** One content of a config or a secret. The content lies outside of the database, readable by root only. */
+/** One content of a config or a secret. The content lies outside of the database, sealed. */
 export interface FileVersion {
-  /** SHA-256 of the content, hexadecimal. */
+  /** Hexadecimal; the same content, the same version. Of a secret only who has the root's key can tell which. */
   readonly version: string;
   readonly kind: 'config' | 'secret';
 }

@@ -3,7 +3,7 @@ import { messageOf } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { assertSupported } from '../compose/index.ts';
 import type { Fleet } from '../fleet/index.ts';
-import { openFileStore, openReleases } from '../release/index.ts';
+import { openFileStore, openKeyring, openReleases } from '../release/index.ts';
 import type { Traffic } from '../traffic/index.ts';
 import { amend, planAmend } from './amend.ts';
 import { deploy, dryRun } from './deploy.ts';
@@ -24,6 +24,7 @@ import { setInstanceTraffic } from './instance-traffic.ts';
 import { openJobRuns } from './job-runs.ts';
 import { openJournal } from './journal.ts';
 import { openWithdrawn } from './withdrawn.ts';
+import { fillFiles } from './look-after-files.ts';
 import { readLedger, readLedgers } from './ledger.ts';
 import { ProjectLocks, viewOf } from './locks.ts';
 import type { Parts } from './parts.ts';
@@ -42,8 +43,12 @@ import { openWitnessStore } from './witness-store.ts';
 export interface DeliveryOptions {
   /** `<root>/delivery/delivery.db`, opened with lib/database. */
   readonly database: DatabaseSync;
-  /** `<root>/delivery`: versions of configs and secrets lie beneath it. */
+  /** `<root>/delivery`: the key, and the sealed configs and secrets lie beneath it. */
   readonly directory: string;
+  /** `/run/bascule…`: instances see configs and secrets in memory beneath it; absent: on the disk. */
+  readonly runDirectory?: string;
+  /** Instead of a key in `directory`: a file with 32 bytes or more. */
+  readonly keyFile?: string;
   readonly fleet: Fleet;
   readonly traffic: Traffic;
   readonly log: Log;
@@ -58,6 +63,7 @@ export interface DeliveryOptions {
 export function createDelivery(options: DeliveryOptions): Delivery {
   const stopping = new AbortController();
   const parts = partsOf(options, stopping.signal);
+  fillFiles(parts);
   const retirer = createRetirer(parts);
   const healer = createHealer(parts);
   let watching: Promise<void> | undefined;
@@ -135,7 +141,9 @@ function partsOf(options: DeliveryOptions, stopping: AbortSignal): Parts {
   ];
   const collector = createCollector({ traffic, store });
   const controls = createControls(store, (project) => changes.touch(project));
-  const releases = openReleases({ database });
+  const { runDirectory, keyFile } = options;
+  const keyring = openKeyring({ directory, ...(keyFile === undefined ? {} : { keyFile }) });
+  const releases = openReleases({ database, keyring });
   const board = createProgressBoard(store, (project) => changes.touch(project));
   return {
     fleet,
@@ -158,7 +166,7 @@ function partsOf(options: DeliveryOptions, stopping: AbortSignal): Parts {
     }),
     observation: createObservation({ traffic, journal, locks, collector, controls, board, log, now }),
     withdrawn: openWithdrawn(database),
-    files: openFileStore({ directory }),
+    files: openFileStore({ directory, keyring, ...(runDirectory === undefined ? {} : { runDirectory }) }),
     locks,
     ...trafficSwitch(traffic),
   };

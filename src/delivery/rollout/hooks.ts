@@ -3,7 +3,7 @@ import { messageOf, UserError } from '../../lib/errors.ts';
 import type { LifecycleHook, Service } from '../compose/index.ts';
 import type { ExecStreams, Fleet } from '../fleet/index.ts';
 import type { Release } from '../release/index.ts';
-import type { StepContext } from './handlers.ts';
+import type { StepContext, World } from './handlers.ts';
 import type { StepOf } from './step.ts';
 
 export type HookKind = 'post_start' | 'pre_stop';
@@ -19,7 +19,7 @@ export async function runHooks(step: StepOf<'run-hooks'>, { world, project, sign
   const seen = await world.fleet.inspect(instance);
   if (hook === 'pre_stop' && seen?.state !== 'running') return;
   try {
-    await callHooks(world.fleet, { release, service: step.service, instance, hook, signal });
+    await callHooks(world, { release, service: step.service, instance, hook, signal });
   } catch (error) {
     if (hook === 'post_start' || signal.aborted) throw error;
     say(`${messageOf(error)}; it is stopped all the same`);
@@ -35,7 +35,7 @@ export interface HookCall {
 }
 
 /** @throws UserError `hook-failed` */
-export async function callHooks(fleet: Pick<Fleet, 'exec'>, call: HookCall): Promise<void> {
+export async function callHooks({ fleet, files }: Pick<World, 'fleet' | 'files'>, call: HookCall): Promise<void> {
   const timeoutMs = timeoutOf(call);
   const deadline = performance.now() + timeoutMs;
   for (const hook of hooksOf(call.release, call.service, call.hook)) {
@@ -46,7 +46,7 @@ export async function callHooks(fleet: Pick<Fleet, 'exec'>, call: HookCall): Pro
       ended.exitCode === undefined
         ? `has not ended after ${formatDuration(timeoutMs)}`
         : `ended with exit code ${ended.exitCode}`;
-    throw hookFailed(call, { hook, reason, lines: ended.lines });
+    throw hookFailed(call, { hook, reason, lines: ended.lines.map(files.hider(call.release)) });
   }
 }
 

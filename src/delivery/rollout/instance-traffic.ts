@@ -55,12 +55,12 @@ async function enter(parts: Parts, { set, seen, isOut }: Leaving): Promise<void>
 
 /** What has no lanes takes its work from elsewhere, from a queue for instance: its hooks know how to leave that. */
 async function callOwnHooks(
-  { fleet, releases, stopping }: Parts,
+  parts: Parts,
   { set, seen, hook }: Pick<Leaving, 'set' | 'seen'> & { readonly hook: 'post_start' | 'pre_stop' },
 ): Promise<void> {
-  const release = releases.get(seen.project, set.origin);
+  const release = parts.releases.get(seen.project, set.origin);
   if (Object.keys(set.lanes).length > 0 || hooksOf(release, set.service, hook).length === 0) return;
-  await callHooks(fleet, { release, service: set.service, instance: seen.name, hook, signal: stopping });
+  await callHooks(parts, { release, service: set.service, instance: seen.name, hook, signal: parts.stopping });
 }
 
 /** Written down first: a restarted daemon does not put it back. */

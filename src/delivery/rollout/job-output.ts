@@ -8,11 +8,12 @@ const PATIENCE_MS = 2_000;
 export function followOutput(
   { instance, job }: StepOf<'run-job'>,
   { world, emit, signal }: StepContext,
+  hide: (text: string) => string,
 ): AsyncDisposable {
   const end = new AbortController();
   const reading = (async () => {
     const lines = world.fleet.logs(instance, { follow: true, signal: AbortSignal.any([end.signal, signal]) });
-    for await (const { text } of lines) emit({ type: 'job-output', job, line: text });
+    for await (const { text } of lines) emit({ type: 'job-output', job, line: hide(text) });
   })().catch(() => {}); // who looks on misses lines; the last ones are read again
   return {
     async [Symbol.asyncDispose]() {

@@ -55,12 +55,14 @@ class Attempt {
   readonly #context: StepContext;
   readonly #attempt: number;
   readonly #release: Release;
+  readonly #hide: (text: string) => string;
 
   constructor(step: Step, context: StepContext, attempt: number) {
     this.#step = step;
     this.#context = context;
     this.#attempt = attempt;
     this.#release = context.world.releases.get(context.project, step.release);
+    this.#hide = context.world.files.hider(this.#release);
   }
 
   async toTheEnd(): Promise<JobEnd> {
@@ -70,7 +72,7 @@ class Attempt {
       if (!(error instanceof UserError) || error.kind === 'unavailable') throw error;
       return this.#failed(`it could not be started: ${messageOf(error)}`, []);
     }
-    await using _output = followOutput(this.#step, this.#context);
+    await using _output = followOutput(this.#step, this.#context, this.#hide);
     return await this.#awaitEnd();
   }
 
@@ -106,7 +108,7 @@ class Attempt {
       const sinceMs = seen?.startedAt?.getTime() ?? begunMs;
       if (world.now().getTime() - sinceMs >= timeoutMs) {
         await world.fleet.stopInstance(instance);
-        const lines = await lastLines(this.#step, this.#context);
+        const lines = await this.#lastLines();
         return { ...this.#failed(`it has not ended after ${formatDuration(timeoutMs)}`, lines), outcome: 'timeout' };
       }
       await delay(pollMs, undefined, { signal });
@@ -124,11 +126,15 @@ class Attempt {
   }
 
   async #ended({ exitCode = 255, oomKilled, error }: ObservedInstance): Promise<JobEnd> {
-    const lines = await lastLines(this.#step, this.#context);
+    const lines = await this.#lastLines();
     const endedMs = this.#context.world.now().getTime();
     if (exitCode === 0) return { outcome: 'succeeded', endedMs, exitCode, lines };
     const why = oomKilled ? ' (out of memory)' : error === undefined ? '' : ` (${error})`;
     return { ...this.#failed(`it ended with exit code ${exitCode}${why}`, lines), exitCode };
+  }
+
+  async #lastLines(): Promise<readonly string[]> {
+    return (await lastLines(this.#step, this.#context)).map(this.#hide);
   }
 
   #failed(reason: string, lines: readonly string[]): JobEnd {

@@ -6,6 +6,7 @@ import type { TrafficState } from '../traffic/index.ts';
 import { readAfter } from './lane-readings.ts';
 import type { Parts } from './parts.ts';
 import { planRetire } from './plan-retire.ts';
+import { collectFiles } from './look-after-files.ts';
 import { lookAround } from './planning.ts';
 import { runPlan } from './run-rollout.ts';
 import { lanesOf, liveReleases, setKey, type SetRecord, type Standing, type WarmRelease } from './standing.ts';
@@ -34,6 +35,7 @@ export function createRetirer(parts: Parts): Retirer {
         parts.log.error({ project, err: error }, `could not retire: ${messageOf(error)}`);
       });
     }
+    collectFiles(parts);
   };
   const lookAtAll = async (sweep: boolean): Promise<void> => {
     await looking;

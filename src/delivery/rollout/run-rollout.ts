@@ -77,7 +77,7 @@ export async function runRecord(
     cancel: AbortSignal.any([watch.signal, running.cancel.signal, parts.controls.abortSignal(key)]),
     cancelledBy: () => running.cancelledBy ?? parts.controls.steering(key).aborted?.author,
     stopping: parts.stopping,
-    collectEvidence: (error, step) => collectEvidence(parts.fleet, error, step),
+    collectEvidence: async (error, step) => hidden(parts, record, await collectEvidence(parts.fleet, error, step)),
     onStep: (step, undoing) => {
       running.step = step;
       running.undoing = undoing;
@@ -92,6 +92,18 @@ export async function runRecord(
   watch.onProgress({ type: 'finished', outcome });
   if (ended.failure !== undefined) throw rolloutFailed(outcome, ended.failure);
   return outcome;
+}
+
+/** What programs printed may hold what they must not say. */
+function hidden({ files, releases }: Parts, { project, to }: RolloutRecord, failure: Failure): Failure {
+  const hide = files.hider(to === undefined ? undefined : releases.find(project, to));
+  const { healthOutput } = failure;
+  return {
+    ...failure,
+    reason: hide(failure.reason),
+    logs: failure.logs.map(hide),
+    ...(healthOutput === undefined ? {} : { healthOutput: hide(healthOutput) }),
+  };
 }
 
 /** Its requests are seen and its lanes are read before anything moves. */

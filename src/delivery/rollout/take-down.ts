@@ -15,7 +15,10 @@ export async function takeDown(parts: Parts, request: DownRequest, watch: WatchO
   const { project, author } = request;
   const who = { kind: 'down', author, startedAt: parts.now() } as const;
   const outcome = await parts.locks.hold(project, who, (running) => takeAllDown(parts, request, { running, watch }));
-  if (isNothingLeft(parts)) await parts.stopTraffic();
+  if (isNothingLeft(parts)) {
+    await parts.stopTraffic();
+    parts.files.release();
+  }
   return outcome;
 }
 
