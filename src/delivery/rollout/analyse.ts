@@ -10,7 +10,7 @@ import { decideStage, type StageDecision, type StageView } from './stage-decisio
 import type { AnalysedRoute, StepOf } from './step.ts';
 
 /** Samples are looked at together, so long after the first of them came: it bounds what a look costs. */
-const LOOK_MS = 25;
+const LOOK_MS = 5;
 const LONGEST_MS = 1_000;
 
 /**

@@ -9,6 +9,7 @@ import type { Activity, Progress } from './progress-board.ts';
 import { failedOf } from './samples-tally.ts';
 import type { LaneSamples, LaneSide, RolloutKey } from './samples.ts';
 import type { StepOf } from './step.ts';
+import { sayPaused } from './stage-decision.ts';
 import { strategyOf } from './strategy-of.ts';
 import { verdictOfProgress } from './verdict-of-progress.ts';
 import { requireProject } from './views.ts';
@@ -81,10 +82,11 @@ function activityOf(
 ): Pick<RolloutStatus, 'state' | 'note'> {
   if (phase === 'ended') return { state: 'ended' };
   if (phase === 'undoing') return { state: 'undoing', ...(failure === undefined ? {} : { note: failure.reason }) };
-  const { aborted, promoted } = controls.steering({ project, rollout });
+  const { aborted, promoted, paused } = controls.steering({ project, rollout });
   if (aborted !== undefined) return { state: 'undoing', note: `aborted by ${aborted.author}` };
   const { state, note } = activity;
   if (promoted !== undefined) return { state: 'running', note: `promoted by ${promoted.author}` };
+  if (paused !== undefined) return { state: 'paused', note: sayPaused(paused) };
   return { state, ...(note === undefined ? {} : { note }) };
 }
 
