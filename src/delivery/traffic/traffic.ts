@@ -64,9 +64,9 @@ export interface RequestSample {
   readonly chosenBy: 'weight' | 'cohort' | 'preview' | 'probe';
   /** As the client saw it; -1: the client was gone before any. */
   readonly status: number;
-  /** From the whole request head to the first byte of the answer, waiting and connecting included; -1: none came. */
+  /** From the whole request head to that of the answer, waiting and connecting included, to the microsecond; -1: none came. */
   readonly responseMs: number;
-  /** From the first byte of the request to the last of the answer. */
+  /** From the whole request head to the last byte of the answer. */
   readonly totalMs: number;
   /** Why the client did not get a whole answer of the application; absent: it did, or left by itself. */
   readonly loss?: LossKind;

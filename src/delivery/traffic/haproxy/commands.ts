@@ -10,8 +10,13 @@ export function addServer(version: ProxyVersion, lane: LaneId, instance: Instanc
   const address = instance.address.includes(':') ? `[${instance.address}]` : instance.address;
   const server = `${lane}/${instance.name}`;
   const add = `add server ${server} ${address}:${instance.port} ${serverOptions(version, instance)}`;
-  if (!isAtLeast(version, 2, 5)) return [`experimental-mode on; ${add}`, `enable server ${server}`];
-  return [add, `enable health ${server}`, `enable server ${server}`];
+  const enableChecks = isAtLeast(version, 2, 5) ? [`enable health ${server}`] : [];
+  return [experimental(version, add), ...enableChecks, `enable server ${server}`];
+}
+
+/** Servers that come and go were an experiment before 2.6. */
+function experimental(version: ProxyVersion, command: string): string {
+  return isAtLeast(version, 2, 6) ? command : `experimental-mode on; ${command}`;
 }
 
 /** For a server that exists: an instance that was restarted may have another address. */
@@ -33,8 +38,7 @@ export function closeServerSessions(lane: LaneId, name: string): CommandLine {
 }
 
 export function deleteServer(version: ProxyVersion, lane: LaneId, name: string): CommandLine {
-  const remove = `del server ${lane}/${name}`;
-  return isAtLeast(version, 2, 5) ? [remove] : [`experimental-mode on; ${remove}`];
+  return [experimental(version, `del server ${lane}/${name}`)];
 }
 
 /** For a map that is read by order or by beginnings: keys that mean something to the command line come as payload. */

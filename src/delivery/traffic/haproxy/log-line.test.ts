@@ -4,24 +4,11 @@ import { droppedIn, LOG_FORMAT, lossOf, parseLogLine } from './log-line.ts';
 
 /** One line as HAProxy 2.6 writes it. */
 function line(
-  o: Partial<Record<'lane' | 'server' | 'state' | 'status' | 'tr' | 'flags' | 'by' | 'path', string>>,
+  o: Partial<Record<'lane' | 'server' | 'state' | 'status' | 'answered' | 'flags' | 'by' | 'path', string>>,
 ): string {
-  const { lane = 'lane-003', server = 'web-1', state = '--', status = '200', tr = '12', flags = 'o', by = '-' } = o;
-  const timers = ['2', '1', tr, '31'];
-  const head = [
-    '1795261055879',
-    lane,
-    server,
-    state,
-    status,
-    ...timers,
-    '210',
-    '1200',
-    flags,
-    by,
-    'shop/web/80',
-    'GET',
-  ];
+  const { lane = 'lane-003', server = 'web-1', state = '--', status = '200', flags = 'o', by = '-' } = o;
+  const times = ['1795261055879123', '1795261055848123', o.answered ?? '1795261055863373'];
+  const head = [...times, lane, server, state, status, '210', '1200', flags, by, 'shop/web/80', 'GET'];
   return [...head, '192.0.2.7', '1.1', 'id-1', 'example.org', o.path ?? '\\/a?b=1', 'agent \\"x\\"', '-'].join('\t');
 }
 
@@ -39,7 +26,7 @@ describe('a line of the proxy’s log', () => {
         lane: 'lane-003',
         chosenBy: 'weight',
         status: 200,
-        responseMs: 15,
+        responseMs: 15.25,
         totalMs: 31,
         appError: false,
         method: 'GET',
@@ -77,9 +64,9 @@ describe('a line of the proxy’s log', () => {
   it('tells who made an error', () => {
     const sample = (o: Parameters<typeof line>[0]) => parseLogLine(line(o))?.sample;
     assert.deepEqual(pick(sample({ status: '500' })), [true, undefined]);
-    assert.deepEqual(pick(sample({ status: '503', state: 'SC', tr: '-1' })), [false, 'refused']);
+    assert.deepEqual(pick(sample({ status: '503', state: 'SC', answered: '-' })), [false, 'refused']);
     assert.deepEqual(pick(sample({ status: '500', state: 'SD' })), [true, 'truncated']);
-    assert.equal(sample({ status: '504', state: 'sH', tr: '-1' })?.responseMs, -1);
+    assert.equal(sample({ status: '504', state: 'sH', answered: '-' })?.responseMs, -1);
   });
 
   it('is read at a rate far above what a machine serves', (t) => {

@@ -9,18 +9,17 @@ export const LOG_RING_BYTES = 2 * 1024 * 1024;
 
 /**
  * One logged request, fields between tabs (configuration manual, 8.2.6 "Custom log format"). Free text of clients
- * stands last and is escaped as in JSON. Missing values are `-`.
+ * stands last and is escaped as in JSON. Missing values are `-`. The proxy's own timers have milliseconds only; times of ours,
+ * in microseconds, are those of its event loop.
  */
 export const LOG_FORMAT = [
-  '%[date(0,ms)]',
+  '%[date(0,us)]',
+  '%[var(txn.began)]',
+  '%[var(txn.answered)]',
   '%b',
   '%s',
   '%ts',
   '%ST',
-  '%Tw',
-  '%Tc',
-  '%Tr',
-  '%Ta',
   '%U',
   '%B',
   '%[var(txn.flags)]',
@@ -35,6 +34,23 @@ export const LOG_FORMAT = [
   '%[var(txn.agent)]',
   '%[var(txn.referer)]',
 ].join('\\t');
+
+/** Where the fields stand that are not at the beginning. */
+const FIELD = {
+  bytesIn: 7,
+  bytesOut: 8,
+  flags: 9,
+  by: 10,
+  route: 11,
+  method: 12,
+  client: 13,
+  protocol: 14,
+  id: 15,
+  host: 16,
+  path: 17,
+  userAgent: 18,
+  referer: 19,
+} as const;
 
 /** What a line of the access log tells besides what a sample does. */
 export interface AccessDetails {
@@ -60,8 +76,8 @@ export interface LoggedRequest {
 /** Undefined for what is no request of a route that is observed or logged. */
 export function parseLogLine(line: string): LoggedRequest | undefined {
   const fields = line.split('\t');
-  if (fields.length < 17) return undefined;
-  const flags = fields[11] ?? '-';
+  if (fields.length <= FIELD.id) return undefined;
+  const flags = fields[FIELD.flags] ?? '-';
   const sample = sampleOf(fields);
   const hasReachedLane = sample.lane.startsWith('lane-');
   const isObserved = hasReachedLane && flags.includes(FLAGS.observed);
@@ -76,23 +92,28 @@ export function droppedIn(line: string): number | undefined {
 }
 
 function sampleOf(fields: readonly string[]): RequestSample {
-  const [at, lane = '', server = '', state = '--', status, queued, connected, responded, total] = fields;
+  const [ended, began, answered, lane = '', server = '', state = '--', status] = fields;
   const code = Number(status);
-  const responseMs = Number(responded);
   const loss = lossOf({ state, server, status: code });
-  const method = present(fields[14]);
+  const method = present(fields[FIELD.method]);
   return {
-    atMs: Number(at),
-    route: fields[13] ?? '',
+    atMs: Math.floor(Number(ended) / 1_000),
+    route: fields[FIELD.route] ?? '',
     lane,
-    chosenBy: reasonOf(fields[12]),
+    chosenBy: reasonOf(fields[FIELD.by]),
     status: code,
-    responseMs: responseMs < 0 ? -1 : responseMs + Math.max(0, Number(queued)) + Math.max(0, Number(connected)),
-    totalMs: Number(total),
+    responseMs: millisecondsBetween(began, answered),
+    totalMs: millisecondsBetween(began, ended),
     ...(loss === undefined ? {} : { loss }),
     appError: code >= 500 && isByApplication(state),
     ...(method === undefined ? {} : { method }),
   };
+}
+
+/** -1 when one of them never was. */
+function millisecondsBetween(from: string | undefined, to: string | undefined): number {
+  const microseconds = Number(to) - Number(from);
+  return Number.isNaN(microseconds) ? -1 : microseconds / 1_000;
 }
 
 function reasonOf(text: string | undefined): RequestSample['chosenBy'] {
@@ -125,19 +146,28 @@ export function lossOf(end: {
 }
 
 function accessOf(fields: readonly string[]): AccessDetails {
-  const [instance, id] = [present(fields[2]), present(fields[17])];
-  const [host, path, userAgent, referer] = [18, 19, 20, 21].map((index) => unescaped(fields[index]));
+  const [instance, id] = [present(fields[4]), present(fields[FIELD.id])];
+  const { host, path, userAgent, referer } = unescapedFields(fields);
   return {
     ...(instance === undefined || instance === '<NOSRV>' ? {} : { instance }),
-    client: fields[15] ?? '',
-    protocol: `HTTP/${fields[16] ?? ''}`,
-    bytesIn: Number(fields[9]),
-    bytesOut: Number(fields[10]),
+    client: fields[FIELD.client] ?? '',
+    protocol: `HTTP/${fields[FIELD.protocol] ?? ''}`,
+    bytesIn: Number(fields[FIELD.bytesIn]),
+    bytesOut: Number(fields[FIELD.bytesOut]),
     ...(id === undefined ? {} : { id }),
     ...(host === undefined ? {} : { host }),
     ...(path === undefined ? {} : { path }),
     ...(userAgent === undefined ? {} : { userAgent }),
     ...(referer === undefined ? {} : { referer }),
+  };
+}
+
+function unescapedFields(fields: readonly string[]) {
+  return {
+    host: unescaped(fields[FIELD.host]),
+    path: unescaped(fields[FIELD.path]),
+    userAgent: unescaped(fields[FIELD.userAgent]),
+    referer: unescaped(fields[FIELD.referer]),
   };
 }
 

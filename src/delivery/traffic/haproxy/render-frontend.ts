@@ -136,6 +136,7 @@ function renderLogged(): readonly string[] {
   const logged = flagged(FLAGS.accessLog);
   return [
     `http-request set-log-level silent unless ${flagged(FLAGS.observed, FLAGS.accessLog)}`,
+    `http-request set-var(txn.began) date(0,us) if ${flagged(FLAGS.observed, FLAGS.accessLog)}`,
     `http-request set-var(txn.method) method if ${flagged(FLAGS.observed, FLAGS.accessLog)}`,
     `http-request set-var(txn.by) str(probe) if ${flagged(FLAGS.observed)} { req.hdr(${PROBE_HEADER}) -m found }`,
     `http-request set-var(txn.protocol) req.ver if ${logged}`,
@@ -183,6 +184,7 @@ function renderWeightedChoice(): readonly string[] {
 function renderResponses(): readonly string[] {
   const failed = '{ var(txn.failed) -m found }';
   return [
+    'http-response set-var(txn.answered) date(0,us) if { var(txn.began) -m found }',
     'http-response set-var(txn.failed) bool(true) if { status ge 500 }',
     `http-response track-sc1 var(txn.lane) table lane-errors if ${failed}`,
     `http-response sc-inc-gpc0(1) if ${failed}`,
