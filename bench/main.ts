@@ -1,7 +1,7 @@
 /**
  * Measures Bascule, where there is a peer beside it in the same run.
  * usage: npm run bench [-- --docker-path DIR] [--runs N] [NAME …]
- *   NAME                start build switch cli deploy endurance proxy; without one: all of these
+ *   NAME                start build switch cli deploy endurance proxy planning; without one: all of these
  *   analysis            simulates the analysis of canaries; writes the tables and pictures of docs/analysis.md
  *   --docker-path DIR   folder of another docker and dockerd than those on the PATH, e.g. of a newer release
  * Each measurement writes results/NAME.json; results/README.md is made of all that are there.
@@ -16,6 +16,7 @@ import { measureCli } from './cli.ts';
 import { type Context, machineFacts } from './context.ts';
 import { measureDeploy } from './deploy.ts';
 import { measureEndurance } from './endurance.ts';
+import { measurePlanning } from './planning.ts';
 import { measureProxy } from './proxy.ts';
 import { type Report, type Result, renderReports } from './result.ts';
 import { measureStart } from './start.ts';
@@ -32,6 +33,7 @@ const BESIDE_DOCKER: Readonly<Record<string, (context: Context) => Promise<Resul
 };
 const ALONE: Readonly<Record<string, () => Promise<Result>>> = {
   proxy: measureProxy,
+  planning: measurePlanning,
 };
 
 const { values, positionals } = parseArgs({

@@ -82,6 +82,12 @@ function portOf({ tcp = false }: SketchedService, index: number): Port {
   return tcp ? { ...port, app_protocol: 'tcp' } : port;
 }
 
+interface PlanOptions {
+  readonly kind?: 'deploy' | 'rollback';
+  readonly force?: boolean;
+  readonly strategy?: StrategyName;
+}
+
 /** A machine that carries out plans by the book: what stands where after each wave. */
 export class PlannedMachine {
   readonly releases = new Map<number, Release>();
@@ -100,6 +106,7 @@ export class PlannedMachine {
   readonly ports = new Map<number, PlannedPort>();
   readonly created = new Map<string, { service: string; release: number }>();
   rollout = 0;
+  laneCount = 200;
   /** What is said of the state before may be wrong then: of steps that were not done. */
   undoing = false;
 
@@ -123,10 +130,11 @@ export class PlannedMachine {
     return { ...release, number: this.releases.size + 1, createdAt: new Date(0) };
   }
 
-  planDeploy(
-    target: Release,
-    o: { readonly kind?: 'deploy' | 'rollback'; readonly force?: boolean; readonly strategy?: StrategyName } = {},
-  ): Plan {
+  planDeploy(target: Release, o: PlanOptions = {}): Plan {
+    return planDeploy(this.inputFor(target, o));
+  }
+
+  inputFor(target: Release, o: PlanOptions = {}): DeployInput {
     const live = liveReleases(this.standing).map(({ release }) => release);
     const ports = Object.entries(target.model.services).flatMap(([service, model]) =>
       (model.ports ?? []).map((port): PlannedPort => {
@@ -136,7 +144,7 @@ export class PlannedMachine {
       }),
     );
     const used = new Set([...this.lanes.keys(), ...[...this.routes.values()].map(({ stable }) => stable)]);
-    const input: DeployInput = {
+    return {
       kind: o.kind ?? 'deploy',
       rollout: ++this.rollout,
       target,
@@ -144,11 +152,10 @@ export class PlannedMachine {
       releases: new Map(live.map((number) => [number, this.releases.get(number)!])),
       observed: this.observed(),
       ports,
-      freeLanes: Array.from({ length: 200 }, (_, n) => `lane-${n}`).filter((lane) => !used.has(lane)),
+      freeLanes: Array.from({ length: this.laneCount }, (_, n) => `lane-${n}`).filter((lane) => !used.has(lane)),
       force: o.force ?? false,
       ...(o.strategy === undefined ? {} : { strategy: o.strategy }),
     };
-    return planDeploy(input);
   }
 
   observed(): Observed {

@@ -2,6 +2,7 @@ import type { Release } from '../release/index.ts';
 import { type Observed, type Plan, step, wavesOf } from './plan.ts';
 import { preStopSteps } from './plan-hooks.ts';
 import { networkNames } from './plan-retire.ts';
+import { needsOf } from './plan-scene.ts';
 import { levelsOf } from './plan-start.ts';
 import { EMPTY_STANDING, isEmptyStanding, liveSets, type Standing } from './standing.ts';
 import type { Step } from './step.ts';
@@ -55,7 +56,8 @@ function laneSteps({ standing, observed }: DownInput): readonly Step[] {
 
 /** The last started stops first. */
 function stopWaves({ observed, current, releases }: DownInput): readonly (readonly Step[])[] {
-  const levels = current === undefined ? [] : levelsOf(current, new Set(Object.keys(current.services))).toReversed();
+  const levels =
+    current === undefined ? [] : levelsOf(new Set(Object.keys(current.services)), needsOf(current)).toReversed();
   const ordered = new Set(levels.flat());
   const running = observed.fleet.instances.filter(({ state }) => state === 'running' || state === 'restarting');
   const stopOf = (isWanted: (service: string) => boolean): readonly (readonly Step[])[] => {

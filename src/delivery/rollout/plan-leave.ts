@@ -26,8 +26,9 @@ export function leaveWaves({ scene }: Draft, departures: readonly Departure[]): 
 /** It never listened on ports that are new. */
 function oldFitness(scene: Scene, record: SetRecord): Fitness {
   const fitness = fitnessOf(scene, record);
-  const routes = new Set(scene.standing.ports.map(({ route }) => route));
-  const isKnown = (port: number): boolean => routes.has(routeOf(scene.target.project, record.service, port));
+  const published = scene.publishedBy.get(record.service) ?? [];
+  const isKnown = (port: number): boolean =>
+    published.some(({ route }) => route === routeOf(scene.target.project, record.service, port));
   return { ...fitness, ports: fitness.ports.filter(isKnown) };
 }
 

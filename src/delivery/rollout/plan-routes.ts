@@ -75,7 +75,8 @@ function tcpChanges(scene: Scene, sets: ReadonlyMap<string, PlacedSet>): readonl
   });
 }
 
-export function sideOf({ instances, network }: Pick<SetRecord, 'instances' | 'network'>): TcpSide {
+export function sideOf(o: { readonly instances: readonly string[]; readonly network?: string | undefined }): TcpSide {
+  const { instances, network } = o;
   return { instances, ...(network === undefined ? {} : { network }) };
 }
 

@@ -1,6 +1,6 @@
 import type { Service } from '../compose/index.ts';
 import type { Release } from '../release/index.ts';
-import { neededBy, step } from './plan.ts';
+import { step } from './plan.ts';
 import type { Draft, Waves } from './plan-draft.ts';
 import { hookedService } from './plan-hooks.ts';
 import { joinSteps } from './plan-join.ts';
@@ -17,12 +17,12 @@ import type { Fitness, Step } from './step.ts';
  */
 export function startWaves(draft: Draft, portions: readonly Portion[], needed: ReadonlySet<string> = new Set()): Waves {
   const by = new Map(portions.map((portion) => [portion.set.record.service, portion]));
-  const gates = gatesOf(draft.scene);
+  const { gates, needs } = draft.scene;
   const isEarly = ({ set: { record } }: Portion): boolean =>
     gates.has(record.service) || needed.has(record.service) || draft.predecessors.has(record.service);
   const late = portions.filter((portion) => !isEarly(portion));
   return [
-    ...levelsOf(draft.scene.target, new Set(by.keys())).flatMap((level) => {
+    ...levelsOf(new Set(by.keys()), needs).flatMap((level) => {
       const starting = level.map((name) => by.get(name)!);
       return levelWaves(draft, starting, starting.filter(isEarly));
     }),
@@ -33,6 +33,8 @@ export function startWaves(draft: Draft, portions: readonly Portion[], needed: R
 function levelWaves(draft: Draft, starting: readonly Portion[], early: readonly Portion[]): Waves {
   const { scene, predecessors, changes } = draft;
   const replacing = starting.filter(({ set }) => predecessors.has(set.record.service));
+  if (replacing.length === 0)
+    return [starting.flatMap((portion) => startSteps(scene, portion)), ...fitWaves(scene, early)];
   const services = new Set(replacing.map(({ set }) => set.record.service));
   return [
     replacing.flatMap((portion) => hooksOfPredecessors(draft, portion)),
@@ -48,23 +50,15 @@ function levelWaves(draft: Draft, starting: readonly Portion[], early: readonly 
   ];
 }
 
-/** Services of which another one of this release waits for more than the start. */
-function gatesOf({ needs }: Scene): ReadonlySet<string> {
-  const gates = new Set<string>();
-  for (const needed of needs.values()) {
-    for (const [name, { condition }] of needed) if (condition !== 'service_started') gates.add(name);
-  }
-  return gates;
-}
-
 /** Groups of services, each group needing only those before it. */
-export function levelsOf(release: Release, services: ReadonlySet<string>): readonly (readonly string[])[] {
+export function levelsOf(services: ReadonlySet<string>, needs: Scene['needs']): readonly (readonly string[])[] {
   const levels = new Map<string, number>();
   const levelOf = (name: string): number => {
     const known = levels.get(name);
     if (known !== undefined) return known;
-    const needed = neededBy(release, name).map(([other]) => levelOf(other) + (services.has(other) ? 1 : 0));
-    const level = Math.max(0, ...needed);
+    let level = 0;
+    for (const [other] of needs.get(name) ?? [])
+      level = Math.max(level, levelOf(other) + (services.has(other) ? 1 : 0));
     levels.set(name, level);
     return level;
   };

@@ -1,8 +1,7 @@
 import type { RouteShare } from '../traffic/index.ts';
 import { step } from './plan.ts';
-import { type HttpChange, type RouteChanges, sideOf, type TcpChange } from './plan-routes.ts';
-import type { SetRecord } from './standing.ts';
-import type { Step, TcpShare, WeightChange } from './step.ts';
+import { type HttpChange, type RouteChanges, type TcpChange } from './plan-routes.ts';
+import type { Step, TcpShare, TcpSide, WeightChange } from './step.ts';
 
 /** All of a route's traffic, in basis points. */
 export const WHOLE = 10_000;
@@ -55,8 +54,8 @@ export function tcpShares({ from, to }: TcpChange): {
 /** The instances of both sides of one service. */
 export interface Sides {
   readonly service: string;
-  readonly old: SetRecord;
-  readonly fresh: SetRecord;
+  readonly old: TcpSide;
+  readonly fresh: TcpSide;
 }
 
 /** Keeps the shares of routes in proportion to the instances on both sides, and remembers what was said last. */
@@ -117,8 +116,8 @@ function weightOf({ old, fresh }: Sides): number {
 function tcpSides(sides: Sides): readonly TcpShare[] {
   const weight = weightOf(sides);
   const both = [
-    { ...sideOf(sides.old), weight: WHOLE - weight },
-    { ...sideOf(sides.fresh), weight },
+    { ...sides.old, weight: WHOLE - weight },
+    { ...sides.fresh, weight },
   ];
   return both.filter(({ instances }) => instances.length > 0);
 }

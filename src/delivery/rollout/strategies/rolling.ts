@@ -3,7 +3,7 @@ import { smokeTests } from '../plan-checks.ts';
 import { type Draft, planOf, type Waves } from '../plan-draft.ts';
 import { leaveWaves } from '../plan-leave.ts';
 import { createWaves } from '../plan-prepare.ts';
-import { changesWhere, isAdded, type RouteChanges } from '../plan-routes.ts';
+import { changesWhere, isAdded, type RouteChanges, sideOf } from '../plan-routes.ts';
 import type { PlacedSet, Portion } from '../plan-sets.ts';
 import { laneSteps, laterChanges, portionsOf, settleWaves, standUpWaves, tipOverWaves } from '../plan-stages.ts';
 import { levelsOf, startWaves } from '../plan-start.ts';
@@ -52,7 +52,7 @@ function rolledServices(draft: Draft): readonly Rolled[] {
       return [[set.record.service, { set, before, old, settings: settingsOf(draft, set) }] as const];
     }),
   );
-  return levelsOf(scene.target, new Set(rolled.keys()))
+  return levelsOf(new Set(rolled.keys()), scene.needs)
     .flat()
     .map((name) => rolled.get(name)!);
 }
@@ -63,8 +63,7 @@ function canRoll({ scene, predecessors }: Draft, { record, fresh, starting }: Pl
   if (!fresh || stateful || job || before.stateful || starting.length === 0 || predecessors.has(service)) return false;
   const own = `${scene.target.project}/${service}/`;
   const declared = new Set((scene.portsBy.get(service) ?? []).map(({ route }) => route));
-  const known = scene.standing.ports.filter(({ route }) => route.startsWith(own));
-  return known.every(({ route, protocol }) => {
+  return (scene.publishedBy.get(service) ?? []).every(({ route, protocol }) => {
     const stable = scene.observed.traffic.routes.get(route)?.stable;
     return declared.has(route) && (protocol !== 'http' || stable === before.lanes[route.slice(own.length)]);
   });
@@ -125,14 +124,14 @@ class Rolling {
     return { service, old: old.length, replicas: set.starting.length, ...settings, isUsed, usedBy };
   }
 
-  /** Services that roll too and need this one, directly or not. */
+  /** Services that roll too and need this one; those that need them keep them. */
   #usersOf(service: string): readonly string[] {
     const users = new Set<string>();
     const add = (name: string): void => {
       for (const other of this.#draft.scene.neededFor.get(name) ?? []) {
         if (users.has(other)) continue;
         users.add(other);
-        add(other);
+        if (!this.isRolled(other)) add(other);
       }
     };
     add(service);
@@ -183,8 +182,8 @@ class Rolling {
       const instances = set.starting.slice(0, come).map(({ instance }) => instance);
       return {
         service: move.service,
-        old: { ...before, instances: left.slice(0, left.length - leaving(move)) },
-        fresh: { ...set.record, instances },
+        old: sideOf({ network: before.network, instances: left.slice(0, left.length - leaving(move)) }),
+        fresh: sideOf({ network: set.record.network, instances }),
       };
     });
     return this.#balance.weigh(cause, counts);
@@ -196,7 +195,7 @@ class Rolling {
     const services = new Set([...counts].filter(([, count]) => count > 0).map(([name]) => name));
     if (services.size === 0) return [];
     const weights = this.#weigh('old instances leave', moves, leaving);
-    const levels = levelsOf(this.#draft.scene.target, services).toReversed();
+    const levels = levelsOf(services, this.#draft.scene.needs).toReversed();
     const waves = levels.flatMap((level) =>
       leaveWaves(
         this.#draft,
