@@ -51,7 +51,7 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const KEY_BYTES = 32;
 
-export function keyringOf(master: Uint8Array): Keyring {
+function keyringOf(master: Uint8Array): Keyring {
   const derive = (purpose: string): Buffer =>
     Buffer.from(hkdfSync('sha256', master, '', `bascule ${purpose}`, KEY_BYTES));
   const keys = { file: derive('file'), release: derive('release'), check: derive('check') };

@@ -12,7 +12,7 @@ import { createCollector } from './collector.ts';
 import { createControls } from './controls.ts';
 import { openEvidenceStore } from './evidence-store.ts';
 import type { ControlRequest } from './face.ts';
-import type { StepContext } from './handlers.ts';
+import type { StepContext } from './world.ts';
 import { monitor, waitOut } from './monitor.ts';
 import { createProgressBoard } from './progress-board.ts';
 import type { StepOf } from './step.ts';

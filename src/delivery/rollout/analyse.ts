@@ -3,7 +3,7 @@ import type { RequestSample, RouteShare, Traffic } from '../traffic/index.ts';
 import { NO_DURATIONS, type Verdict, verdictOf } from './analysis/index.ts';
 import { addRequests, closeBlocks, type Comparison, newComparison, settingsOf, withRoutes } from './comparison.ts';
 import { startGuards, statesOf } from './guards.ts';
-import type { StepContext } from './handlers.ts';
+import type { StepContext } from './world.ts';
 import { hasLeft } from './samples-tally.ts';
 import type { RolloutKey } from './samples.ts';
 import { decideStage, type StageDecision, type StageView } from './stage-decision.ts';

@@ -1,13 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf, UserError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
-import { act, type World } from './handlers.ts';
+import { act } from './handlers.ts';
 import type { Journal, RolloutRecord, StepRecord } from './journal.ts';
 import type { Failure, PlannedStep } from './outcome.ts';
 import { cancellableUntil, pointOfNoReturn, undoWaves } from './plan-undo.ts';
 import type { ProgressEvent } from './progress.ts';
 import { sayPaused } from './stage-decision.ts';
 import { type Step, type StepKind, titleOf } from './step.ts';
+import type { World } from './world.ts';
 
 export interface Execution {
   readonly world: World;

@@ -1,61 +1,18 @@
 import { UserError } from '../../lib/errors.ts';
-import { type Fleet, instanceSpecOf } from '../fleet/index.ts';
-import type { FileStore, Releases } from '../release/index.ts';
+import { instanceSpecOf } from '../fleet/index.ts';
 import type { PreviewMatch, RouteShare, TcpTarget, Traffic } from '../traffic/index.ts';
 import { analyse } from './analyse.ts';
-import type { Changes } from './changes.ts';
-import type { Controls } from './controls.ts';
-import type { Journal, RolloutRecord } from './journal.ts';
 import { monitor, waitOut } from './monitor.ts';
-import type { ProgressBoard } from './progress-board.ts';
-import type { Collector } from './samples.ts';
 import { runHooks } from './hooks.ts';
-import type { JobRuns } from './job-runs.ts';
 import { runJob } from './jobs.ts';
-import type { ProgressEvent } from './progress.ts';
 import { awaitCompleted, awaitHealthy } from './await-instance.ts';
 import { drainInstance } from './drain.ts';
 import { refreshTraffic, removeFromLane } from './refresh-traffic.ts';
-import type { Probe } from './probe.ts';
 import { smokeTest } from './smoke-test.ts';
 import type { Standing } from './standing.ts';
-import type { Withdrawn } from './withdrawn.ts';
 import type { StepKind, StepOf, TcpSide } from './step.ts';
 import { weighedTargets } from './tcp-targets.ts';
-
-/** What the handlers act on. */
-export interface World {
-  readonly fleet: Fleet;
-  readonly traffic: Traffic;
-  readonly releases: Releases;
-  readonly files: FileStore;
-  readonly probe: Probe;
-  readonly journal: Pick<Journal, 'standing' | 'setStanding'>;
-  /** What rollouts see of the requests, what they are told, and where their waits stand. */
-  readonly collector: Collector;
-  readonly controls: Controls;
-  readonly board: ProgressBoard;
-  readonly changes: Changes;
-  /** What is known of jobs that were begun. */
-  readonly jobs: JobRuns;
-  /** Instances that a person took out of traffic. */
-  readonly withdrawn: Withdrawn;
-  now(): Date;
-}
-
-export interface StepContext {
-  readonly world: World;
-  readonly project: string;
-  readonly rollout: Pick<RolloutRecord, 'number' | 'from' | 'to'>;
-  /** The number of the step in its rollout. */
-  readonly seq: number;
-  /** Ends waits early. */
-  readonly signal: AbortSignal;
-  /** Something that the user should know. */
-  readonly say: (message: string) => void;
-  /** For whoever looks on. */
-  readonly emit: (event: ProgressEvent) => void;
-}
+import type { StepContext, World } from './world.ts';
 
 type Handlers = { readonly [K in StepKind]: (step: StepOf<K>, context: StepContext) => Promise<void> };
 

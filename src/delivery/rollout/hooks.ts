@@ -3,7 +3,7 @@ import { messageOf, UserError } from '../../lib/errors.ts';
 import type { LifecycleHook, Service } from '../compose/index.ts';
 import type { ExecStreams, Fleet } from '../fleet/index.ts';
 import type { Release } from '../release/index.ts';
-import type { StepContext, World } from './handlers.ts';
+import type { StepContext, World } from './world.ts';
 import type { StepOf } from './step.ts';
 
 export type HookKind = 'post_start' | 'pre_stop';

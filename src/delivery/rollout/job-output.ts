@@ -1,4 +1,4 @@
-import type { StepContext } from './handlers.ts';
+import type { StepContext } from './world.ts';
 import type { StepOf } from './step.ts';
 
 const LINES = 20;

@@ -4,7 +4,7 @@ import { messageOf, UserError } from '../../lib/errors.ts';
 import { ATTEMPT_LABEL, jobSpecOf, type ObservedInstance, placementsOf } from '../fleet/index.ts';
 import type { Release } from '../release/index.ts';
 import { decideJob } from './decide-job.ts';
-import type { StepContext } from './handlers.ts';
+import type { StepContext } from './world.ts';
 import type { JobEnd, JobKey } from './job-runs.ts';
 import { followOutput, lastLines } from './job-output.ts';
 import type { StepOf } from './step.ts';

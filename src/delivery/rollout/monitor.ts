@@ -1,7 +1,7 @@
 import { UserError } from '../../lib/errors.ts';
 import { sayPaused } from './stage-decision.ts';
 import { baselineOf, illnessOf } from './guard-instances.ts';
-import type { StepContext } from './handlers.ts';
+import type { StepContext } from './world.ts';
 import type { RolloutKey } from './samples.ts';
 import type { StepOf } from './step.ts';
 

@@ -1,5 +1,5 @@
 import type { Log } from '../../lib/log.ts';
-import type { World } from './handlers.ts';
+import type { World } from './world.ts';
 import type { Journal } from './journal.ts';
 import type { ProjectLocks } from './locks.ts';
 import type { Observation } from './observation.ts';
