@@ -34,9 +34,10 @@ describe('exit codes', () => {
   });
 
   it('tell that requests were lost', () => {
-    assert.equal(exitCodeOfOutcome({ totals: { requests: 9, lost: 1 } }), 8);
-    assert.equal(exitCodeOfOutcome({ totals: { requests: 9, lost: 0 } }), 0);
-    assert.equal(exitCodeOfOutcome({}), 0);
+    assert.equal(exitCodeOfOutcome({ kind: 'deploy', totals: { requests: 9, lost: 1 } }), 8);
+    assert.equal(exitCodeOfOutcome({ kind: 'down', totals: { requests: 9, lost: 1 } }), 0);
+    assert.equal(exitCodeOfOutcome({ kind: 'deploy', totals: { requests: 9, lost: 0 } }), 0);
+    assert.equal(exitCodeOfOutcome({ kind: 'up' }), 0);
   });
 
   it('tell a bug', () => {

@@ -30,9 +30,9 @@ export function exitCodeOf(error: unknown): number {
   return isFoundWorse(error) || isFoundWorse(failure) ? EXIT_FOUND_WORSE : EXIT_CODES[error.kind];
 }
 
-/** Of a rollout that did what it should. */
-export function exitCodeOfOutcome({ totals }: Pick<Streamed<RolloutOutcome>, 'totals'>): number {
-  return (totals?.lost ?? 0) > 0 ? EXIT_REQUESTS_LOST : 0;
+/** Of a rollout that did what it should. `down` cuts off whoever is there: that is what it is for. */
+export function exitCodeOfOutcome({ kind, totals }: Pick<Streamed<RolloutOutcome>, 'kind' | 'totals'>): number {
+  return kind !== 'down' && (totals?.lost ?? 0) > 0 ? EXIT_REQUESTS_LOST : 0;
 }
 
 /** Of a rollout that ended undone. */

@@ -38,7 +38,7 @@ export interface Chart {
 
 const WIDTH = 760;
 const HEIGHT = 190;
-const PLOT = { left: 58, right: 8, top: 22, bottom: 22 };
+const PLOT = { left: 52, right: 18, top: 22, bottom: 22 };
 const LABEL_ROOM = 46;
 
 interface Scales {
@@ -235,9 +235,10 @@ function boxes({ points, stepMs, to }: Shares, index: number, { x, y }: Scales):
     .join('');
 }
 
-function stairs({ wanted, to }: Shares, { x, y }: Scales): string {
+function stairs({ wanted, stepMs, to }: Shares, { x, y }: Scales): string {
   const path = wanted
     .map(([at, part], index) => (index === 0 ? `M${x(at)} ${y(part)}` : `H${x(at)}V${y(part)}`))
     .join('');
-  return path === '' ? '' : `${path}H${x(to)}`;
+  const last = wanted.at(-1)?.[0] ?? to;
+  return path === '' ? '' : `${path}H${x(Math.min(to, last + stepMs))}`;
 }

@@ -3,7 +3,7 @@ export const STYLE = `
 :root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--line:#d8dee4;--paper:#fff;--raised:#f6f8fa;--stable:#0b62c4;--candidate:#b45309;--carried:#6e7781;--good:#1a7f37;--bad:#cf222e;--odd:#8a5a00;--good-paper:#e6f6ea;--bad-paper:#ffebe9;--odd-paper:#fff6da}
 @media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9da7b1;--line:#30363d;--paper:#0f1419;--raised:#171d24;--stable:#6cb2ff;--candidate:#f2a33c;--carried:#8b949e;--good:#4ac26b;--bad:#ff7b72;--odd:#e3b341;--good-paper:#12261a;--bad-paper:#3a1416;--odd-paper:#2e2511}}
 *{box-sizing:border-box}
-body{margin:0 auto;max-width:62rem;padding:1.5rem 1.25rem 4rem;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
+body{margin:0 auto;max-width:70rem;padding:1.5rem 1.25rem 4rem;background:var(--paper);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
 h1{font-size:1.5rem;line-height:1.25;margin:0 0 .75rem}
 h2{font-size:1.1rem;margin:2.25rem 0 .5rem;padding-top:.25rem;border-top:1px solid var(--line)}
 h3{font-size:.95rem;margin:1.25rem 0 .25rem}
@@ -21,8 +21,8 @@ b.bad{font-weight:700}
 dl{display:grid;grid-template-columns:repeat(auto-fill,minmax(13rem,1fr));gap:.6rem 1.25rem;margin:1rem 0}
 dt{color:var(--soft);font-size:.82rem}dd{margin:0;overflow-wrap:anywhere}
 .wide{overflow-x:auto}
-table{border-collapse:collapse;width:100%;font-size:.88rem;font-variant-numeric:tabular-nums}
-th,td{padding:.28rem .6rem .28rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
+table{border-collapse:collapse;width:100%;font-size:.84rem;font-variant-numeric:tabular-nums}
+th,td{padding:.28rem .55rem .28rem 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 th{font-weight:600;color:var(--soft);white-space:nowrap}
 tbody th{color:var(--ink);font-weight:500}
 td.n,th.n{text-align:right;white-space:nowrap}
@@ -32,7 +32,7 @@ tr.undo td{background:var(--odd-paper)}tr.failed td{background:var(--bad-paper)}
 figure{margin:1rem 0;break-inside:avoid}
 svg{display:block;width:100%;height:auto;overflow:visible}
 svg.bar{height:.9rem;margin-top:.25rem}
-svg text{fill:var(--soft);font:11px system-ui,sans-serif}
+svg text{fill:var(--soft);font:9.5px system-ui,sans-serif}
 .grid{stroke:var(--line);stroke-width:1}.axis{stroke:var(--soft);stroke-width:1}
 .line{fill:none;stroke-width:1.8;stroke-linejoin:round;stroke-linecap:round}
 .thin{stroke-width:1;opacity:.7}

@@ -79,41 +79,30 @@ export function renderSides(ledger: Shown): Html {
     )}`;
 }
 
+const PROBES = { get: 'GET, kept alive', post: 'slow POST', sse: 'event stream', websocket: 'WebSocket' } as const;
+
 export function renderProbes({ probes }: Shown): Html {
   if (probes.length === 0) return NOTHING;
-  const names = { get: 'GET, kept alive', post: 'slow POST', sse: 'event stream', websocket: 'WebSocket' } as const;
   const rows = probes.map((probe) => {
-    const { failed, ended } = probe;
-    const { refused, reset, truncated, timeout, 'proxy-error': proxy, 'app-error': app } = failed;
+    const counts = [probe.sent, probe.answered, probe.messages].map(formatNumber);
     return html`<tr>
-      <th scope="row">${names[probe.kind]}</th>
+      <th scope="row">${PROBES[probe.kind]}</th>
       <td>${probe.url}</td>
-      ${numbers([formatNumber(probe.sent), formatNumber(probe.answered), formatNumber(probe.messages), loss(probe.lost), ...[refused, reset, truncated, timeout, proxy].map(loss), formatNumber(app), `${ended.byApplication} / ${ended.atDrainDeadline}`, formatMs(probe.longestGapMs)])}
+      ${numbers([...counts, loss(probe.lost), formatMs(probe.longestGapMs)])}
+      <td>${failuresOf(probe)}</td>
     </tr>`;
   });
   const examples = probes.flatMap(({ kind, examples: own }) =>
     own.map(
       (each) =>
-        html`<li><span class="soft">${timeOf(each.atMs)}</span> ${names[kind]}: ${each.kind}, ${each.detail}</li>`,
+        html`<li><span class="soft">${timeOf(each.atMs)}</span> ${PROBES[kind]}: ${each.kind}, ${each.detail}</li>`,
     ),
   );
   const columns: readonly Column[] = [
     ['Probe'],
     ['Address'],
-    ...[
-      'Sent',
-      'Answered',
-      'Events',
-      'Lost',
-      'Refused',
-      'Reset',
-      'Truncated',
-      'Timeout',
-      'Proxy 5xx',
-      'App 5xx',
-      'Ended by app / drain',
-      'Longest gap',
-    ].map((each) => [each, true] as const),
+    ...['Sent', 'Answered', 'Events', 'Lost', 'Longest gap'].map((each) => [each, true] as const),
+    ['What failed, what ended'],
   ];
   return html`<h2 id="probes">Probes</h2>
     ${table('Requests of Bascule itself through the front door, from before the first step until after the last.', columns, rows)}${
@@ -123,6 +112,19 @@ export function renderProbes({ probes }: Shown): Html {
             ${examples}
           </ul>`
     }`;
+}
+
+/** `1 reset, 2 ended at the drain deadline`. */
+function failuresOf({ failed, ended, statuses }: Shown['probes'][number]): string {
+  const kinds = Object.entries(failed).map(([kind, count]) => [count, kind] as const);
+  const ends = [
+    [ended.byApplication, 'ended by the application'],
+    [ended.atDrainDeadline, 'ended at the drain deadline'],
+  ] as const;
+  const odd = Object.entries(statuses).filter(([status]) => !/^[123]/.test(status) && Number(status) < 500);
+  const answers = odd.map(([status, count]) => [count, `answered ${status}`] as const);
+  const words = [...kinds, ...ends, ...answers].filter(([count]) => count > 0);
+  return words.map(([count, what]) => `${formatNumber(count)} ${what}`).join(', ');
 }
 
 export function renderVerdict(ledger: Shown, timeline: Timeline | undefined): Html {

@@ -29,7 +29,8 @@ function headline(outcome: Streamed<RolloutOutcome>, style: Style): string {
   }
 }
 
-function evidence({ totals, verdict, rollout }: Streamed<RolloutOutcome>, style: Style): readonly string[] {
+function evidence({ kind, totals, verdict, rollout }: Streamed<RolloutOutcome>, style: Style): readonly string[] {
+  if (kind === 'down') return []; // it cuts off whoever is there: that is what it is for
   const isCompared = verdict?.metrics.some(({ candidate }) => candidate.requests > 0) === true;
   const said = isCompared ? [`  verdict of the comparison: ${verdict.verdict}`] : [];
   if (totals === undefined || totals.requests + totals.lost === 0) return said;

@@ -42,7 +42,8 @@ export async function showLive(session: Session, o: ViewOptions): Promise<{ endi
     const paint = (): void => {
       if (seen.status === undefined || signal.aborted) return;
       const { columns, rows } = screen;
-      const footer = [...silence(seen.at), ...steering.footer({ isPaused: seen.status.state === 'paused', style })];
+      const keys = steering.footer({ isPaused: seen.status.state === 'paused', style });
+      const footer = [...silence(seen.at), ...(host.stdin.isTTY === true ? keys : [])];
       screen.paint(renderStatus(seen.status, { columns, rows, style, now: new Date(), footer }));
     };
     const steering = createSteering({

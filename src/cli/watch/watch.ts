@@ -39,13 +39,10 @@ async function printLines(
 }
 
 /** The ledger has counted what was lost; the status has not. */
-async function tellEnd(
-  session: Session,
-  client: Client,
-  { project, rollout, failure, result }: Status,
-): Promise<number> {
+async function tellEnd(session: Session, client: Client, status: Status): Promise<number> {
+  const { project, rollout, kind, failure, result } = status;
   if (result === 'undone') return exitCodeOfFailure(failure);
   const { totals } = await client.ledger(project, rollout);
   if (!session.json) session.print(renderLosses({ totals, rollout }, session.style));
-  return exitCodeOfOutcome({ totals });
+  return exitCodeOfOutcome({ kind, totals });
 }
