@@ -109,7 +109,7 @@ describe('configs and secrets', () => {
     const directory = folder();
     const store = open(directory);
     const placement = { version: await versionOf(store, 'hunter2'), uid: 0, gid: 0, mode: 0o444 };
-    assert.deepEqual(store.fill([placement, { ...placement, version: LOST }]), [LOST]);
+    assert.deepEqual(store.refill([placement, { ...placement, version: LOST }]), [LOST]);
     assert.equal(readFileSync(store.pathOf(placement), 'utf8'), 'hunter2');
   });
 

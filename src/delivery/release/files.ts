@@ -46,7 +46,7 @@ export interface FileStore {
   /** Where `place` puts it. */
   pathOf(placement: FilePlacement): string;
   /** After a restart of the machine: all that live instances need, before an engine starts them. Gives what is lost. */
-  fill(placements: readonly FilePlacement[]): readonly string[];
+  refill(placements: readonly FilePlacement[]): readonly string[];
   /** Removes what is not needed; at a moment when nobody is about to freeze a release. Gives what was removed. */
   collect(needed: NeededFiles): readonly string[];
   /** Nothing runs any more: the memory is given back. */
@@ -110,7 +110,7 @@ class SealedFiles implements FileStore {
     await Promise.resolve(this.#place(placement));
   }
 
-  fill(placements: readonly FilePlacement[]): readonly string[] {
+  refill(placements: readonly FilePlacement[]): readonly string[] {
     const lost = placements.filter((placement) => !this.#isPlaced(placement)).map(({ version }) => version);
     this.#followLegacy();
     return lost;

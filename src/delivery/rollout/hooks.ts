@@ -4,9 +4,8 @@ import type { LifecycleHook, Service } from '../compose/index.ts';
 import type { ExecStreams, Fleet } from '../fleet/index.ts';
 import type { Release } from '../release/index.ts';
 import type { StepContext, World } from './world.ts';
+import { type HookKind, hooksOf } from './plan-hooks.ts';
 import type { StepOf } from './step.ts';
-
-export type HookKind = 'post_start' | 'pre_stop';
 
 /**
  * The hooks of an instance, one after the other. A `post_start` that fails fails the start; a `pre_stop` that fails is
@@ -48,10 +47,6 @@ export async function callHooks({ fleet, files }: Pick<World, 'fleet' | 'files'>
         : `ended with exit code ${ended.exitCode}`;
     throw hookFailed(call, { hook, reason, lines: ended.lines.map(files.hider(call.release)) });
   }
-}
-
-export function hooksOf(release: Release, service: string, hook: HookKind): readonly LifecycleHook[] {
-  return release.model.services[service]?.[hook] ?? [];
 }
 
 /** As Docker has it. */

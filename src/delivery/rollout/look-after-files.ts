@@ -6,7 +6,7 @@ type Files = Pick<Parts, 'releases' | 'journal' | 'files' | 'locks' | 'log'>;
 
 /** Before any engine starts instances: after a restart of the machine the memory is empty. */
 export function fillFiles(parts: Files): void {
-  const lost = parts.files.fill(neededNow(parts).placements);
+  const lost = parts.files.refill(neededNow(parts).placements);
   for (const version of lost) parts.log.error({ version }, 'a config or a secret of a live release cannot be opened');
 }
 

@@ -1,8 +1,14 @@
+import type { LifecycleHook } from '../compose/index.ts';
 import { JOB_LABEL, type ObservedInstance } from '../fleet/index.ts';
 import type { Release } from '../release/index.ts';
-import { hooksOf } from './hooks.ts';
 import { step } from './plan.ts';
 import type { HookedService, Step } from './step.ts';
+
+export type HookKind = 'post_start' | 'pre_stop';
+
+export function hooksOf(release: Release, service: string, hook: HookKind): readonly LifecycleHook[] {
+  return release.model.services[service]?.[hook] ?? [];
+}
 
 /** The service of an instance, where it wants something to be done before it is stopped. */
 export function hookedService(release: Release | undefined, service: string): { readonly hooks?: HookedService } {
