@@ -11,10 +11,11 @@ export function sampleLedger(o: { readonly seconds?: number; readonly lost?: num
   const losses = { refused: 0, reset: lost > 0 ? 1 : 0, truncated: Math.max(0, lost - 1), 'proxy-error': 0 };
   const none = { refused: 0, reset: 0, truncated: 0, 'proxy-error': 0 };
   const latencyMs = { p50: 3.1, p90: 6.2, p95: 8.04, p99: 22.5, max: 210 };
-  const stable = { requests: 23_456, left: 2, lost: 0, losses: none, appErrors: 12, latencyMs };
+  const stable = { requests: 23_456, left: 2, drained: 1, lost: 0, losses: none, appErrors: 12, latencyMs };
   const candidate = {
     requests: 2_345,
     left: 0,
+    drained: 0,
     lost,
     losses,
     appErrors: 71,

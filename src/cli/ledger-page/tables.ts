@@ -39,12 +39,12 @@ function loss(count: number): Html {
 export function renderSides(ledger: Shown): Html {
   if (ledger.sides.length === 0) return NOTHING;
   const row = (name: string, figures: Streamed<LedgerFigures>, look = ''): Html => {
-    const { requests, lost, losses, appErrors, left, latencyMs } = figures;
+    const { requests, lost, losses, appErrors, left, drained, latencyMs } = figures;
     const { refused, reset, truncated, 'proxy-error': proxy } = losses;
     const times = (['p50', 'p90', 'p95', 'p99', 'max'] as const).map((key) => formatMs(latencyMs?.[key]));
     return html`<tr class="${look}">
       <th scope="row">${name}</th>
-      ${numbers([formatNumber(requests), loss(lost), ...[refused, reset, truncated, proxy].map(loss), formatNumber(appErrors), formatNumber(left), ...times])}
+      ${numbers([formatNumber(requests), loss(lost), ...[refused, reset, truncated, proxy].map(loss), formatNumber(appErrors), formatNumber(left), formatNumber(drained), ...times])}
     </tr>`;
   };
   const rows = ledger.sides.flatMap((side) => [
@@ -64,6 +64,7 @@ export function renderSides(ledger: Shown): Html {
       'Proxy 5xx',
       'App 5xx',
       'Left',
+      'Drained',
       'p50',
       'p90',
       'p95',

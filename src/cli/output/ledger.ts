@@ -78,11 +78,19 @@ function failure({ failure: failed }: Shown, style: Style): string {
 function sides({ sides: both, from, to }: Shown): string {
   if (both.length === 0) return '';
   const names = { stable: `r${from} stable`, candidate: `r${to} candidate`, carried: 'carried over' } as const;
-  const rows = both.map(({ side, requests, lost, losses, appErrors, left, latencyMs }) => [
+  const rows = both.map(({ side, requests, lost, losses, appErrors, left, drained, latencyMs }) => [
     names[side],
-    ...[requests, lost, losses.refused, losses.reset, losses.truncated, losses['proxy-error'], appErrors, left].map(
-      formatNumber,
-    ),
+    ...[
+      requests,
+      lost,
+      losses.refused,
+      losses.reset,
+      losses.truncated,
+      losses['proxy-error'],
+      appErrors,
+      left,
+      drained,
+    ].map(formatNumber),
     ...(['p50', 'p90', 'p95', 'p99', 'max'] as const).map((key) => formatMs(latencyMs?.[key])),
   ]);
   const headings = [
@@ -95,6 +103,7 @@ function sides({ sides: both, from, to }: Shown): string {
     'PROXY 5XX',
     'APP 5XX',
     'LEFT',
+    'DRAINED',
     'P50',
     'P90',
     'P95',

@@ -375,6 +375,8 @@ export interface LedgerFigures {
   readonly requests: number;
   /** Clients that went away before any answer. */
   readonly left: number;
+  /** Long answers and connections that were cut at their declared drain deadline: not lost. */
+  readonly drained: number;
   readonly lost: number;
   readonly losses: Readonly<Record<'refused' | 'reset' | 'truncated' | 'proxy-error', number>>;
   /** 5xx answers of the application itself: shown, not lost. */

@@ -60,6 +60,7 @@ function figuresOf(tallies: readonly Tally[]): LedgerFigures {
   return {
     requests: sum(({ requests }) => requests),
     left: sum(({ left }) => left),
+    drained: sum(({ drained = 0 }) => drained),
     lost: sum(lossesOf),
     losses,
     appErrors: sum(({ appErrors }) => appErrors),

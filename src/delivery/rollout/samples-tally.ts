@@ -7,6 +7,8 @@ export interface Tally {
   readonly requests: number;
   /** Of them: the client left before any answer came. */
   readonly left: number;
+  /** Long answers that were cut at the declared drain deadline; absent: none. */
+  readonly drained?: number;
   /** 5xx answers of the application itself. */
   readonly appErrors: number;
   /** Requests lost, by kind: refused, reset, truncated, given up by the proxy. */
@@ -41,10 +43,12 @@ export function addSamples(tally: Tally, samples: readonly RequestSample[]): Tal
     else if (sample.appError) appErrors++;
     if (hasLeft(sample)) left++;
   }
+  const drained = (tally.drained ?? 0) + samples.filter(({ isDrained }) => isDrained === true).length;
   const durations = samples.flatMap(({ responseMs }) => (responseMs < 0 ? [] : [responseMs]));
   return {
     requests: tally.requests + samples.length,
     left,
+    ...(drained === 0 ? {} : { drained }),
     appErrors,
     losses,
     responses: durations.length === 0 ? tally.responses : addDurations(tally.responses, durations),

@@ -70,6 +70,8 @@ export interface RequestSample {
   readonly totalMs: number;
   /** Why the client did not get a whole answer of the application; absent: it did, or left by itself. */
   readonly loss?: LossKind;
+  /** The answer was cut because the drain deadline of its instance had come: declared, and no loss. */
+  readonly isDrained?: true;
   /** The application itself answered 5xx. */
   readonly appError: boolean;
   readonly method?: string;

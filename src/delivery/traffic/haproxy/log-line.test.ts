@@ -97,7 +97,7 @@ describe('what was lost', () => {
     ['PH', 'proxy-error'],
     ['SD', 'truncated'],
     ['sD', 'truncated'],
-    ['KD', 'truncated'],
+    ['KD', undefined],
     ['PD', 'truncated'],
     ['SL', 'truncated'],
     ['sQ', 'proxy-error'],

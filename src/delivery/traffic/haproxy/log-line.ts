@@ -105,6 +105,7 @@ function sampleOf(fields: readonly string[]): RequestSample {
     responseMs: millisecondsBetween(began, answered),
     totalMs: millisecondsBetween(began, ended),
     ...(loss === undefined ? {} : { loss }),
+    ...(isDrained(state) ? { isDrained: true } : {}),
     appError: code >= 500 && isByApplication(state),
     ...(method === undefined ? {} : { method }),
   };
@@ -125,9 +126,15 @@ function isByApplication(state: string): boolean {
   return state.startsWith('--') || state[1] === 'D' || state[1] === 'L';
 }
 
+/** Sessions are killed within their answer only at the declared drain deadline (`closeSessions`). */
+function isDrained(state: string): boolean {
+  return state[0] === 'K' && 'DL'.includes(state[1] ?? '-');
+}
+
 /**
  * What was lost, by the first two characters of the termination state (configuration manual, 8.5): who ended it, and
- * in which phase. What a client ends is no loss, nor is what the proxy answers by a rule.
+ * in which phase. What a client ends is no loss, nor what the proxy answers by a rule,
+ * nor what has had all of its declared time.
  */
 export function lossOf(end: {
   readonly state: string;
@@ -137,6 +144,7 @@ export function lossOf(end: {
   const [who = '-', phase = '-'] = end.state;
   if ('-CcL'.includes(who)) return undefined;
   if (who === 'P' && 'RT'.includes(phase)) return undefined;
+  if (isDrained(end.state)) return undefined;
   if (end.server === '<NOSRV>' || phase === 'Q') return 'proxy-error';
   if (phase === 'C') return 'sSD'.includes(who) ? 'refused' : 'proxy-error';
   if (phase === 'H') return 'SDK'.includes(who) ? 'reset' : 'proxy-error';
