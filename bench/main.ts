@@ -2,6 +2,7 @@
  * Measures Bascule, where there is a peer beside it in the same run.
  * usage: npm run bench [-- --docker-path DIR] [--runs N] [NAME …]
  *   NAME                start build switch cli deploy endurance proxy planning; without one: all of these
+ *   kills               SIGKILL of daemon, proxy, conmon and instance at each step, --rounds N times (default 1)
  *   analysis            simulates the analysis of canaries; writes the tables and pictures of docs/analysis.md
  *   --docker-path DIR   folder of another docker and dockerd than those on the PATH, e.g. of a newer release
  * Each measurement writes results/NAME.json; results/README.md is made of all that are there.
@@ -17,6 +18,7 @@ import { type Context, machineFacts } from './context.ts';
 import { measureDeploy } from './deploy.ts';
 import { measureEndurance } from './endurance.ts';
 import { measurePlanning } from './planning.ts';
+import { measureKills } from './kills.ts';
 import { measureProxy } from './proxy.ts';
 import { type Report, type Result, renderReports } from './result.ts';
 import { measureStart } from './start.ts';
@@ -38,13 +40,17 @@ const ALONE: Readonly<Record<string, () => Promise<Result>>> = {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { 'docker-path': { type: 'string' }, runs: { type: 'string', default: '15' } },
+  options: {
+    'docker-path': { type: 'string' },
+    runs: { type: 'string', default: '15' },
+    rounds: { type: 'string', default: '1' },
+  },
 });
 const known = [...Object.keys(BESIDE_DOCKER), ...Object.keys(ALONE)];
 const names = positionals.length === 0 ? known : positionals;
-const unknown = names.find((name) => name !== 'analysis' && !known.includes(name));
+const unknown = names.find((name) => !['analysis', 'kills'].includes(name) && !known.includes(name));
 if (unknown !== undefined) {
-  console.error(`bench: no measurement "${unknown}": one of ${[...known, 'analysis'].join(', ')}`);
+  console.error(`bench: no measurement "${unknown}": one of ${[...known, 'kills', 'analysis'].join(', ')}`);
   process.exit(2);
 }
 if (values['docker-path'] !== undefined)
@@ -57,6 +63,7 @@ for (const name of names.filter((each) => each in ALONE)) {
   write(await ALONE[name]!());
 }
 if (names.includes('analysis')) await simulate();
+if (names.includes('kills')) write(await measureKills(Number(values.rounds)));
 const beside = names.filter((each) => each in BESIDE_DOCKER);
 if (beside.length > 0) await measureBeside(beside);
 const reports = readdirSync(folder)

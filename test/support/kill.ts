@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { scopeOf } from '../../src/lib/scope.ts';
+import type { Machine } from './machine.ts';
+import { waitFor } from './wait.ts';
+
+/** Who is ended by SIGKILL: `conmon` and `instance` are those of the first web server that serves. */
+export type Victim = 'daemon' | 'haproxy' | 'conmon' | 'instance';
+
+interface View {
+  readonly release?: number;
+  readonly rollout?: object;
+  readonly instances: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly role: string;
+    readonly release: number;
+    readonly state: string;
+    readonly health: string;
+    readonly service: string;
+  }[];
+}
+
+/** Gives the title of the step at whose start the victim was killed; undefined where the rollout ended before. */
+export async function deployAndKillAt(machine: Machine, index: number, victim: Victim): Promise<string | undefined> {
+  const pid = await pidOf(machine, victim);
+  let title: string | undefined;
+  let started = 0;
+  const result = await machine.run(['deploy', '--json'], {
+    onLine: (line) => {
+      const event = JSON.parse(line) as { type?: string; step?: { title: string } };
+      if (event.type !== 'step-started' || started++ !== index) return;
+      title = event.step?.title;
+      process.kill(pid, 'SIGKILL');
+    },
+  });
+  if (victim === 'daemon') assert.equal(result.exitCode === 0, title === undefined, result.stderr);
+  return title;
+}
+
+async function pidOf(machine: Machine, victim: Victim): Promise<number> {
+  if (victim === 'daemon') return await machine.daemonPid();
+  if (victim === 'haproxy') {
+    const file = join(scopeOf(machine.root).runDirectory, 'haproxy', 'haproxy.pid');
+    return Number(readFileSync(file, 'utf8').trim());
+  }
+  const { instances } = await machine.json<View>(['ps']);
+  const serving = instances.find(({ service, role }) => service === 'web' && role === 'current');
+  const { engineSocket } = await machine.json<{ engineSocket: string }>(['daemon', 'status']);
+  const init = await initPid(engineSocket, serving?.id ?? '');
+  return victim === 'instance' ? init : parentOf(init);
+}
+
+function initPid(socketPath: string, container: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const asking = request({ socketPath, path: `/containers/${container}/json` }, (response) => {
+      let text = '';
+      response.on('data', (part: Buffer) => (text += part.toString('utf8')));
+      response.on('end', () => resolve((JSON.parse(text) as { State: { Pid: number } }).State.Pid));
+    });
+    asking.on('error', reject);
+    asking.end();
+  });
+}
+
+/** conmon is the parent of the container's first process. */
+function parentOf(pid: number): number {
+  return Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+}
+
+/** The rollout has come to its end, and what was killed has been replaced. */
+export async function settled(machine: Machine, expected: readonly string[]): Promise<void> {
+  await machine.must(['daemon', 'start']);
+  await waitFor(
+    async () => {
+      const view = await machine.json<View>(['ps']);
+      const well = view.instances.filter(
+        ({ role, state, health }) =>
+          role === 'current' && state === 'running' && health !== 'starting' && health !== 'unhealthy',
+      );
+      return view.rollout === undefined && well.length === expected.length;
+    },
+    { timeoutMs: 60_000, intervalMs: 100, what: 'the rollout has ended, and everything is well again' },
+  );
+}
+
+/** All stateless services are on the release that serves, and that is what answers. */
+export async function assertWhole(
+  machine: Machine,
+  o: { readonly port: number; readonly services: readonly string[]; readonly stateful: string; readonly when: string },
+): Promise<void> {
+  const { when } = o;
+  const view = await machine.json<View>(['ps']);
+  const current = view.instances.filter(({ role }) => role === 'current');
+  assert.deepEqual(current.map(({ service }) => service).sort(), o.services, when);
+  const stateless = current.filter(({ service }) => service !== o.stateful);
+  assert.deepEqual([...new Set(stateless.map(({ release }) => release))], [view.release], when);
+  const answers = await Promise.all(
+    Array.from({ length: 6 }, async () =>
+      (await fetch(`http://127.0.0.1:${o.port}/`, { signal: AbortSignal.timeout(5_000) })).text(),
+    ),
+  );
+  assert.equal(new Set(answers).size, 1, `${when}: ${answers.join('')}`);
+}
