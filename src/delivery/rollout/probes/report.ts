@@ -47,9 +47,13 @@ export function newReport(of: Pick<ProbeReport, 'kind' | 'service' | 'url'>): Pr
   };
 }
 
-/** A 5xx that the application made is an answer; all else that failed is lost. */
-export function lostOf({ failed }: Pick<ProbeReport, 'failed'>): number {
-  return Object.values(failed).reduce((sum, count) => sum + count, 0) - failed['app-error'];
+/**
+ * A 5xx that the application made is an answer. No answer in time is lost only where there are answers: some pages take
+ * longer than a probe waits. All else that failed is lost.
+ */
+export function lostOf({ failed, answered }: Pick<ProbeReport, 'failed' | 'answered'>): number {
+  const { 'app-error': _, timeout, ...lost } = failed;
+  return Object.values(lost).reduce((sum, count) => sum + count, 0) + (answered > 0 ? timeout : 0);
 }
 
 /** Who writes a report while its probe runs. */
