@@ -52,7 +52,7 @@ export function statusOf(parts: Parts, record: RolloutRecord): RolloutStatus {
   const verdict = verdictOfProgress(progress);
   const sides = sidesOf(parts, record, progress);
   const activity = activityOf(parts, record, progress);
-  const stage = stageOf(progress.activity);
+  const stage = record.phase === 'running' ? progress.activity.stage : undefined;
   return {
     project,
     rollout,
@@ -65,8 +65,8 @@ export function statusOf(parts: Parts, record: RolloutRecord): RolloutStatus {
     ...(endedMs === undefined ? {} : { endedAt: new Date(endedMs) }),
     ...activity,
     steps: steps.map((each): LedgerStep => ledgerStep(each, record)),
-    ...(stage === undefined || record.phase === 'ended' ? {} : { stage }),
-    routes: routesOf(steps, progress.activity),
+    ...(stage === undefined ? {} : { stage: viewOfStage(stage) }),
+    routes: routesOf(steps, stage),
     ...(sides === undefined ? {} : { sides }),
     ...(verdict === undefined ? {} : { verdict }),
     guards: guardsOf(parts, record, progress),
@@ -90,9 +90,9 @@ function activityOf(
   return { state, ...(note === undefined ? {} : { note }) };
 }
 
-function stageOf({ stage }: Activity): RolloutStatus['stage'] {
-  if (stage === undefined) return undefined;
-  const { seq: _, ...view } = stage;
+type Stage = NonNullable<Activity['stage']>;
+
+function viewOfStage({ seq: _, ...view }: Stage): NonNullable<RolloutStatus['stage']> {
   return view;
 }
 
@@ -113,12 +113,12 @@ function guardsOf({ board, releases }: Parts, record: RolloutRecord, progress: P
 }
 
 /** The weight of each route by the last step that set it; what a person holds stands before it. */
-function routesOf(steps: readonly StepRecord[], { stage }: Activity): RolloutStatus['routes'] {
+function routesOf(steps: readonly StepRecord[], stage: Stage | undefined): RolloutStatus['routes'] {
   const weights = new Map<string, number>();
-  for (const { step, outcome } of steps) {
+  for (const { step, outcome, undoing } of steps) {
     if (step.kind !== 'set-weights' && step.kind !== 'switch-routes') continue;
     for (const change of step.changes)
-      if (outcome === 'done') weights.set(change.route, pointsOf(change));
+      if (outcome === 'done') weights.set(change.route, pointsOf(change, undoing));
       else if (!weights.has(change.route)) weights.set(change.route, 0);
   }
   const analysed = new Set(
@@ -135,10 +135,11 @@ function routesOf(steps: readonly StepRecord[], { stage }: Activity): RolloutSta
 
 type Change = StepOf<'set-weights'>['changes'][number] | StepOf<'switch-routes'>['changes'][number];
 
-/** A route whose candidate has become its stable side has all of it. */
-function pointsOf({ to }: Change): number {
-  if (to === undefined || typeof to === 'string') return 10_000;
-  return to.candidate === null ? 10_000 : to.weight;
+/** A route whose candidate has become its stable side has all of it; one that was taken back has nothing. */
+function pointsOf({ to }: Change, undoing: boolean): number {
+  const whole = undoing ? 0 : 10_000;
+  if (to === undefined || typeof to === 'string') return whole;
+  return to.candidate === null ? whole : to.weight;
 }
 
 function sidesOf({ collector }: Parts, record: RolloutRecord, progress: Progress): RolloutStatus['sides'] {
