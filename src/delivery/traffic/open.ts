@@ -21,7 +21,7 @@ export interface TrafficOptions {
   readonly laneCount?: number;
   /** Folder of the access logs; default `<root>/delivery/access`. */
   readonly accessLogDirectory?: string;
-  /** Connections that one client address may have open (never counted for this machine itself); 0: no limit. */
+  /** Connections that one client address may have open (this machine and private networks: as many as they like); 0: no limit. */
   readonly connectionsPerClient?: number;
   /** The HAProxy program; default: found on the PATH. */
   readonly haproxy?: string;

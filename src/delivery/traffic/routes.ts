@@ -58,10 +58,11 @@ export function routeChanges({ record, proxy, laneCount, inTurn, applyProxy, app
       }),
     removeRoute: (route) =>
       inTurn(async () => {
-        const { tcpRoutes } = record.read();
+        const before = record.read();
         record.removeRoute(route);
         await applyProxy(() => proxy.removeRoute(route));
-        if (tcpRoutes.has(route)) await applyKernel();
+        if (before.previews.has(route)) await applyProxy(() => proxy.applyPorts({ before, after: record.read() }));
+        if (before.tcpRoutes.has(route)) await applyKernel();
       }),
     setTcpRoute: (route, targets) =>
       inTurn(async () => {

@@ -56,7 +56,9 @@ export function createTraffic(parts: Parts): Traffic {
   }
 
   async function repairKernel(): Promise<boolean> {
-    if ((await readTraffic(table)) === rules) return false;
+    // Asked twice where there was no answer: somebody may just be changing other tables.
+    const live = (await readTraffic(table)) ?? (await readTraffic(table));
+    if (live === rules) return false;
     await applyKernel();
     return true;
   }

@@ -23,7 +23,7 @@ export interface FrontendSettings {
   /** The one port that all published HTTP ports are redirected to. */
   readonly httpPort: number;
   readonly withIpv6: boolean;
-  /** Connections that one client address may have open; 0: as many as it likes. */
+  /** Connections that one public address may have open; 0: as many as it likes. */
   readonly connectionsPerClient: number;
 }
 
@@ -80,13 +80,16 @@ function renderLog(): readonly string[] {
   ];
 }
 
-const LOOPBACK = '127.0.0.0/8 ::1';
-const PRIVATE = `${LOOPBACK} 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7`;
+/** Who may say what a request was like before it came to us: this machine and private networks. */
+const PRIVATE = '127.0.0.0/8 ::1 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7';
 
-/** What is the same for all requests of a connection. */
+/**
+ * What is the same for all requests of a connection. Connections are counted for public addresses only: a load balancer
+ * before us brings those of everybody.
+ */
 function renderConnection({ maps, connectionsPerClient }: FrontendSettings): readonly string[] {
   const limit = [
-    `tcp-request connection track-sc0 src table clients unless { src ${LOOPBACK} }`,
+    `tcp-request connection track-sc0 src table clients unless { src ${PRIVATE} }`,
     `tcp-request connection reject if { sc0_conn_cur gt ${connectionsPerClient} }`,
   ];
   return [

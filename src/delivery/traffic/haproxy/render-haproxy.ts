@@ -16,7 +16,7 @@ export interface ProxySettings {
   readonly laneCount: number;
   /** Connections at the same time, clients only; each needs two file descriptors. */
   readonly maxConnections: number;
-  /** Connections that one client address may have open; 0: as many as it likes. */
+  /** Connections that one public address may have open; 0: as many as it likes. */
   readonly connectionsPerClient: number;
   /** The account that the proxy changes to once its sockets are open; undefined: stay. */
   readonly account?: { readonly user: string; readonly group: string };
@@ -110,7 +110,7 @@ function renderDefaults(): string {
     'timeout queue 30s',
     'timeout http-request 30s',
     'timeout http-keep-alive 60s',
-    // A client that neither sends nor takes anything; while an application works on its answer it may be silent.
+    // A client that takes nothing of its answer; while an application works on it clients may be silent.
     'timeout client 2m',
     'timeout server 10m',
     'timeout client-fin 30s',
