@@ -66,7 +66,9 @@ export function act<K extends StepKind>(step: StepOf<K>, context: StepContext): 
 async function createInstance(step: StepOf<'create-instance'>, { world, project }: StepContext): Promise<void> {
   const release = world.releases.get(project, step.release);
   const { service, index } = step;
-  await world.fleet.createInstance(instanceSpecOf({ release, service, index, pathOf: world.files.pathOf }));
+  await world.fleet.createInstance(
+    instanceSpecOf({ release, service, index, pathOf: (placement) => world.files.pathOf(placement) }),
+  );
 }
 
 async function addToLane(step: StepOf<'add-to-lane'>, { world }: StepContext): Promise<void> {

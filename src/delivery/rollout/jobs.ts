@@ -93,7 +93,9 @@ class Attempt {
     const release = this.#release;
     const { service } = release.model.settings.jobs[job]!;
     for (const placement of placementsOf(release, service)) await files.place(placement);
-    await fleet.createInstance(jobSpecOf({ release, job, attempt: this.#attempt, pathOf: files.pathOf }));
+    await fleet.createInstance(
+      jobSpecOf({ release, job, attempt: this.#attempt, pathOf: (placement) => files.pathOf(placement) }),
+    );
     return await fleet.inspect(this.#step.instance);
   }
 
