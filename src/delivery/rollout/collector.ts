@@ -98,7 +98,7 @@ function add(known: Watched, batch: readonly RequestSample[]): void {
 
 /** Requests per second over the last seconds, in buckets of one second each. */
 class RecentRate {
-  readonly #counts = new Array<number>(RATE_SECONDS + 1).fill(0);
+  readonly #counts = Array.from({ length: RATE_SECONDS + 1 }, () => 0);
   #second = 0;
   #first: number | undefined;
 
