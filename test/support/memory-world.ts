@@ -269,20 +269,25 @@ export class MemoryWorld {
     };
   }
 
-  /** Every published route leads to a lane whose instances all run, are healthy, and are where the proxy looks. */
+  /** Every published route leads to lanes whose instances all run, are healthy, and are where the proxy looks. */
   #check(after: string): void {
     for (const { route, protocol } of this.ports) {
       if (protocol !== 'http') continue;
-      const share = this.routes.get(route);
-      const servers = [...(this.lanes.get(share?.stable ?? '') ?? [])];
-      const able = servers.filter(([name, server]) => {
-        const seen = this.#observed(name);
-        const isThere = seen !== undefined && Object.values(seen.addresses).includes(server.address);
-        return isThere && !server.isDraining && seen.health === 'healthy';
-      });
-      if (able.length === 0 || able.length < servers.length)
-        this.violations.push(`${route} has ${able.length} of ${servers.length} after: ${after}`);
+      const { stable = '', candidate = null, weight = 0 } = this.routes.get(route) ?? {};
+      if (weight < 10_000) this.#checkLane(stable, `${route} after: ${after}`);
+      if (candidate !== null && weight > 0) this.#checkLane(candidate, `${weight / 100} % of ${route} after: ${after}`);
     }
+  }
+
+  #checkLane(lane: string, what: string): void {
+    const servers = [...(this.lanes.get(lane) ?? [])].filter(([, server]) => !server.isDraining);
+    const able = servers.filter(([name, server]) => {
+      const seen = this.#observed(name);
+      const isThere = seen !== undefined && Object.values(seen.addresses).includes(server.address);
+      return isThere && seen.health === 'healthy';
+    });
+    if (able.length === 0 || able.length < servers.length)
+      this.violations.push(`${lane} has ${able.length} of ${servers.length} for ${what}`);
   }
 }
 

@@ -58,6 +58,20 @@ export function shrinkWaves(draft: Draft): Waves {
   ];
 }
 
+/** Remains of sets that were replaced in batches, behind the switch. */
+export function discardWaves({ scene }: Draft, sets: readonly SetRecord[]): Waves {
+  const cause = 'replaced in batches';
+  const remains = sets.map((record) => ({
+    record,
+    instances: record.instances.filter((name) => scene.instances.has(name)),
+    cause,
+  }));
+  return [
+    remains.flatMap(outOfLanes),
+    remains.flatMap(({ instances }) => instances.map((instance) => step(cause, { kind: 'remove-instance', instance }))),
+  ];
+}
+
 function drainSteps({ target, portsBy }: Scene, { record, instances, cause }: Departure): readonly Step[] {
   const deadlineMs = target.model.settings.drainMs;
   const at = record.network === undefined ? {} : { network: record.network };

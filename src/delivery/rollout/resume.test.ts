@@ -17,10 +17,13 @@ interface Versions {
   readonly v: string;
   readonly api?: string;
   readonly db?: string;
+  /** `x-bascule`, in flow style. */
+  readonly settings?: string;
 }
 
-const yaml = ({ v, api = '1', db = '1' }: Versions): string => `
+const yaml = ({ v, api = '1', db = '1', settings = '{}' }: Versions): string => `
 name: shop
+x-bascule: ${settings}
 services:
   web:
     image: web:${v}
@@ -61,8 +64,11 @@ class Machine {
     return { delivery, died };
   }
 
+  /** Timers of lives that died go on in this process: they find nothing any more. */
   [Symbol.dispose](): void {
     this.database.close();
+    const nothing = { all: () => [], get: () => undefined, run: () => ({ changes: 0, lastInsertRowid: 0 }) };
+    Object.assign(this.database, { prepare: () => nothing, exec: () => {} });
     rmSync(this.root, { recursive: true });
   }
 }
@@ -107,6 +113,10 @@ interface Scenario {
   readonly ill?: string;
 }
 
+const ROLLING = '{strategy: rolling, drain: 1ms}';
+const CANARY =
+  '{strategy: canary, drain: 1ms, analysis: {enabled: false}, canary: {steps: [{weight: 10%, for: 1ms}, {weight: 50%, for: 1ms}]}}';
+
 const SCENARIOS: readonly Scenario[] = [
   { name: 'the first release', prepare: async () => {}, act: (d) => deploy(d, { v: '1' }), wanted: 1 },
   {
@@ -127,6 +137,25 @@ const SCENARIOS: readonly Scenario[] = [
     act: (d) => deploy(d, { v: '1', api: '2', db: '2' }),
     wanted: 1,
     ill: 'sha256:api:2',
+  },
+  {
+    name: 'a rolling deploy',
+    prepare: (d) => deploy(d, { v: '1' }),
+    act: (d) => deploy(d, { v: '2', api: '2', settings: ROLLING }),
+    wanted: 2,
+  },
+  {
+    name: 'a rolling deploy of which a later batch never becomes healthy',
+    prepare: (d) => deploy(d, { v: '1' }),
+    act: (d) => deploy(d, { v: '2', api: '2', settings: ROLLING }),
+    wanted: 1,
+    ill: 'sha256:web:2',
+  },
+  {
+    name: 'a canary',
+    prepare: (d) => deploy(d, { v: '1' }),
+    act: (d) => deploy(d, { v: '2', api: '2', settings: CANARY }),
+    wanted: 2,
   },
   {
     name: 'a warm rollback',
@@ -157,7 +186,7 @@ const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
-describe('a daemon that is killed at any call to the outside', { timeout: 120_000 }, () => {
+describe('a daemon that is killed at any call to the outside', { timeout: 600_000 }, () => {
   for (const scenario of SCENARIOS) {
     it(`brings ${scenario.name} to one end`, async () => {
       const calls = await countCalls(scenario);

@@ -1,7 +1,7 @@
 import { isAlive, type Plan, step } from '../plan.ts';
 import { smokeTests } from '../plan-checks.ts';
 import { type Draft, planOf, type Waves } from '../plan-draft.ts';
-import { leaveWaves } from '../plan-leave.ts';
+import { discardWaves, leaveWaves } from '../plan-leave.ts';
 import { createWaves } from '../plan-prepare.ts';
 import { changesWhere, isAdded, type RouteChanges, sideOf } from '../plan-routes.ts';
 import type { PlacedSet, Portion } from '../plan-sets.ts';
@@ -28,6 +28,10 @@ export function planRolling(draft: Draft): Plan | undefined {
     ...rolling.waves(),
     ...tipOverWaves(draft, rest, rolling.promotion()),
     ...settleWaves(draft, new Set(rolled.map(({ before }) => setKey(before)))),
+    ...discardWaves(
+      draft,
+      rolled.map(({ before }) => before),
+    ),
   ]);
 }
 
