@@ -5,12 +5,16 @@ import type { Ledger } from '../../src/delivery/rollout/index.ts';
 import { type DeliveryScene, openScene } from '../support/delivery-scene.ts';
 import { enginesUnderTest } from '../support/engines.ts';
 import { freePort } from '../support/machine.ts';
+import { renderLedgerPage } from '../../src/cli/ledger-page/page.ts';
 import { shop, underLoad } from '../support/rollout-shop.ts';
 import { waitFor } from '../support/wait.ts';
 
 /** What the ledger says is what a load generator of its own has counted, over real engines and a real HAProxy. */
 
-const PROBED = '    x-bascule: {probe: {post: /cgi-bin/take, sse: /cgi-bin/events}}';
+const SECRET = 'do-not-tell-anybody';
+const PROBED = `    x-bascule: {probe: {post: /cgi-bin/take, sse: /cgi-bin/events}}
+    secrets: [word]`;
+const SECRETS = 'secrets: {word: {environment: WORD}}';
 
 /** Also takes bodies, streams events, and gives the first half of an answer; `slowly` starts three seconds later. */
 function serve(slowly: boolean): string {
@@ -65,10 +69,11 @@ for (const engine of await enginesUnderTest()) {
     it('counts the requests of a deploy as they were sent, and probes the front door meanwhile', async () => {
       const port = await freePort();
       const file = (version: string): string =>
-        patient(shop({ name: 'count', port, version, web: PROBED, command: serve(version === '2') }));
-      await scene.deploy(file('1'));
+        patient(shop({ name: 'count', port, version, web: PROBED, more: SECRETS, command: serve(version === '2') }));
+      const environment = { WORD: SECRET };
+      await scene.deploy(file('1'), { environment });
       scene.events.length = 0;
-      const deploying = scene.deploy(file('2'), { sourceRevision: 'abc123' });
+      const deploying = scene.deploy(file('2'), { sourceRevision: 'abc123', environment });
       await hasBegun(2);
       await using load = await underLoad(port);
       const outcome = await deploying;
@@ -109,6 +114,11 @@ for (const engine of await enginesUnderTest()) {
       assert.ok((probes.get('get')?.answered ?? 0) >= 5, JSON.stringify(probes.get('get')));
       assert.ok((probes.get('get')?.longestGapMs ?? Infinity) < 3_000);
       assert.ok((probes.get('sse')?.messages ?? 0) >= 5, JSON.stringify(probes.get('sse')));
+
+      const text = JSON.stringify(ledger);
+      const page = renderLedgerPage(JSON.parse(text) as Parameters<typeof renderLedgerPage>[0]);
+      assert.match(page, /no request was lost/);
+      assert.ok(!page.includes(SECRET) && !text.includes(SECRET));
     });
 
     it('tells a request that is cut within its answer, by its kind', async () => {

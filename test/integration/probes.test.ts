@@ -51,10 +51,7 @@ describe('built-in probes', () => {
   ] as const)
     it(`tell how a connection ended that was cut at ${at}`, async () => {
       const backend = await startBackend('1', '127.0.0.1');
-      const probes = start(
-        targetsAt(backend.port, { sse: '/events', websocket: '/socket', get: '/' } as typeof KINDS),
-        isDrain,
-      );
+      const probes = start(targetsAt(backend.port, { sse: '/events', websocket: '/socket', get: '/' }), isDrain);
       const of = (kind: string) => probes.reports().find((report) => report.kind === kind)!;
       await waitFor(() => of('sse').messages > 2 && of('websocket').answered > 0, { timeoutMs: 10_000, what: 'both' });
       await backend.kill();

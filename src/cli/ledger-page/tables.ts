@@ -235,6 +235,6 @@ export function renderFailure({ failure }: Shown): Html {
     }`;
 }
 
-export function timeOf(at: string | number): string {
+function timeOf(at: string | number): string {
   return new Date(at).toISOString().slice(11, 23);
 }

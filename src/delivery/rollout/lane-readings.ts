@@ -54,8 +54,9 @@ export function ledgerTraffic(readings: readonly LaneReading[]): readonly Ledger
   return readings.map(({ lane, service, release, before, after }) => {
     const grown = (key: keyof Counted): number => growth(before?.[key], after?.[key]);
     const [connectionErrors, proxyErrors] = [grown('connectionErrors'), grown('proxyErrors')];
-    // A request that found no connection is answered by the proxy: it is in both counts, and lost once.
-    const lost = Math.max(connectionErrors + grown('responseErrors'), proxyErrors) + grown('instanceAborts');
+    // A request that found no connection is answered by the proxy: it is in both counts, and lost once. Answers that an
+    // instance cut are among the response errors (HAProxy management guide, 9.1, `eresp`).
+    const lost = Math.max(connectionErrors + grown('responseErrors'), proxyErrors);
     return {
       lane,
       service,

@@ -68,13 +68,19 @@ describe('what the ledger says of requests', () => {
     assert.deepEqual(totalsOf(sources()), { requests: 100, lost: 0, appErrors: 0 });
   });
 
-  it('tells the highest number of losses, and that it is not the only one', () => {
+  it('tells the higher number of losses, and that it is not the only one', () => {
     const two = sources({ traffic: [counted(2)] });
     assert.equal(totalsOf(two).lost, 2);
     assert.match(doubtsOf(two)[0] ?? '', /say 0 lost, the proxy's counters say 2/);
     const probed = sources({ testimony: testimony({ probes: [refused(4)] }) });
     assert.equal(totalsOf(probed).lost, 4, 'a 5xx of the application is not lost');
-    assert.match(doubtsOf(probed)[0] ?? '', /some never reached it/);
+    assert.match(doubtsOf(probed)[0] ?? '', /never reached it/);
+    assert.equal(totalsOf({ ...probed, traffic: [counted(2)] }).lost, 6, 'clients and probes are not the same');
+  });
+
+  it('believes the probes about their own requests', () => {
+    const early = sources({ traffic: [counted(2)], testimony: testimony({ probed: { requests: 9, lost: 2 } }) });
+    assert.deepEqual([totalsOf(early).lost, doubtsOf(early)], [0, []]);
   });
 
   it('says what nobody saw', () => {

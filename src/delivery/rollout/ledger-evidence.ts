@@ -87,8 +87,8 @@ export function probesOf(reports: readonly ProbeReport[]): readonly LedgerProbe[
 }
 
 /**
- * None of the three sees everything: counters begin anew with the proxy, reports of requests miss what falls while the
- * daemon is away, and probes are few. What any of them has seen lost was lost; a sum would count twice.
+ * Counters begin anew with the proxy, and reports of requests miss what falls while the daemon is away: what one of them
+ * has seen lost was lost, and a sum would count twice. The probes know best what became of their own.
  */
 export function totalsOf(sources: Sources): Ledger['totals'] {
   const { lanes, traffic } = sources;
@@ -99,20 +99,28 @@ export function totalsOf(sources: Sources): Ledger['totals'] {
       sum(traffic, ({ requests }) => requests),
       sum(lanes, ({ requests }) => requests),
     ),
-    lost: Math.max(...Object.values(lostBy(sources))),
+    lost: lostIn(lostBy(sources)),
     appErrors: sum(lanes, ({ appErrors }) => appErrors),
   };
 }
 
-function lostBy({ lanes, traffic, testimony }: Sources): {
+interface Lost {
+  /** Of clients, by the proxy's counters. */
   readonly counters: number;
+  /** Of clients, by the reports of their requests. */
   readonly requests: number;
   readonly probes: number;
-} {
+}
+
+function lostIn({ counters, requests, probes }: Lost): number {
+  return Math.max(counters, requests) + probes;
+}
+
+function lostBy({ lanes, traffic, testimony }: Sources): Lost {
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, each) => total + each, 0);
   return {
-    counters: sum(traffic.map(({ lost }) => lost)),
-    requests: sum(lanes.map(lossesOf)) + (testimony?.probed.lost ?? 0),
+    counters: Math.max(0, sum(traffic.map(({ lost }) => lost)) - (testimony?.probed.lost ?? 0)),
+    requests: sum(lanes.map(lossesOf)),
     probes: sum((testimony?.probes ?? []).map(lostOf)),
   };
 }
@@ -125,12 +133,14 @@ export function doubtsOf(sources: Sources): readonly string[] {
   return [
     ...(isSeen && counters !== requests
       ? [
-          `The requests that were seen one by one say ${requests} lost, the proxy's counters say ${counters}. ` +
+          `The requests that were seen one by one say ${requests} lost, the proxy's counters say ${counters} (those of the probes left out). ` +
             'The counters go on until the next rollout and the reports end 30 seconds after this one; the higher number is told.',
         ]
       : []),
-    ...(probes > Math.max(counters, requests)
-      ? [`The probes lost ${probes}, more than the proxy knows of: some never reached it.`]
+    ...(probes > (testimony?.probed.lost ?? 0)
+      ? [
+          `The probes lost ${probes}, the proxy knows of ${testimony?.probed.lost ?? 0}: the others never reached it, or were cut behind it.`,
+        ]
       : []),
     ...(testimony === undefined || testimony.missed === 0
       ? []
