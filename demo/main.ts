@@ -1,6 +1,6 @@
 /**
  * The main job from end to end, on a real application under load: up, a second version, a third that never becomes
- * healthy, rollback, a SIGKILL of the daemon in the middle of a deployment; then the evidence.
+ * healthy, rollback, a SIGKILL of the daemon in the middle of a deployment, a canary that is worse; then the evidence.
  * usage: npm run demo [-- --keep] [-- --engine unix:///var/run/docker.sock]
  */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -90,13 +90,22 @@ async function show(): Promise<void> {
   await killedInTheMiddle();
   await serves('4.0');
 
+  chapter('Version 5.0 as a canary: it fails every third time, 5 % of the clients see it, and it is taken back');
+  version = '5.0';
+  breakPage();
+  await mustFail(['deploy', '--strategy', 'canary']);
+  await serves('4.0');
+
   chapter('The evidence');
   const report = await load.stop();
   load = undefined;
   printReport(report);
   await must(['ps']);
   await must(['ledger', '--all']);
-  if (report.lost > 0) throw new Error(`${report.lost} of ${report.requests} requests were lost`);
+  const answered = report.losses['app-error']; // by version 5.0 itself, with 500
+  if (report.lost > answered) throw new Error(`${report.lost - answered} of ${report.requests} requests were lost`);
+  if (answered > report.requests / 100)
+    throw new Error(`the canary spoiled ${answered} of ${report.requests} requests`);
 }
 
 /** Ends the daemon at the first instance that has started; the next command starts it again, and it resumes. */
@@ -128,7 +137,8 @@ async function currentRelease(): Promise<{ release?: number; rollout?: object }>
 }
 
 function printReport(report: LoadReport): void {
-  say(`requests ${report.requests}, lost ${report.lost}`);
+  const failed = report.losses['app-error'];
+  say(`requests ${report.requests}, lost ${report.lost - failed}, failed by the canary itself ${failed}`);
   console.log(JSON.stringify(report, undefined, 2));
 }
 
@@ -147,6 +157,13 @@ function breakHealth(): void {
 
 function repairHealth(): void {
   edit((text) => text.replace('    raise RuntimeError("this version is broken")\n', '    store.ping()\n'));
+}
+
+function breakPage(): void {
+  const line = '    visits = store.incr("visits")\n';
+  edit((text) =>
+    text.replace(line, `${line}    if visits % 3 == 0:\n        raise RuntimeError("broken now and then")\n`),
+  );
 }
 
 function edit(change: (text: string) => string): void {
