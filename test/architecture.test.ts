@@ -12,7 +12,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'delivery/policy': ['delivery/compose'],
   'delivery/release': ['delivery/compose', 'delivery/policy'],
   'delivery/fleet': ['delivery/release', 'delivery/compose'],
-  'delivery/traffic': ['delivery/release'],
+  'delivery/certificates': [],
+  'delivery/traffic': ['delivery/release', 'delivery/certificates'],
   'delivery/drift': ['delivery/release', 'delivery/fleet', 'delivery/traffic'],
   'delivery/rollout': [
     'delivery/compose',
@@ -20,6 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'delivery/release',
     'delivery/fleet',
     'delivery/traffic',
+    'delivery/certificates',
     'delivery/drift',
   ],
   'engine/image': [],

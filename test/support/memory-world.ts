@@ -204,6 +204,9 @@ export class MemoryWorld {
       sessions: async (ids) => new Map(ids.map((id) => [id, new Map([...lane(id).keys()].map((name) => [name, 0]))])),
       setPreview: async () => {},
       setRouteOptions: async () => {},
+      installCertificate: async () => {},
+      removeCertificate: async () => {},
+      setChallenge: async () => {},
       onRequests: () => () => {},
       closeSessions: async () => {},
       removeInstance: async (id, name) => {
@@ -266,6 +269,7 @@ export class MemoryWorld {
       publishedPorts: ports,
       previews: new Map(),
       routeOptions: new Map(),
+      certificates: [],
     };
   }
 

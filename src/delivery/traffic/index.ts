@@ -2,7 +2,9 @@ export { freeLanes } from './lanes.ts';
 export { openTraffic, type TrafficOptions } from './open.ts';
 export { normalisedMatch } from './ports.ts';
 export type {
+  Certificate,
   Cohort,
+  InstalledCertificate,
   InstanceAddress,
   InstanceState,
   Lane,

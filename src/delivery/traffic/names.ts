@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { unreachable, UserError } from '../../lib/errors.ts';
 import type {
+  Certificate,
   Cohort,
   InstanceAddress,
   LaneId,
@@ -73,6 +74,19 @@ export function assertPreview({ lane, match }: Preview, laneCount: number): void
 export function assertOptions({ maxBodyBytes }: RouteOptions): void {
   if (maxBodyBytes === undefined) return;
   assert(Number.isSafeInteger(maxBodyBytes) && maxBodyBytes > 0, `largest body ${maxBodyBytes}`);
+}
+
+export function assertCertificate({ name, hosts, fingerprint, pem }: Certificate): void {
+  assert(/^[A-Za-z0-9][A-Za-z0-9._-]*\/[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name), `name of a certificate ${name}`);
+  for (const host of hosts) assertMatch({ host });
+  assert(/^[0-9A-F]{40}$/.test(fingerprint), `fingerprint ${fingerprint}`);
+  assert(pem.length <= 15_000 && !pem.includes('\n\n') && pem.endsWith('-----\n'), `certificate of ${name}`);
+}
+
+/** RFC 8555, 8.1: base64url; the answer is a token and a thumbprint. */
+export function assertChallenge(token: string, answer: string | null): void {
+  assert(/^[A-Za-z0-9_-]{1,200}$/.test(token), 'token of a challenge');
+  assert(answer === null || /^[A-Za-z0-9_.-]{1,400}$/.test(answer), 'answer to a challenge');
 }
 
 /** Already normalised: small letters, no slash at the end. */

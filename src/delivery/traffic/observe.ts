@@ -3,7 +3,16 @@ import { numberIn, parseStat, type RuntimeServer, type StatRow } from './haproxy
 import { parseShare } from './haproxy/shares.ts';
 import type { RecordedPort } from './ports.ts';
 import type { Intent, TrafficRecord } from './state.ts';
-import type { InstanceState, Lane, LaneId, PublishedPort, RouteShare, TrafficState } from './traffic.ts';
+import type {
+  Certificate,
+  InstalledCertificate,
+  InstanceState,
+  Lane,
+  LaneId,
+  PublishedPort,
+  RouteShare,
+  TrafficState,
+} from './traffic.ts';
 
 export interface Observed {
   readonly record: TrafficRecord;
@@ -13,7 +22,7 @@ export interface Observed {
 
 /** Reads the live proxy; TCP routes and ports from the record, as the kernel's rules are made of it whole. */
 export async function observe({ record, proxy, laneCount }: Observed): Promise<TrafficState> {
-  const { ports, tcpRoutes, previews, options, routes: recorded } = record.read();
+  const { ports, tcpRoutes, previews, options, certificates, routes: recorded } = record.read();
   const [pid, runtime] = await Promise.all([proxy.pid(), proxy.runtime()]);
   const routes = new Map(
     [...runtime.routes].map(([route, { value }]) => [route, withCohorts(parseShare(value), recorded.get(route))]),
@@ -33,12 +42,17 @@ export async function observe({ record, proxy, laneCount }: Observed): Promise<T
     publishedPorts: ports.map(withoutSlot),
     previews,
     routeOptions: options,
+    certificates: certificates.slice(1).map(withoutKey),
   };
 }
 
 /** The proxy has cohorts as regular expressions, which nobody reads back. */
 function withCohorts(share: RouteShare, recorded: RouteShare | undefined): RouteShare {
   return recorded?.cohorts === undefined ? share : { ...share, cohorts: recorded.cohorts };
+}
+
+function withoutKey({ pem: _, ...certificate }: Certificate): InstalledCertificate {
+  return certificate;
 }
 
 function withoutSlot(recorded: RecordedPort): PublishedPort {

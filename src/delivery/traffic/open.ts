@@ -4,11 +4,13 @@ import { openDatabase } from '../../lib/database.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Scope } from '../../lib/scope.ts';
 import { createAccessLog } from './access-log.ts';
-import { chooseHttpPort } from './haproxy/process.ts';
+import { chooseDoor } from './haproxy/process.ts';
 import { createHttpProxy } from './haproxy/proxy.ts';
 import { socketPathOf } from './haproxy/render-haproxy.ts';
 import { createRequests } from './requests.ts';
-import { openTrafficRecord, type TrafficRecord } from './state.ts';
+import { openCertificates } from './certificates.ts';
+import type { Doors } from './ports.ts';
+import { type DoorName, openTrafficRecord, type TrafficRecord } from './state.ts';
 import { createTraffic } from './switchboard.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -38,15 +40,16 @@ const DEFAULT_CONNECTIONS_PER_CLIENT = 2_000;
 export async function openTraffic({ scope, directory, log, ...rest }: TrafficOptions): Promise<Traffic> {
   await mkdir(directory, { recursive: true });
   const database = openDatabase(join(directory, 'traffic.db'));
-  const record = openTrafficRecord(database);
+  const certificates = await openCertificates(join(directory, 'certificates'));
+  const record = openTrafficRecord(database, certificates);
   const laneCount = rest.laneCount ?? DEFAULT_LANE_COUNT;
   const runDirectory = join(scope.runDirectory, 'haproxy');
-  const httpPort = await rememberedPort(record);
+  const doors = await rememberedDoors(record);
   const proxy = await createHttpProxy({
     program: rest.haproxy ?? 'haproxy',
     runDirectory,
     laneCount,
-    httpPort,
+    doors,
     connectionsPerClient: rest.connectionsPerClient ?? DEFAULT_CONNECTIONS_PER_CLIENT,
     log,
   });
@@ -56,22 +59,28 @@ export async function openTraffic({ scope, directory, log, ...rest }: TrafficOpt
   const table = scope.suffix === '' ? 'bascule_traffic' : `bascule_traffic_${scope.suffix}`;
   return createTraffic({
     record,
+    certificates,
     proxy,
     requests,
     table,
     laneCount,
-    httpPort,
+    doors,
     runDirectory,
     log,
     onClose: () => database.close(),
   });
 }
 
-/** Chosen once: a running proxy of ours has it, and rules of the kernel lead to it. */
-async function rememberedPort(record: TrafficRecord): Promise<number> {
-  const remembered = record.httpPort();
+/** Chosen once: a running proxy of ours has them, and rules of the kernel lead to them. */
+async function rememberedDoors(record: TrafficRecord): Promise<Doors> {
+  const httpPort = await rememberedDoor(record, 'http-port', []);
+  return { httpPort, tlsPort: await rememberedDoor(record, 'tls-port', [httpPort]) };
+}
+
+async function rememberedDoor(record: TrafficRecord, name: DoorName, taken: readonly number[]): Promise<number> {
+  const remembered = record.door(name);
   if (remembered !== undefined) return remembered;
-  const port = await chooseHttpPort();
-  record.rememberHttpPort(port);
+  const port = await chooseDoor(taken);
+  record.rememberDoor(name, port);
   return port;
 }

@@ -6,7 +6,17 @@ import type { PortHolder, PortKey, PublishedPort, RouteMatch } from './traffic.t
  * `http`, the same requests.
  */
 export function conflictOf(wanted: PublishedPort, published: readonly PublishedPort[]): PublishedPort | undefined {
-  return published.find((port) => overlaps(wanted, port) && !isSame(wanted, port));
+  return published.find((port) => (overlaps(wanted, port) && !isSame(wanted, port)) || speaksOtherwise(wanted, port));
+}
+
+/** With TLS or without it, one port speaks one language; projects agree with themselves. */
+function speaksOtherwise(wanted: PublishedPort, other: PublishedPort): boolean {
+  const projectOf = ({ route }: PublishedPort): string => route.split('/', 1)[0] ?? '';
+  return isSamePort(wanted, other) && isTls(wanted) !== isTls(other) && projectOf(wanted) !== projectOf(other);
+}
+
+function isTls({ tls }: Pick<PublishedPort, 'tls'>): boolean {
+  return tls === true;
 }
 
 export function isSamePort(a: PortKey, b: PortKey): boolean {
@@ -51,9 +61,19 @@ export function transportOf(port: PortKey): 'tcp' | 'udp' {
  */
 export const IPV6_SLOTS = 64;
 
+/** Where the proxy listens: the ports that all published ones are redirected to. Slots come after each. */
+export interface Doors {
+  readonly httpPort: number;
+  readonly tlsPort: number;
+}
+
+export function doorOf({ httpPort, tlsPort }: Doors, { tls }: Pick<PublishedPort, 'tls'>): number {
+  return tls === true ? tlsPort : httpPort;
+}
+
 /** The port of the proxy that a slot stands for. */
-export function slotPort(httpPort: number, slot: number): number {
-  return httpPort + 1 + slot;
+export function slotPort(door: number, slot: number): number {
+  return door + 1 + slot;
 }
 
 export interface RecordedPort extends PublishedPort {
@@ -64,9 +84,10 @@ export interface RecordedPort extends PublishedPort {
 /** The slot that this port has already, else the lowest that nobody has; only ports of every address get one. Undefined when all are taken. */
 export function slotFor(port: PublishedPort, recorded: readonly RecordedPort[]): number | undefined {
   if (port.protocol !== 'http' || port.hostAddress !== undefined) return undefined;
-  const own = recorded.find((other) => isSamePort(other, port))?.slot;
+  const behind = recorded.filter((other) => isTls(other) === isTls(port));
+  const own = behind.find((other) => isSamePort(other, port))?.slot;
   if (own !== undefined) return own;
-  const taken = new Set(recorded.map(({ slot }) => slot));
+  const taken = new Set(behind.map(({ slot }) => slot));
   return Array.from({ length: IPV6_SLOTS }, (_, slot) => slot).find((slot) => !taken.has(slot));
 }
 
@@ -130,6 +151,7 @@ export function portInUse(wanted: PortKey, holder: PortHolder): UserError {
 
 export function portPublished(wanted: PublishedPort, other: PublishedPort): UserError {
   const what = matchText(other);
+  if (speaksOtherwise(wanted, other)) return portSpeaksOtherwise(wanted, other);
   return new UserError({
     code: 'port-published',
     kind: 'conflict',
@@ -138,6 +160,17 @@ export function portPublished(wanted: PublishedPort, other: PublishedPort): User
       wanted.protocol === 'http' && other.protocol === 'http'
         ? `Publish another port for ${wanted.route}, give it a host or a path of its own, or take down the project that has this one.`
         : `Publish another port for ${wanted.route}, or take down the project that has this one.`,
+    details: { port: wanted.port, route: other.route },
+  });
+}
+
+function portSpeaksOtherwise(wanted: PublishedPort, other: PublishedPort): UserError {
+  const [is, wants] = isTls(other) ? ['speaks TLS', 'without TLS'] : ['speaks no TLS', 'with TLS'];
+  return new UserError({
+    code: 'port-published',
+    kind: 'conflict',
+    message: `port ${wanted.port} of this host ${is} for ${other.route}, and ${wanted.route} wants it ${wants}`,
+    fix: `Publish another port for ${wanted.route}, or let both have \`x-bascule.tls\` for this port, or neither.`,
     details: { port: wanted.port, route: other.route },
   });
 }

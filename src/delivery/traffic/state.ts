@@ -1,7 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { inTransaction, migrate } from '../../lib/database.ts';
+import type { CertificateStore } from './certificates.ts';
 import type { RecordedPort } from './ports.ts';
 import type {
+  Certificate,
   Cohort,
   LaneId,
   PortKey,
@@ -32,6 +34,8 @@ export interface Intent {
   readonly options: ReadonlyMap<RouteId, RouteOptions>;
   readonly tcpRoutes: ReadonlyMap<RouteId, readonly TcpTarget[]>;
   readonly ports: readonly RecordedPort[];
+  /** The first one is the default. */
+  readonly certificates: readonly Certificate[];
 }
 
 /**
@@ -40,8 +44,8 @@ export interface Intent {
  */
 export interface TrafficRecord {
   read(): Intent;
-  httpPort(): number | undefined;
-  rememberHttpPort(port: number): void;
+  door(name: DoorName): number | undefined;
+  rememberDoor(name: DoorName, port: number): void;
   putInstance(instance: RecordedInstance): void;
   removeInstance(lane: LaneId, name: string): void;
   putRoutes(shares: ReadonlyMap<RouteId, RouteShare>): void;
@@ -53,6 +57,8 @@ export interface TrafficRecord {
   removePort(port: PortKey & RouteMatch): void;
   clear(): void;
 }
+
+export type DoorName = 'http-port' | 'tls-port';
 
 const SCHEMA = {
   room: 'traffic',
@@ -81,12 +87,13 @@ const SCHEMA = {
      ) STRICT;
      INSERT INTO traffic_published SELECT port, protocol, host_address, '', '', route, slot FROM traffic_port;
      DROP TABLE traffic_port;`,
+    `ALTER TABLE traffic_published ADD COLUMN is_tls INTEGER NOT NULL DEFAULT 0;`,
   ],
 };
 
 const TABLES = ['instance', 'route', 'tcp_route', 'published', 'preview', 'option'];
 
-export function openTrafficRecord(database: DatabaseSync): TrafficRecord {
+export function openTrafficRecord(database: DatabaseSync, certificates: CertificateStore): TrafficRecord {
   migrate(database, SCHEMA);
   const run = (sql: string, ...values: readonly (string | number | null)[]): void => {
     database.prepare(sql).run(...values);
@@ -103,12 +110,13 @@ export function openTrafficRecord(database: DatabaseSync): TrafficRecord {
       options: new Map(rows('SELECT * FROM traffic_option ORDER BY route').map(optionsOf)),
       tcpRoutes: new Map(rows('SELECT * FROM traffic_tcp_route ORDER BY route').map(tcpRouteOf)),
       ports: rows('SELECT * FROM traffic_published ORDER BY port, protocol, host_address, host, path').map(portOf),
+      certificates: certificates.all(),
     }),
-    httpPort() {
-      const value = setting('http-port');
+    door(name) {
+      const value = setting(name);
       return value === undefined ? undefined : Number(value);
     },
-    rememberHttpPort: (port) => run('INSERT OR REPLACE INTO traffic_setting VALUES (?, ?)', 'http-port', String(port)),
+    rememberDoor: (name, port) => run('INSERT OR REPLACE INTO traffic_setting VALUES (?, ?)', name, String(port)),
     putInstance: ({ lane, name, address, port, isDraining, protocol }) =>
       run(
         'INSERT OR REPLACE INTO traffic_instance VALUES (?, ?, ?, ?, ?, ?)',
@@ -146,10 +154,17 @@ export function openTrafficRecord(database: DatabaseSync): TrafficRecord {
           run(`DELETE FROM traffic_${table} WHERE route = ?`, route);
         }
       }),
-    putPort: ({ port, protocol, hostAddress, host, path, route, slot }) => {
-      const values = [port, protocol, hostAddress ?? '', host ?? '', path ?? '', route, slot ?? null];
-      run('INSERT OR REPLACE INTO traffic_published VALUES (?, ?, ?, ?, ?, ?, ?)', ...values);
-    },
+    putPort: ({ port, protocol, hostAddress, host, path, route, slot, tls }) =>
+      inTransaction(database, () => {
+        const key = [port, protocol, hostAddress ?? ''];
+        const [isTls, values] = [Number(tls === true), [...key, host ?? '', path ?? '', route, slot ?? null]];
+        run('INSERT OR REPLACE INTO traffic_published VALUES (?, ?, ?, ?, ?, ?, ?, ?)', ...values, isTls);
+        // One port, one door.
+        run(
+          'UPDATE traffic_published SET slot = ?, is_tls = ? WHERE port = ? AND protocol = ? AND host_address = ?',
+          ...[slot ?? null, isTls, ...key],
+        );
+      }),
     removePort: ({ port, protocol, hostAddress, host, path }) =>
       run(
         `DELETE FROM traffic_published
@@ -211,5 +226,6 @@ function portOf(row: Row): RecordedPort {
     ...(host === '' || host === undefined ? {} : { host }),
     ...(path === '' || path === undefined ? {} : { path }),
     ...(typeof row['slot'] === 'number' ? { slot: row['slot'] } : {}),
+    ...(row['is_tls'] === 1 ? { tls: true } : {}),
   };
 }

@@ -7,8 +7,10 @@ import { socketPathOf } from './haproxy/render-haproxy.ts';
 import { parseStat, parseTable } from './haproxy/replies.ts';
 import { instanceChanges } from './instances.ts';
 import { createKeeper } from './keeper.ts';
+import { certificateChanges, type CertificateStore } from './certificates.ts';
 import { applyTraffic, interfacesTo, readTraffic, removeTraffic } from './nft/kernel.ts';
 import { observe, statCommands, usedLanes } from './observe.ts';
+import type { Doors } from './ports.ts';
 import { portChanges } from './publish.ts';
 import type { Requests } from './requests.ts';
 import { routeChanges } from './routes.ts';
@@ -18,12 +20,13 @@ import { watchKernel } from './watch-kernel.ts';
 
 export interface Parts {
   readonly record: TrafficRecord;
+  readonly certificates: CertificateStore;
   readonly proxy: HttpProxy;
   readonly requests: Requests;
   /** Our nftables table. */
   readonly table: string;
   readonly laneCount: number;
-  readonly httpPort: number;
+  readonly doors: Doors;
   readonly runDirectory: string;
   readonly log: Log;
   onClose(): void;
@@ -34,7 +37,7 @@ export interface Parts {
  * record first: a change whose application fails is carried out by the next `ensure()`.
  */
 export function createTraffic(parts: Parts): Traffic {
-  const { record, proxy, requests, table, laneCount, httpPort, log } = parts;
+  const { record, proxy, requests, table, laneCount, doors, certificates, log } = parts;
   const inTurn = createTurns();
   const keeper = createKeeper({ socketPath: socketPathOf(parts.runDirectory), log, ensure: () => inTurn(ensure) });
   const kernelWatch = watchKernel({ log, repair: () => inTurn(repairKernel) });
@@ -51,7 +54,7 @@ export function createTraffic(parts: Parts): Traffic {
   async function applyKernel(): Promise<void> {
     const { ports, tcpRoutes } = record.read();
     const targetInterfaces = await interfacesTo([...tcpRoutes.values()].flat());
-    await applyTraffic({ table, httpPort, ports, tcpRoutes, targetInterfaces });
+    await applyTraffic({ table, ...doors, ports, tcpRoutes, targetInterfaces });
     rules = await readTraffic(table);
   }
 
@@ -78,6 +81,7 @@ export function createTraffic(parts: Parts): Traffic {
     ...instanceChanges(hands),
     ...routeChanges(hands),
     ...portChanges(hands),
+    ...certificateChanges(hands, certificates),
     ensure: () => inTurn(ensure),
     observe: () => observe(parts),
     onRequests: (listener) => requests.subscribe(listener),
@@ -101,6 +105,7 @@ export function createTraffic(parts: Parts): Traffic {
         kernelWatch.pause();
         await requests.stop();
         record.clear();
+        await certificates.clear();
         await removeTraffic(table);
         await proxy.stop();
       }),

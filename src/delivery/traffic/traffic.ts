@@ -37,8 +37,8 @@ export interface Preview {
 
 /** Settings of one route; what is absent has its default. */
 export interface RouteOptions {
-  /** Plain HTTP requests are answered with a redirect to the same address by https. Default: no. */
-  readonly redirectToHttps?: boolean;
+  /** Plain HTTP requests are answered with a redirect to the same address by https: on 443, or this port. Default: no. */
+  readonly redirectToHttps?: boolean | number;
   /** Requests are written to the project's access log; `with-query` keeps query strings. Default: no. */
   readonly accessLog?: boolean | 'with-query';
   /**
@@ -135,6 +135,25 @@ export interface RouteMatch {
 
 export interface PublishedPort extends PortKey, RouteMatch {
   readonly route: RouteId;
+  /** Clients speak TLS on it, `http` only. It is a matter of the port: the last word counts for all routes on it. */
+  readonly tls?: boolean;
+}
+
+/** A certificate that clients get when they ask for one of these hosts. */
+export interface InstalledCertificate {
+  /** Whose it is: `<project>/<service>`. */
+  readonly name: string;
+  /** Host names and wildcards; none: those that it says itself. */
+  readonly hosts: readonly string[];
+  /** SHA-1 of the certificate, capital hexadecimal digits. */
+  readonly fingerprint: string;
+  /** Clients that ask for a host without a certificate, or for none, get it too; the first by name, if several are. */
+  readonly isDefault: boolean;
+}
+
+/** With its secret: the chain and its key, PEM, nothing between. At most 15,000 bytes. */
+export interface Certificate extends InstalledCertificate {
+  readonly pem: string;
 }
 
 export interface TcpTarget {
@@ -157,6 +176,7 @@ export interface TrafficState {
   readonly publishedPorts: readonly PublishedPort[];
   readonly previews: ReadonlyMap<RouteId, Preview>;
   readonly routeOptions: ReadonlyMap<RouteId, RouteOptions>;
+  readonly certificates: readonly InstalledCertificate[];
 }
 
 /** Totals since the proxy started: compare two readings. */
@@ -265,6 +285,11 @@ export interface Traffic {
    */
   publishPort(port: PublishedPort): Promise<void>;
   unpublishPort(port: PortKey & RouteMatch): Promise<void>;
+  /** New connections get it at once, in place of the one of the same name; established ones go on. */
+  installCertificate(certificate: Certificate): Promise<void>;
+  removeCertificate(name: string): Promise<void>;
+  /** What is answered at `/.well-known/acme-challenge/<token>`, on all published ports (RFC 8555, 8.3); null: no longer. Not durable. */
+  setChallenge(token: string, answer: string | null): Promise<void>;
   /** Who holds a port besides Bascule; undefined when it is free (or published by us). For checks before a rollout. */
   portHolder(port: PortKey): Promise<PortHolder | undefined>;
   /** Of these lanes, or of all used ones. */

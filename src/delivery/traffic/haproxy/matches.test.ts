@@ -7,7 +7,7 @@ import { lookupOf } from './matches.ts';
 const route = 'shop/web/80';
 const web: RecordedPort = { port: 80, protocol: 'http', route };
 const lookup = (ports: readonly RecordedPort[], previews: ReadonlyMap<string, Preview> = new Map()) => {
-  const { ports: first, matches } = lookupOf(ports, previews, 61_000);
+  const { ports: first, matches } = lookupOf(ports, previews, { httpPort: 61_000, tlsPort: 62_000 });
   return { ports: Object.fromEntries(first), matches: Object.fromEntries(matches) };
 };
 

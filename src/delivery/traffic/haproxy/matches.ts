@@ -1,4 +1,4 @@
-import { type RecordedPort, slotPort } from '../ports.ts';
+import { type Doors, doorOf, type RecordedPort, slotPort } from '../ports.ts';
 import type { Preview, RouteId } from '../traffic.ts';
 
 /**
@@ -17,12 +17,12 @@ export const GROUP = '=';
 export function lookupOf(
   published: readonly RecordedPort[],
   previews: ReadonlyMap<RouteId, Preview>,
-  httpPort: number,
+  doors: Doors,
 ): Lookup {
   const http = published.filter((port) => port.protocol === 'http');
   const scopes = scopesOf(http);
-  const slots = http.flatMap(({ port, slot }): [string, string][] =>
-    slot === undefined ? [] : [[`6@${slotPort(httpPort, slot)}`, String(port)]],
+  const slots = http.flatMap((port): [string, string][] =>
+    port.slot === undefined ? [] : [[`6@${slotPort(doorOf(doors, port), port.slot)}`, String(port.port)]],
   );
   return {
     ports: new Map([

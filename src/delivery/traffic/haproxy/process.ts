@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,7 +7,10 @@ import { readTextIfThere, writeFileAtomic } from '../../../lib/files.ts';
 import { run } from '../../../lib/process.ts';
 import { IPV6_SLOTS, slotPort } from '../ports.ts';
 import type { Intent } from '../state.ts';
+import { certificateDirectoryOf, certificateFileOf, renderList } from './certificates.ts';
 import {
+  certificateListOf,
+  challengesMapOf,
   matchesMapOf,
   type ProxySettings,
   portsMapOf,
@@ -44,16 +47,31 @@ export async function startProxy(
 ): Promise<void> {
   const { runDirectory } = settings;
   await mkdir(runDirectory, { recursive: true, mode: 0o750 });
-  const lookup = lookupOf(intent.ports, intent.previews, settings.httpPort);
+  const lookup = lookupOf(intent.ports, intent.previews, settings);
   await writeFileAtomic(portsMapOf(runDirectory), renderMap(lookup.ports));
   await writeFileAtomic(matchesMapOf(runDirectory), renderMap(lookup.matches));
   await writeFileAtomic(selectorsMapOf(runDirectory), renderMap(selectorEntries(intent)));
   await writeFileAtomic(routesMapOf(runDirectory), renderMap(routesEntries(intent)));
+  await writeFileAtomic(challengesMapOf(runDirectory), '');
+  await using _certificates = await lendCertificates(runDirectory, intent);
   await writeFileAtomic(configPathOf(runDirectory), renderConfiguration(settings, intent.instances));
   const takeOver = replacing === undefined ? [] : ['-x', socketPathOf(runDirectory), '-sf', String(replacing)];
   const argv = ['-D', '-f', configPathOf(runDirectory), '-p', pidPathOf(runDirectory), ...takeOver];
   const result = await run([program, ...argv], { cwd: '/', timeoutMs: 30_000 });
   if (result.exitCode !== 0) throw notStarted(result.stderr);
+}
+
+/** The proxy reads its certificates when it starts; afterwards their keys lie at one place again. */
+async function lendCertificates(runDirectory: string, { certificates }: Intent): Promise<AsyncDisposable> {
+  const directory = certificateDirectoryOf(runDirectory);
+  const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
+  await remove();
+  await mkdir(directory, { mode: 0o700 });
+  for (const { name, pem } of certificates) {
+    await writeFile(certificateFileOf(runDirectory, name), pem, { mode: 0o600 });
+  }
+  await writeFileAtomic(certificateListOf(runDirectory), renderList(runDirectory, certificates));
+  return { [Symbol.asyncDispose]: remove };
 }
 
 /** Ends the proxy that the pid file names, if it is ours; waits until it is gone. */
@@ -124,12 +142,13 @@ export function connectionsFor(limits: string): number {
 /**
  * A port that nobody listens on, with the slots for IPv6 after it; at random, so that two daemons that start together
  * do not meet.
+ * @param taken rows that are somebody's already, though nobody listens there yet
  */
-export async function chooseHttpPort(): Promise<number> {
+export async function chooseDoor(taken: readonly number[]): Promise<number> {
   const rows = Math.floor((PORTS.last - PORTS.first + 1) / (IPV6_SLOTS + 1));
   for (let attempt = 0; attempt < 100; attempt++) {
     const port = PORTS.first + randomInt(rows) * (IPV6_SLOTS + 1);
-    if (await isRowFree(port)) return port;
+    if (!taken.includes(port) && (await isRowFree(port))) return port;
   }
   throw new UserError({
     code: 'no-free-port',

@@ -1,7 +1,8 @@
 import type { RouteId } from '../traffic.ts';
 import { addEntries, changeEntry, deleteEntry } from './commands.ts';
 import type { Lookup } from './matches.ts';
-import { matchesMapOf, portsMapOf, routesMapOf, selectorsMapOf } from './render-haproxy.ts';
+import { CHALLENGE_PATH } from './render-frontend.ts';
+import { challengesMapOf, matchesMapOf, portsMapOf, routesMapOf, selectorsMapOf } from './render-haproxy.ts';
 import { type MapEntries, parseMap, parseNewVersion } from './replies.ts';
 import type { RuntimeApi } from './runtime-api.ts';
 import { routesEntries, type RoutesIntent, routeText, selectorEntries } from './shares.ts';
@@ -18,6 +19,8 @@ export interface ProxyMaps {
   applyRoutes(before: RoutesIntent, after: RoutesIntent, only?: RouteId): Promise<void>;
   removeRoute(route: RouteId): Promise<void>;
   applyPorts(before: Lookup, after: Lookup): Promise<void>;
+  /** One answer to whoever checks a host name, by its token. */
+  setChallenge(token: string, answer: string | null): Promise<void>;
   /** Whatever is there now. */
   repairRoutes(intent: RoutesIntent): Promise<void>;
   repairPorts(lookup: Lookup): Promise<void>;
@@ -59,6 +62,11 @@ export function createProxyMaps(api: RuntimeApi, runDirectory: string): ProxyMap
         await addMissing(api, matches, await read(matches), after.matches);
       await replaceMap(api, ports, after.ports);
       if (before.matches.size > 0) await removeOthers(api, matches, await read(matches), after.matches);
+    },
+    async setChallenge(token, answer) {
+      const [map, key] = [challengesMapOf(runDirectory), `${CHALLENGE_PATH}${token}`];
+      if (answer === null) await api.tell([`del map ${map} ${key}`], ['absent']);
+      else await setEntry(api, map, key, answer);
     },
     async repairRoutes(intent) {
       const wanted = selectorEntries(intent);

@@ -12,7 +12,9 @@ import {
   undrainServer,
 } from './commands.ts';
 import { endProxy, isProxyAlive, isRunning, machineTraits, startProxy, versionOf } from './process.ts';
+import type { Doors } from '../ports.ts';
 import { type Lookup, lookupOf } from './matches.ts';
+import { createProxyCertificates } from './proxy-certificates.ts';
 import { createProxyMaps } from './proxy-maps.ts';
 import { fingerprintOf, LEAVE_MS, type ProxySettings, socketPathOf } from './render-haproxy.ts';
 import { type Repairs, planRepairs, type Runtime } from './repair.ts';
@@ -24,7 +26,7 @@ export interface ProxyOptions {
   readonly program: string;
   readonly runDirectory: string;
   readonly laneCount: number;
-  readonly httpPort: number;
+  readonly doors: Doors;
   readonly connectionsPerClient: number;
   readonly log: Log;
 }
@@ -46,6 +48,8 @@ export interface HttpProxy {
   applyRoutes(change: Change, only?: RouteId): Promise<void>;
   removeRoute(route: RouteId): Promise<void>;
   applyPorts(change: Change): Promise<void>;
+  applyCertificates(intent: Intent): Promise<void>;
+  setChallenge(token: string, answer: string | null): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -61,14 +65,14 @@ export async function createHttpProxy(options: ProxyOptions): Promise<HttpProxy>
   const settings: ProxySettings = {
     version,
     runDirectory,
-    httpPort: options.httpPort,
+    ...options.doors,
     laneCount: options.laneCount,
     connectionsPerClient: options.connectionsPerClient,
     ...(await machineTraits()),
   };
   const api = createRuntimeApi(socketPathOf(runDirectory));
-  const { httpPort } = options;
   const maps = createProxyMaps(api, runDirectory);
+  const certificates = createProxyCertificates(api, runDirectory);
 
   const runtime = async (): Promise<Runtime> => {
     const [servers, live] = await Promise.all([api.ask('show servers state'), maps.read()]);
@@ -76,6 +80,7 @@ export async function createHttpProxy(options: ProxyOptions): Promise<HttpProxy>
   };
 
   const repair = async (intent: Intent): Promise<void> => {
+    if (await certificates.apply(intent.certificates)) options.log.warn({}, 'certificates of the proxy were put right');
     const live = await runtime();
     const repairs = planRepairs(settings, intent, live);
     if (isNothing(repairs)) return;
@@ -86,7 +91,7 @@ export async function createHttpProxy(options: ProxyOptions): Promise<HttpProxy>
     for (const commands of repairs.removals) await api.tell(commands, ['absent', 'busy']);
   };
 
-  const lookupIn = ({ ports, previews }: Intent): Lookup => lookupOf(ports, previews, httpPort);
+  const lookupIn = ({ ports, previews }: Intent): Lookup => lookupOf(ports, previews, settings);
 
   return {
     api,
@@ -117,6 +122,10 @@ export async function createHttpProxy(options: ProxyOptions): Promise<HttpProxy>
     removeInstance: (lane, name) => removeWhenIdle(api, deleteServer(version, lane, name), { lane, name }),
     applyRoutes: ({ before, after }, only) => maps.applyRoutes(before, after, only),
     removeRoute: (route) => maps.removeRoute(route),
+    async applyCertificates({ certificates: wanted }) {
+      await certificates.apply(wanted);
+    },
+    setChallenge: (token, answer) => maps.setChallenge(token, answer),
     applyPorts: ({ before, after }) => maps.applyPorts(lookupIn(before), lookupIn(after)),
     async stop() {
       await endProxy(runDirectory, ['SIGTERM', 'SIGKILL']);

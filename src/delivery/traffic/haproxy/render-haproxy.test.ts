@@ -10,6 +10,7 @@ const settings: ProxySettings = {
   version: { major: 2, minor: 6, text: '2.6.12' },
   runDirectory: '/run/bascule/haproxy',
   httpPort: 61_000,
+  tlsPort: 62_000,
   withIpv6: true,
   laneCount: 4,
   maxConnections: 9_000,

@@ -1,17 +1,16 @@
 import { createHash } from 'node:crypto';
 import { laneName } from '../lanes.ts';
+import type { Doors } from '../ports.ts';
 import type { LaneId } from '../traffic.ts';
 import { LOG_LINE_BYTES, LOG_RING, LOG_RING_BYTES } from './log-line.ts';
 import { ERROR_HEADER, renderFrontendLines } from './render-frontend.ts';
 import { isAtLeast, type ProxyVersion } from './version.ts';
 
 /** Everything that the configuration depends on, besides the instances that it starts with. */
-export interface ProxySettings {
+export interface ProxySettings extends Doors {
   readonly version: ProxyVersion;
   /** Folder of the runtime socket and of the maps that the proxy reads when it starts. */
   readonly runDirectory: string;
-  /** The one port that all published HTTP ports are redirected to. */
-  readonly httpPort: number;
   readonly withIpv6: boolean;
   readonly laneCount: number;
   /** Connections at the same time, clients only; each needs two file descriptors. */
@@ -38,6 +37,8 @@ export const socketPathOf = (runDirectory: string): string => `${runDirectory}/a
 export const portsMapOf = (runDirectory: string): string => `${runDirectory}/ports.map`;
 export const matchesMapOf = (runDirectory: string): string => `${runDirectory}/matches.map`;
 export const selectorsMapOf = (runDirectory: string): string => `${runDirectory}/selectors.map`;
+export const challengesMapOf = (runDirectory: string): string => `${runDirectory}/challenges.map`;
+export const certificateListOf = (runDirectory: string): string => `${runDirectory}/certificates.list`;
 export const routesMapOf = (runDirectory: string): string => `${runDirectory}/routes.map`;
 
 /** The configuration that the proxy starts with; instances that were added later are not in it. */
@@ -76,6 +77,7 @@ function renderGlobal(settings: ProxySettings): string {
     'tune.bufsize 16384',
     'tune.maxrewrite 1024',
     'tune.http.maxhdr 128',
+    'tune.ssl.default-dh-param 2048',
     `maxconn ${settings.maxConnections}`,
     // Only after a replacement by a newer Bascule: how long the old process may keep its last long connections.
     'hard-stop-after 24h',
@@ -140,8 +142,10 @@ function renderFrontend(settings: ProxySettings): string {
     matches: matchesMapOf(runDirectory),
     routes: routesMapOf(runDirectory),
     selectors: selectorsMapOf(runDirectory),
+    challenges: challengesMapOf(runDirectory),
   };
-  return section('frontend http', renderFrontendLines({ ...settings, maps }));
+  const certificateList = certificateListOf(runDirectory);
+  return section('frontend http', renderFrontendLines({ ...settings, maps, certificateList }));
 }
 
 function renderHelpers(): string {

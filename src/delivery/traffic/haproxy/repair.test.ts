@@ -39,6 +39,7 @@ const intentOf = (instances: readonly RecordedInstance[]): Intent => ({
   options: new Map(),
   tcpRoutes: new Map(),
   ports: [],
+  certificates: [],
 });
 const held = (entries: ReadonlyMap<string, string>): MapEntries =>
   new Map([...entries].map(([key, value]) => [key, { reference: '0x1', value }]));
@@ -78,7 +79,7 @@ describe('repairing a running proxy', () => {
     fc.assert(
       fc.property(anyInstances, (instances) => {
         const runtime = runtimeOf(instances.map(asServer));
-        const repairs = planRepairs({ version, httpPort: 61_000 }, intentOf(instances), runtime);
+        const repairs = planRepairs({ version, httpPort: 61_000, tlsPort: 62_000 }, intentOf(instances), runtime);
         assert.deepEqual([repairs.additions, repairs.removals], [[], []]);
         assert.ok(!Object.values(repairs).includes(true));
       }),
@@ -90,7 +91,11 @@ describe('repairing a running proxy', () => {
       fc.property(anyInstances, anyInstances, (wanted, present) => {
         const servers = present.map(asServer);
         const runtime = runtimeOf(servers);
-        const { additions, removals } = planRepairs({ version, httpPort: 61_000 }, intentOf(wanted), runtime);
+        const { additions, removals } = planRepairs(
+          { version, httpPort: 61_000, tlsPort: 62_000 },
+          intentOf(wanted),
+          runtime,
+        );
         const after = obey(servers, [...additions, ...removals]);
         assert.deepEqual(
           [...after.values()].sort((a, b) => keyOf(a).localeCompare(keyOf(b))),
@@ -110,7 +115,7 @@ describe('repairing a running proxy', () => {
       routes: new Map([['shop/web/80', { stable: 'lane-000', candidate: null, weight: 0 }]]),
       previews: new Map([['shop/web/80', { lane: 'lane-001', match: { header: { name: 'x', value: '1' } } }]]),
     };
-    const lookup = lookupOf(intent.ports, intent.previews, 61_000);
+    const lookup = lookupOf(intent.ports, intent.previews, { httpPort: 61_000, tlsPort: 62_000 });
     const agreeing = {
       ...runtimeOf([]),
       routes: held(routesEntries(intent)),
@@ -119,8 +124,8 @@ describe('repairing a running proxy', () => {
       selectors: held(selectorEntries(intent)),
     };
     const differences = (runtime: Runtime): readonly string[] =>
-      Object.entries(planRepairs({ version, httpPort: 61_000 }, intent, runtime)).flatMap(([name, value]) =>
-        value === true ? [name] : [],
+      Object.entries(planRepairs({ version, httpPort: 61_000, tlsPort: 62_000 }, intent, runtime)).flatMap(
+        ([name, value]) => (value === true ? [name] : []),
       );
     assert.deepEqual(differences(agreeing), []);
     assert.deepEqual(differences({ ...agreeing, routes: new Map() }), ['routesDiffer']);

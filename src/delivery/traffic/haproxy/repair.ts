@@ -35,11 +35,12 @@ export interface Repairs {
 
 /** The commands that make a running proxy agree with the record. */
 export function planRepairs(
-  { version, httpPort }: Pick<ProxySettings, 'version' | 'httpPort'>,
+  settings: Pick<ProxySettings, 'version' | 'httpPort' | 'tlsPort'>,
   intent: Intent,
   runtime: Runtime,
 ): Repairs {
-  const lookup = lookupOf(intent.ports, intent.previews, httpPort);
+  const { version } = settings;
+  const lookup = lookupOf(intent.ports, intent.previews, settings);
   const live = new Map(runtime.servers.map((server) => [keyOf(server), server]));
   const wanted = new Map(intent.instances.map((instance) => [keyOf(instance), instance]));
   return {

@@ -63,7 +63,9 @@ function unreachableProxy(socketPath: string, cause: unknown): UserError {
   });
 }
 
-function refused(commands: readonly string[], reply: Reply): UserError {
+/** What was sent along may be a private key: it stays out of messages and logs. */
+function refused(sent: readonly string[], reply: Reply): UserError {
+  const commands = sent.map((command) => command.replace(/<<\n[^]*$/, '<< …'));
   return new UserError({
     code: 'proxy-refused',
     kind: 'failed',

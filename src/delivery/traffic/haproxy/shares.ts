@@ -41,7 +41,7 @@ export function routeText({ routes, previews, options }: RoutesIntent, route: Ro
     isLogged ? FLAGS.accessLog : '',
     accessLog === 'with-query' ? FLAGS.query : '',
     (requestId ?? isLogged) ? FLAGS.requestId : '',
-    redirectToHttps === true ? FLAGS.redirectToHttps : '',
+    redirectText(redirectToHttps),
   ].join('');
   const fields = [
     share.candidate ?? NONE,
@@ -52,6 +52,12 @@ export function routeText({ routes, previews, options }: RoutesIntent, route: Ro
   ];
   const isPlain = fields.every((field) => field === NONE || field === '0');
   return isPlain && maxBodyBytes === undefined ? share.stable : [share.stable, ...fields].join('|');
+}
+
+/** The last of the flags: `s`, or `s:8443` where TLS is spoken on another port than 443. */
+function redirectText(redirect: RouteOptions['redirectToHttps'] = false): string {
+  if (redirect === false) return '';
+  return redirect === true || redirect === 443 ? FLAGS.redirectToHttps : `${FLAGS.redirectToHttps}:${redirect}`;
 }
 
 /** Reads an entry of the routes map; cohorts are not in it. */

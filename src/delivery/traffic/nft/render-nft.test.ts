@@ -6,6 +6,7 @@ import { type NftState, renderRemoval, renderTraffic } from './render-nft.ts';
 const state: NftState = {
   table: 'bascule_traffic_0a1b2c3d',
   httpPort: 61_000,
+  tlsPort: 62_000,
   ports: [
     { port: 8080, protocol: 'http', route: 'shop/web/80', slot: 2 },
     { port: 8443, protocol: 'http', route: 'shop/web/80', hostAddress: '192.0.2.1' },

@@ -1,11 +1,9 @@
-import { type RecordedPort, slotPort } from '../ports.ts';
+import { type Doors, doorOf, type RecordedPort, slotPort } from '../ports.ts';
 import type { PortKey, RouteId, TcpTarget } from '../traffic.ts';
 
-export interface NftState {
+export interface NftState extends Doors {
   /** `bascule_traffic`, or `bascule_traffic_<suffix>`. */
   readonly table: string;
-  /** The proxy's one port. */
-  readonly httpPort: number;
   readonly ports: readonly RecordedPort[];
   readonly tcpRoutes: ReadonlyMap<RouteId, readonly TcpTarget[]>;
   /** Interfaces that lead to targets of TCP routes. */
@@ -73,10 +71,11 @@ function keyOf({ protocol, port, hostAddress }: PortKey): string {
   return `${protocol} ${hostAddress ?? ''} ${port}`;
 }
 
-function renderRedirects({ httpPort }: NftState, port: RecordedPort): readonly string[] {
+function renderRedirects(state: NftState, port: RecordedPort): readonly string[] {
+  const door = doorOf(state, port);
   const match = `${renderWhere(port)} tcp dport ${port.port}`;
-  const ipv6 = `meta nfproto ipv6 ${match} redirect to :${slotPort(httpPort, port.slot ?? 0)}`;
-  return [`meta nfproto ipv4 ${match} redirect to :${httpPort}`, ...(port.slot === undefined ? [] : [ipv6])];
+  const ipv6 = `meta nfproto ipv6 ${match} redirect to :${slotPort(door, port.slot ?? 0)}`;
+  return [`meta nfproto ipv4 ${match} redirect to :${door}`, ...(port.slot === undefined ? [] : [ipv6])];
 }
 
 function renderWhere({ hostAddress }: PortKey): string {
