@@ -23,7 +23,7 @@ export function renderSides(status: Status, { columns, style, isTight }: Room): 
   const latency = isTight
     ? [
         row('p50/95/99', ({ p50Ms, p95Ms, p99Ms }) =>
-          [p50Ms, p95Ms, p99Ms].map(formatMs).join('/').replaceAll(' ms/', '/'),
+          p50Ms === undefined ? '-' : [p50Ms, p95Ms, p99Ms].map(formatMs).join('/').replaceAll(' ms/', '/'),
         ),
       ]
     : [
