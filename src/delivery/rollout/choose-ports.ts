@@ -34,8 +34,13 @@ async function choosePort(choice: Choice): Promise<PlannedPort> {
       port.port >= range.first &&
       port.port <= range.last,
   );
-  const { published: _, ...rest } = declared;
-  const plannedAt = (port: number): PlannedPort => ({ ...rest, port, route });
+  const { published: _, tlsPorts, ...rest } = declared;
+  const plannedAt = (port: number): PlannedPort => ({
+    ...rest,
+    port,
+    route,
+    ...(tlsPorts.includes(port) ? { tls: true } : {}),
+  });
   if (known !== undefined && userOf(plannedAt(known.port), choice) === undefined) return plannedAt(known.port);
   for (let port = range.first; port <= range.last; port++) {
     const reason = await whyNot(plannedAt(port), choice);

@@ -5,12 +5,16 @@ import type { Scene } from './plan-scene.ts';
 import type { Standing } from './standing.ts';
 import type { Step, StepOf } from './step.ts';
 
-/** Ports of the host that lead nowhere yet, or elsewhere. */
+/** Ports of the host that lead nowhere yet, or elsewhere, or are to speak TLS from now on, or no longer. */
 export function publishSteps({ ports, observed }: Scene): readonly StepOf<'publish-port'>[] {
-  const known = new Set(observed.traffic.publishedPorts.map(sayUse));
-  return ports
-    .filter((port) => !known.has(sayUse(port)))
-    .map((port) => step('declared in the Compose file', { kind: 'publish-port', port: plainPort(port) }));
+  const known = new Map(observed.traffic.publishedPorts.map((port) => [sayUse(port), port]));
+  return ports.flatMap((wanted) => {
+    const port = plainPort(wanted);
+    const from = known.get(sayUse(port));
+    if (from !== undefined && (from.tls ?? false) === (port.tls ?? false)) return [];
+    const before = from === undefined ? {} : { from };
+    return [step('declared in the Compose file', { kind: 'publish-port', port, ...before })];
+  });
 }
 
 /** Those whose place something else has until now: that must be given back first. */
@@ -44,19 +48,24 @@ export function removedTraffic({ standing, ports }: Scene): {
 
 /** Settings of routes that differ from what the Compose file says. */
 export function optionSteps({ ports, observed, target }: Scene): readonly Step[] {
-  const routes = new Map(ports.filter(({ protocol }) => protocol === 'http').map((port) => [port.route, port.service]));
-  return [...routes].flatMap(([route, service]) => {
-    const to = routeOptionsOf(target.model.services[service]!);
+  const routes = Map.groupBy(
+    ports.filter(({ protocol }) => protocol === 'http'),
+    ({ route }) => route,
+  );
+  return [...routes].flatMap(([route, own]) => {
+    const to = routeOptionsOf(target.model.services[own[0]!.service]!, own);
     const from = observed.traffic.routeOptions.get(route) ?? {};
     if (sayOptions(to) === sayOptions(from)) return [];
     return [step('declared in the Compose file', { kind: 'set-route-options', route, to, from })];
   });
 }
 
-function routeOptionsOf({ settings }: Service): RouteOptions {
+function routeOptionsOf({ settings }: Service, ports: readonly PlannedPort[]): RouteOptions {
   const { tls, accessLog, maxBodyBytes } = settings;
+  const secure = ports.filter((port) => port.tls === true).map(({ port }) => port);
+  const redirect = secure.length === 0 ? undefined : secure.includes(443) || secure[0]!;
   return {
-    ...(tls?.redirect === true ? { redirectToHttps: true } : {}),
+    ...(tls?.redirect === true && redirect !== undefined ? { redirectToHttps: redirect } : {}),
     ...(accessLog === true ? { accessLog } : {}),
     ...(maxBodyBytes === undefined ? {} : { maxBodyBytes }),
   };

@@ -150,12 +150,19 @@ export function declaredPorts(project: Project): readonly DeclaredPort[] {
           ? {}
           : { hostAddress: port.host_ip }),
         ...(protocol === 'http' ? normalisedMatch(model.settings.route ?? {}) : {}),
+        tlsPorts:
+          protocol === 'http' && model.settings.tls !== undefined ? (model.settings.tls.ports ?? TLS_PORTS) : [],
       };
     }),
   );
 }
 
+/** Where clients expect TLS. */
+const TLS_PORTS = [443, 8443];
+
 export interface DeclaredPort extends RouteMatch {
+  /** Host ports that speak TLS, if this is one of them. */
+  readonly tlsPorts: readonly number[];
   readonly service: string;
   readonly target: number;
   readonly protocol: 'http' | 'tcp' | 'udp';

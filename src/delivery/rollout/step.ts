@@ -165,7 +165,12 @@ export type StepBody =
       readonly from: TcpSide | undefined;
     }
   | { readonly kind: 'remove-route'; readonly route: RouteId }
-  | { readonly kind: 'publish-port'; readonly port: PublishedPort }
+  | {
+      readonly kind: 'publish-port';
+      readonly port: PublishedPort;
+      /** It is there, and does not speak as it should. */
+      readonly from?: PublishedPort;
+    }
   | { readonly kind: 'unpublish-port'; readonly port: PublishedPort }
   | { readonly kind: 'set-standing'; readonly standing: Standing }
   | {
@@ -266,7 +271,9 @@ function inverseBodies(step: StepBody): readonly StepBody[] {
       return step.fit === undefined ? [start] : [start, { kind: 'wait-healthy', instance: step.instance, ...step.fit }];
     }
     case 'publish-port':
-      return [{ kind: 'unpublish-port', port: step.port }];
+      return step.from === undefined
+        ? [{ kind: 'unpublish-port', port: step.port }]
+        : [{ kind: 'publish-port', port: step.from, from: step.port }];
     default:
       return trafficInverses(step);
   }
@@ -458,8 +465,10 @@ function percent(points: number): string {
   return `${points / 100} %`;
 }
 
-function sayPort({ hostAddress, port, protocol, route }: PublishedPort): string {
-  return `${hostAddress === undefined ? '' : `${hostAddress}:`}${port}/${protocol} for ${route}`;
+function sayPort({ hostAddress, port, protocol, route, host, path, tls }: PublishedPort): string {
+  const match = host === undefined && path === undefined ? '' : ` (${host ?? ''}${path ?? ''})`;
+  const spoken = tls === true ? 'https' : protocol;
+  return `${hostAddress === undefined ? '' : `${hostAddress}:`}${port}/${spoken}${match} for ${route}`;
 }
 
 function sayStanding({ current, warm }: Standing): string {

@@ -228,7 +228,7 @@ describe('blue-green', () => {
       withSettings({ maxBodyBytes: 1_000, accessLog: true, route: { host: 'a.example' } }),
     );
     assert.deepEqual(texts(hosted).slice(-3), [
-      'publish port 8000/http for p/web/80',
+      'publish port 8000/http (a.example) for p/web/80',
       'release 3 is current, warm: 2, 1',
       'unpublish port 8000/http for p/web/80',
     ]);
