@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { openDatabase } from '../../lib/database.ts';
 import { UserError } from '../../lib/errors.ts';
+import { silentLog } from '../../lib/log.ts';
 import { waitFor } from '../../../test/support/wait.ts';
 import { defaultSettings, type ProjectSettings } from '../compose/index.ts';
 import type { FleetState, ObservedInstance } from '../fleet/index.ts';
@@ -36,7 +37,7 @@ class Scene {
 
   /** A life of the daemon: what it knows is on disk. */
   boot() {
-    const store = openEvidenceStore(this.database);
+    const store = openEvidenceStore(this.database, silentLog);
     const changes = new Changes();
     const touch = (project: string): void => changes.touch(project);
     const onRequests = (listener: (batch: readonly RequestSample[]) => void) => {

@@ -136,7 +136,7 @@ function partsOf(options: DeliveryOptions, stopping: AbortSignal): Parts {
   const [journal, locks, store, changes] = [
     openJournal(database),
     new ProjectLocks(),
-    openEvidenceStore(database),
+    openEvidenceStore(database, log),
     new Changes(),
   ];
   const collector = createCollector({ traffic, store });
