@@ -1,4 +1,4 @@
-import { IPV6_SLOTS, slotPort } from '../ports.ts';
+import { type Doors, IPV6_SLOTS, slotPort } from '../ports.ts';
 import { LOG_FORMAT, LOG_LINE_BYTES, LOG_RING } from './log-line.ts';
 import { GROUP } from './matches.ts';
 import { FLAGS } from './shares.ts';
@@ -12,16 +12,18 @@ const BUCKET_COOKIE = 'bascule-bucket';
 /** For clients that keep no cookies: the same, as a request header. */
 const BUCKET_HEADER = 'Bascule-Bucket';
 const REQUEST_ID_HEADER = 'X-Request-ID';
+export const CHALLENGE_PATH = '/.well-known/acme-challenge/';
 
-export interface FrontendSettings {
+export interface FrontendSettings extends Doors {
   readonly maps: {
     readonly ports: string;
     readonly matches: string;
     readonly routes: string;
     readonly selectors: string;
+    readonly challenges: string;
   };
-  /** The one port that all published HTTP ports are redirected to. */
-  readonly httpPort: number;
+  /** What certificates there are, and for whom. */
+  readonly certificateList: string;
   readonly withIpv6: boolean;
   /** Connections that one public address may have open; 0: as many as it likes. */
   readonly connectionsPerClient: number;
@@ -37,6 +39,7 @@ export function renderFrontendLines(settings: FrontendSettings): readonly string
     ...renderBinds(settings),
     ...renderLog(),
     ...renderConnection(settings),
+    ...renderChallenge(settings.maps),
     // Most ports lead to one route, and one read of its entry decides: the lane alone, or all that a route with more to
     // it needs.
     `http-request set-var(txn.lane) var(sess.port),map(${maps.ports}),map(${maps.routes})`,
@@ -70,10 +73,24 @@ function flagged(...letters: readonly string[]): string {
   return `{ var(txn.flags) -m sub ${letters.join(' ')} }`;
 }
 
-/** HTTP/1 and, by its preface, HTTP/2 without TLS. */
-function renderBinds({ httpPort, withIpv6 }: FrontendSettings): readonly string[] {
-  const last = slotPort(httpPort, IPV6_SLOTS - 1);
-  return [`bind 0.0.0.0:${httpPort}`, ...(withIpv6 ? [`bind [::]:${slotPort(httpPort, 0)}-${last} v6only`] : [])];
+/** HTTP/1 and, by its preface, HTTP/2 without TLS; and both with it, as client and proxy agree. */
+function renderBinds({ httpPort, tlsPort, withIpv6, certificateList }: FrontendSettings): readonly string[] {
+  const tls = `ssl crt-list ${certificateList} alpn h2,http/1.1 ssl-min-ver TLSv1.2`;
+  const slots = (door: number): string => `bind [::]:${slotPort(door, 0)}-${slotPort(door, IPV6_SLOTS - 1)} v6only`;
+  return [
+    `bind 0.0.0.0:${httpPort}`,
+    `bind 0.0.0.0:${tlsPort} ${tls}`,
+    ...(withIpv6 ? [slots(httpPort), `${slots(tlsPort)} ${tls}`] : []),
+  ];
+}
+
+/** Who asks for a certificate proves that the host is his (RFC 8555, 8.3): no application sees this. */
+function renderChallenge({ challenges }: FrontendSettings['maps']): readonly string[] {
+  const isAsked = `{ path_beg ${CHALLENGE_PATH} } { path,map(${challenges}) -m found }`;
+  return [
+    `http-request set-log-level silent if ${isAsked}`,
+    `http-request return status 200 content-type text/plain lf-string "%[path,map(${challenges})]" if ${isAsked}`,
+  ];
 }
 
 function renderLog(): readonly string[] {
@@ -104,6 +121,8 @@ function renderConnection({ maps, connectionsPerClient }: FrontendSettings): rea
     `tcp-request session set-var(sess.slot_of) str(6),concat(@,sess.port),map(${maps.ports})`,
     'tcp-request session set-var(sess.port) var(sess.slot_of) if { var(sess.slot_of) -m found }',
     'tcp-request session set-var(sess.address) dst,concat(@,sess.port)',
+    'tcp-request session set-var(sess.scheme) str(http)',
+    'tcp-request session set-var(sess.scheme) str(https) if { ssl_fc }',
     `tcp-request session set-var(sess.trusted) bool(true) if { src ${PRIVATE} }`,
   ];
 }
@@ -210,13 +229,13 @@ function renderBucketCookie(): readonly string[] {
   return [`http-response add-header Set-Cookie ${value} if ${isNew} !${isShared}`];
 }
 
-/** A proxy before us that speaks TLS says so. */
+/** A proxy before us that speaks TLS says so. Where it is not 443, the port stands behind the route's flags. */
 function renderRedirect(): readonly string[] {
   const wanted = flagged(FLAGS.redirectToHttps);
   const secure = '{ var(sess.trusted) -m found } { req.hdr(X-Forwarded-Proto) -i https }';
   return [
-    `http-request set-var(txn.is_secure) bool(true) if ${wanted} ${secure}`,
-    `http-request redirect prefix https://%[req.hdr(Host),field(1,:)] code 308 if ${wanted} !{ var(txn.is_secure) -m found }`,
+    `http-request set-var(txn.is_secure) bool(true) if ${wanted} ${secure} || ${wanted} { ssl_fc }`,
+    `http-request redirect prefix https://%[req.hdr(Host),field(1,:)]%[var(txn.flags),regsub(^[^:]*,)] code 308 if ${wanted} !{ var(txn.is_secure) -m found }`,
   ];
 }
 
@@ -243,7 +262,7 @@ function renderBodyLimit(): readonly string[] {
 /** What the first proxy said stands, when it is on this machine or in a private network; else we are the first. */
 function renderForwarded(): readonly string[] {
   const headers = {
-    'X-Forwarded-Proto': 'http',
+    'X-Forwarded-Proto': '%[var(sess.scheme)]',
     'X-Forwarded-Host': '%[req.hdr(Host)]',
     'X-Forwarded-Port': '%[var(sess.port)]',
   };
