@@ -118,7 +118,7 @@ function renderLimit({ y: value, label, look }: Limit, { y }: Scales): Html {
       x2="${WIDTH - PLOT.right}"
       y1="${y(value)}"
       y2="${y(value)}"
-    /><text x="${WIDTH - PLOT.right - 4}" y="${y(value) - 4}" text-anchor="end">${label}</text>`;
+    /><text x="${PLOT.left + 4}" y="${y(value) - 4}">${label}</text>`;
 }
 
 /** What stands alone between two gaps is a dot: a line of it could not be seen. */

@@ -82,7 +82,7 @@ function failures(ledger: Shown, timeline: Timeline): Html {
         : `at most ${formatShare(most)} in one step; steps with lost requests: ${lost.length}.`,
     lines,
     losses: lost,
-    ...(most === 0 ? { top: 0.01 } : {}),
+    ...(most === 0 ? { top: 0.01 } : most > 0.5 ? { top: 1 } : {}),
     formatY: formatShare,
   });
 }

@@ -37,7 +37,8 @@ const HANDLERS: Handlers = {
   'remove-from-lane': ({ lane, instance }, { world }) => removeFromLane(world.traffic, lane, instance),
   'drain-instance': (step, { world, signal }) => drainInstance(step, { traffic: world.traffic, signal }),
   'set-weights': async ({ changes }, { world }) =>
-    await world.traffic.setRoutes(new Map(changes.map(({ route, to }) => [route, to]))),
+    // Requests are looked at until a while after the rollout, also when it is taken back.
+    await world.traffic.setRoutes(new Map(changes.map(({ route, to }) => [route, { ...to, observed: true }]))),
   analyse,
   monitor,
   delay: waitOut,

@@ -160,9 +160,10 @@ class Watch {
   }
 
   #note(): void {
-    const progress = this.#o.board.of(this.key);
+    const { board, journal } = this.#o;
+    const progress = board.of(this.key);
     const { stage } = progress.activity;
-    if (stage === undefined) return;
+    if (stage === undefined || journal.find(this.key.project, this.key.rollout)?.phase !== 'running') return;
     const metrics = verdictOfProgress(progress)?.metrics ?? [];
     const evidence = metrics.map(({ metric, worse, notWorse }) => ({ metric, worse, notWorse }));
     const nowMs = this.#o.now().getTime();
