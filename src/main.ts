@@ -28,7 +28,7 @@ const host: Host = {
   stdout: process.stdout,
   stderr: process.stderr,
   onInterrupt,
-  daemon: { ...controlDaemon(daemonArgv), run: runDaemon },
+  daemon: { ...controlDaemon(daemonArgv, environment()), run: runDaemon },
   configuration: controlConfiguration(),
   userName: userInfo().username,
   preflight: (root) => preflight({ root, path: process.env['PATH'] ?? '' }),

@@ -10,11 +10,15 @@ export function fillFiles(parts: Files): void {
   for (const version of lost) parts.log.error({ version }, 'a config or a secret of a live release cannot be opened');
 }
 
-/** What nobody needs any more goes. Somebody may be about to freeze a release while anything is being rolled out. */
-export function collectFiles(parts: Files): void {
-  if (!parts.locks.isFree()) return;
+/**
+ * What nobody needs any more goes. Somebody may be about to freeze a release while anything is being rolled out: then
+ * nothing is done, and the answer is false.
+ */
+export function collectFiles(parts: Files): boolean {
+  if (!parts.locks.isFree()) return false;
   const gone = parts.files.collect(neededNow(parts));
   if (gone.length > 0) parts.log.info({ versions: gone.length }, 'configs and secrets that nobody needs are removed');
+  return true;
 }
 
 function neededNow({ releases, journal }: Files): NeededFiles {

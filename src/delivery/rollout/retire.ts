@@ -27,6 +27,7 @@ const LONGEST_MS = 60_000;
 export function createRetirer(parts: Parts): Retirer {
   let timer: NodeJS.Timeout | undefined;
   let looking: Promise<void> | undefined;
+  let isCollected = true;
 
   const look = async (sweep: boolean): Promise<void> => {
     for (const project of parts.journal.standingProjects()) {
@@ -35,7 +36,7 @@ export function createRetirer(parts: Parts): Retirer {
         parts.log.error({ project, err: error }, `could not retire: ${messageOf(error)}`);
       });
     }
-    collectFiles(parts);
+    isCollected = collectFiles(parts);
   };
   const lookAtAll = async (sweep: boolean): Promise<void> => {
     await looking;
@@ -47,9 +48,9 @@ export function createRetirer(parts: Parts): Retirer {
   };
   const schedule = (): void => {
     clearTimeout(timer);
-    const dueMs = parts.stopping.aborted ? undefined : nextDueMs(parts);
-    if (dueMs === undefined) return;
-    timer = setTimeout(() => void lookAtAll(false), dueMs);
+    const dueMs = nextDueMs(parts);
+    if (parts.stopping.aborted || (dueMs === undefined && isCollected)) return;
+    timer = setTimeout(() => void lookAtAll(false), isCollected ? dueMs : DRAIN_POLL_MS);
     timer.unref();
   };
   return {
@@ -80,7 +81,8 @@ async function retireProject(parts: Parts, project: string, sweep: boolean): Pro
   await parts.locks.hold(project, { kind: 'retire', author: 'bascule', startedAt }, async (running) => {
     const { observed, state, standing } = await lookAround(parts, project);
     const leaving = overdue(parts, standing).filter((warm) => isDrained(parts, { standing, warm, state, project }));
-    const pruned = sweep || leaving.length > 0 ? prunable(parts, project, standing) : [];
+    const staying = { ...standing, warm: standing.warm.filter((warm) => !leaving.includes(warm)) };
+    const pruned = sweep || leaving.length > 0 ? prunable(parts, project, staying) : [];
     const plan = planRetire({
       project,
       standing,

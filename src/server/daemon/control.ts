@@ -51,8 +51,9 @@ const UNIT_DIRECTORY = '/etc/systemd/system';
 /**
  * Starting, stopping and installing the daemon of one root.
  * @param selfArgv how this program is called: `[node, main.ts]`, or the single executable alone
+ * @param env of the caller; the daemon gets what it may need of it
  */
-export function controlDaemon(selfArgv: readonly string[]) {
+export function controlDaemon(selfArgv: readonly string[], env: Environment) {
   const runArgv = (launch: DaemonLaunch): readonly string[] => [
     ...selfArgv,
     'daemon',
@@ -66,13 +67,13 @@ export function controlDaemon(selfArgv: readonly string[]) {
   return {
     ensure: async (asked: DaemonLaunch) => {
       const launch = inOneSpelling(asked);
-      return ensure(launch, runArgv(launch));
+      return ensure(launch, { argv: runArgv(launch), env });
     },
     restart: async (asked: DaemonLaunch) => {
       const launch = inOneSpelling(asked);
       await requireEngine(launch); // else one that serves well would be ended for nothing
       await stop(launch.root);
-      await ensure(launch, runArgv(launch));
+      await ensure(launch, { argv: runArgv(launch), env });
     },
     stop: (root: string) => stop(root),
     status: (root: string) => status(root),
@@ -91,7 +92,14 @@ function inOneSpelling(launch: DaemonLaunch): DaemonLaunch {
 }
 
 /** Starts no daemon over an engine that was just asked for and does not answer: it would stay, and be in the way. */
-async function ensure(launch: DaemonLaunch, argv: readonly string[]): Promise<'started' | 'running'> {
+type Environment = Readonly<Record<string, string | undefined>>;
+
+interface Self {
+  readonly argv: readonly string[];
+  readonly env: Environment;
+}
+
+async function ensure(launch: DaemonLaunch, self: Self): Promise<'started' | 'running'> {
   const paths = daemonPaths(launch.root);
   if (await isAnswering(paths.apiSocket)) {
     await assertSameEngine(launch, paths);
@@ -101,13 +109,26 @@ async function ensure(launch: DaemonLaunch, argv: readonly string[]): Promise<'s
   await requireEngine(launch);
   await mkdir(scopeOf(launch.root).root, { recursive: true, mode: 0o711 });
   const log = await open(paths.logFile, 'a', 0o640);
-  const [program = '', ...rest] = argv;
-  const child = spawn(program, [...rest, '--json'], { detached: true, stdio: ['ignore', log.fd, log.fd], cwd: '/' });
+  const [program = '', ...rest] = self.argv;
+  const child = spawn(program, [...rest, '--json'], {
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd],
+    cwd: '/',
+    env: daemonEnvironment(self.env),
+  });
   await log.close();
   await waitUntilAnswering(child, paths);
   child.unref();
   return 'started';
 }
+
+/** What the daemon lives on for days is not whatever the shell of its first command held: passwords, for instance. */
+function daemonEnvironment(env: Environment): Environment {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => KEPT.test(name)));
+}
+
+const KEPT =
+  /^(PATH|HOME|USER|LOGNAME|LANG|LC_.*|TZ|TMPDIR|BASCULE_.*|DOCKER_.*|XDG_.*|NODE_.*|SSL_CERT_.*|CREDENTIALS_DIRECTORY|(https?|no|all)_proxy)$/i;
 
 async function requireEngine({ engine }: DaemonLaunch): Promise<void> {
   const socketPath = engine === undefined ? undefined : engineSocketOf(engine);
