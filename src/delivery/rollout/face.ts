@@ -216,6 +216,8 @@ export interface PlanView {
   readonly kind: RolloutKind;
   readonly from?: number;
   readonly to?: number;
+  /** How it would go: what has nothing to do step by step is one switch, as in `blue-green`. */
+  readonly strategy?: StrategyName;
   readonly unchanged: boolean;
   readonly steps: readonly PlannedStep[];
   readonly warnings: readonly string[];

@@ -12,7 +12,7 @@ import { startWaves } from './plan-start.ts';
 import type { Step } from './step.ts';
 
 /** All that a set still has to start. */
-export function wholeOf(set: PlacedSet): Portion {
+function wholeOf(set: PlacedSet): Portion {
   return { set, newcomers: set.starting };
 }
 

@@ -1,5 +1,6 @@
 import type { Plan } from './plan.ts';
-import { inversesOf, type Step, type WeightChange } from './step.ts';
+import { inversesOf } from './plan-inverse.ts';
+import type { Step, WeightChange } from './step.ts';
 
 /**
  * The wave from which on a plan only goes forward: the one that sets the new standing. Rollouts that take away

@@ -4,7 +4,7 @@ import { type HttpChange, type RouteChanges, type TcpChange } from './plan-route
 import type { Step, TcpShare, TcpSide, WeightChange } from './step.ts';
 
 /** All of a route's traffic, in basis points. */
-export const WHOLE = 10_000;
+const WHOLE = 10_000;
 
 interface WeightChanges {
   readonly http: readonly WeightChange[];

@@ -107,12 +107,14 @@ export function unchanged(parts: Parts, { kind, project, watch, started }: Uncha
   return outcome;
 }
 
-export function planView({ project, kind, from, to, unchanged: isUnchanged, waves, warnings }: Plan): PlanView {
+export function planView(plan: Plan): PlanView {
+  const { project, kind, from, to, strategy, unchanged: isUnchanged, waves, warnings } = plan;
   return {
     project,
     kind,
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
+    ...(strategy === undefined || isUnchanged ? {} : { strategy }),
     unchanged: isUnchanged,
     steps: isUnchanged ? [] : describe(waves),
     warnings: isUnchanged ? [] : warnings,

@@ -54,12 +54,16 @@ function contracted({ job, release }: { readonly job: string; readonly release: 
   return `the migration "${job}" of release ${release} has contracted what it needs (migration: contract)`;
 }
 
+/** What does not run any more can be started again: else the release could not carry the load. */
 async function requireImages({ fleet }: Parts, target: Release, { waves }: Plan): Promise<void> {
-  const services = new Set(waves.flat().flatMap((each) => (each.kind === 'create-instance' ? [each.service] : [])));
-  for (const name of services) {
-    const { imageId, imageSource } = target.services[name]!;
-    if ((await fleet.findImage(imageId)) === undefined)
-      throw refusal(target, `the image of ${name} (${imageSource}) is no longer on this machine`);
+  const missing = new Map<string, number>();
+  for (const each of waves.flat())
+    if (each.kind === 'create-instance') missing.set(each.service, (missing.get(each.service) ?? 0) + 1);
+  for (const [name, count] of missing) {
+    const { imageId, imageSource, replicas } = target.services[name]!;
+    if ((await fleet.findImage(imageId)) !== undefined) continue;
+    const alive = `${Math.max(0, replicas - count)} of ${replicas} instances of ${name} run`;
+    throw refusal(target, `${alive}, and its image (${imageSource}) is no longer on this machine`);
   }
 }
 
