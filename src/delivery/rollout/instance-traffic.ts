@@ -108,12 +108,15 @@ async function awaitEnd(
 }
 
 function instanceUnknown(project: string, instance: string, known: readonly string[]): UserError {
-  const near = nearestWord(instance, known);
+  const isThere = known.includes(instance);
+  const near = isThere ? undefined : nearestWord(instance, known);
   return new UserError({
-    code: 'instance-not-found',
-    kind: 'not-found',
-    message: `"${project}" has no instance "${instance}" that serves or is kept warm`,
-    fix: near === undefined ? 'Run `bascule ps` to see their names.' : `Did you mean "${near}"?`,
+    code: isThere ? 'instance-not-serving' : 'instance-not-found',
+    kind: isThere ? 'conflict' : 'not-found',
+    message: isThere
+      ? `${instance} belongs to a release that neither serves nor is kept warm: its rollout moves its traffic`
+      : `"${project}" has no instance "${instance}"`,
+    fix: near === undefined ? 'Run `bascule ps` to see which there are.' : `Did you mean "${near}"?`,
     details: { project, instance },
   });
 }
