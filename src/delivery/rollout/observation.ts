@@ -39,8 +39,13 @@ const SAVE_MS = 1_000;
 export function createObservation(o: ObservationOptions): Observation {
   const timers = new Map<string, NodeJS.Timeout>();
   const saving = setInterval(() => {
-    o.collector.flush();
-    o.board.flush();
+    try {
+      o.collector.flush();
+      o.board.flush();
+    } catch (error) {
+      // A full disk, for instance: the next second tries again.
+      o.log.warn({ err: error }, `what was seen of requests could not be written down: ${messageOf(error)}`);
+    }
   }, SAVE_MS);
   saving.unref();
 
@@ -70,12 +75,11 @@ export function createObservation(o: ObservationOptions): Observation {
       await setObserved(o.traffic, standing, true).catch((error: unknown) => said(o.log, project, error));
     },
     ended: (record) => {
-      if (isBackground(record.kind)) return;
       const key = { project: record.project, rollout: record.number };
       o.collector.flush();
       o.board.forget(key);
       o.controls.forget(key);
-      endLater(record);
+      if (!isBackground(record.kind)) endLater(record);
     },
     settle: async () => {
       for (const project of o.journal.standingProjects()) await observeNoMore(o, project);
