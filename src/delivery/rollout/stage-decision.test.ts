@@ -110,6 +110,9 @@ describe('whether a stage ends', () => {
     assert.match(held.kind === 'stay' ? (held.note ?? '') : '', /ann holds the weight at 25 %/);
     const waiting = decideStage(view({ until: { confirmed: true } }));
     assert.ok(waiting.kind === 'stay' && waiting.awaits === true && !waiting.lacksEvidence);
+    const quiet = decideStage(view({ until: { confirmed: true }, verdict: NOTHING, onInsufficient: 'abort' }));
+    assert.ok(quiet.kind === 'stay' && quiet.awaits === true, 'a person decides, not the policy');
+    assert.match(quiet.note ?? '', /so far the new release has answered no request yet/);
     assert.equal(decideStage(view({ until: { confirmed: true }, steering: { confirmed: [7] } })).kind, 'end');
   });
 

@@ -61,21 +61,28 @@ export function decideStage(view: StageView): StageDecision {
 function decideByEnd(view: StageView): StageDecision {
   const { until, elapsedMs } = view;
   if (elapsedMs < (until.forMs ?? 0) || view.isAsking) return stay('running');
+  const few = fewRequests(view);
+  if (few !== undefined) return decideByPolicy(view, few);
   const lacking = lackOf(view);
-  if (lacking !== undefined) return decideByPolicy(view, lacking);
-  if (until.confirmed === true && !view.steering.confirmed.includes(view.seq))
-    return {
-      ...stay('waiting', `waits for a person: \`bascule rollout promote\` goes on${sayNext(view)}`),
-      awaits: true,
-    };
-  return { kind: 'end' };
+  if (until.confirmed === true) return decideByWord(view, lacking);
+  return lacking === undefined ? { kind: 'end' } : decideByPolicy(view, lacking);
+}
+
+/** Where a person decides, the person does: what is not known is only said. */
+function decideByWord(view: StageView, lacking: string | undefined): StageDecision {
+  if (view.steering.confirmed.includes(view.seq)) return { kind: 'end' };
+  const what = `waits for a person: \`bascule rollout promote\` goes on${sayNext(view)}`;
+  return { ...stay('waiting', lacking === undefined ? what : `${what} (so far ${lacking})`), awaits: true };
+}
+
+function fewRequests({ until, requests, perSecond }: StageView): string | undefined {
+  const missing = (until.requests ?? 0) - requests;
+  if (missing <= 0) return undefined;
+  return `${sayRequests(missing)} more must be answered by the new release${sayTime(missing, perSecond)}`;
 }
 
 /** Why it may not end yet by its own evidence. */
-function lackOf({ until, requests, verdict, guards, perSecond }: StageView): string | undefined {
-  const missing = (until.requests ?? 0) - requests;
-  if (missing > 0)
-    return `${sayRequests(missing)} more must be answered by the new release${sayTime(missing, perSecond)}`;
+function lackOf({ verdict, guards, perSecond }: StageView): string | undefined {
   const unknown = guards.find(({ state }) => state === 'unknown');
   if (unknown !== undefined) return `${unknown.name} is unknown: ${unknown.detail}`;
   if (verdict?.verdict !== 'insufficient') return undefined;
