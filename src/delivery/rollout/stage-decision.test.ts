@@ -11,7 +11,7 @@ function verdict(counts: { readonly stable: number; readonly candidate: number; 
   const block = { stable: side(counts.stable, 0), candidate: side(counts.candidate, counts.failed) };
   return verdictOf(observe(newAnalysis(DEFAULT_ANALYSIS), block), { share: 2_000 });
 }
-const PASS = verdict({ stable: 8_000, candidate: 2_000, failed: 0 });
+const PASS = verdict({ stable: 80_000, candidate: 20_000, failed: 0 });
 const FAIL = verdict({ stable: 8_000, candidate: 2_000, failed: 100 });
 const LITTLE = verdict({ stable: 80, candidate: 20, failed: 0 });
 const NOTHING = verdict({ stable: 0, candidate: 0, failed: 0 });
