@@ -1,2 +1,11 @@
-export { type CertificatePair, checkPair, covers, type PairSource, parsePair, readPair } from './pair.ts';
-export { newKey, pemOfKey, selfSigned, signingRequest } from './x509.ts';
+export {
+  type AcmeSettings,
+  type AcmeState,
+  type AcmeWish,
+  type Certificates,
+  openCertificates,
+  type PlacedCertificate,
+  type PreparedPair,
+} from './certificates.ts';
+export { covers, type PairSource, parsePair } from './pair.ts';
+export { selfSigned } from './x509.ts';

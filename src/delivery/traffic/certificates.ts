@@ -64,9 +64,9 @@ function ownCertificate(): Certificate {
   return { name: OWN, hosts: [], isDefault: false, ...fingerprintedPem(pem) };
 }
 
-function fingerprintedPem(text: string): Pick<Certificate, 'pem' | 'fingerprint'> {
-  const { pem, fingerprint } = parsePair(text);
-  return { pem, fingerprint };
+function fingerprintedPem(text: string): Pick<Certificate, 'pem' | 'fingerprint' | 'notAfterMs'> {
+  const { pem, fingerprint, notAfter } = parsePair(text);
+  return { pem, fingerprint, notAfterMs: notAfter.getTime() };
 }
 
 /** Matches no host: only whoever matches nothing gets it. */

@@ -149,6 +149,7 @@ export interface InstalledCertificate {
   readonly fingerprint: string;
   /** Clients that ask for a host without a certificate, or for none, get it too; the first by name, if several are. */
   readonly isDefault: boolean;
+  readonly notAfterMs: number;
 }
 
 /** With its secret: the chain and its key, PEM, nothing between. At most 15,000 bytes. */
