@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,6 +71,7 @@ export async function openScene(o: {
       await traffic.stop();
       await traffic.close();
       database.close();
+      spawnSync('umount', ['--quiet', '--lazy', join(runDirectory, 'files')]); // where `down` has failed
       rmSync(root, { recursive: true, force: true });
       rmSync(scope.runDirectory, { recursive: true, force: true });
     },

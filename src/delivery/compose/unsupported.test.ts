@@ -42,6 +42,7 @@ test('what Compose knows and we cannot run is named', () => {
     ['secrets: [s]', 'secrets.s', 'secrets: {s: {external: true}}'],
     ['deploy: {mode: global}', 'services.w.deploy.mode'],
     ['deploy: {placement: {constraints: [a]}}', 'services.w.deploy.placement'],
+    ['pre_stop: [{command: a}, {command: b, privileged: true}]', 'services.w.pre_stop[1].privileged'],
     ['logging: {driver: syslog}', 'services.w.logging.driver'],
     ['security_opt: ["apparmor=x"]', 'services.w.security_opt[0]'],
   ];
