@@ -54,8 +54,9 @@ export function tcpShares({ from, to }: TcpChange): {
 /** The instances of both sides of one service. */
 export interface Sides {
   readonly service: string;
-  readonly old: TcpSide;
-  readonly fresh: TcpSide;
+  readonly counts: { readonly old: number; readonly fresh: number };
+  old(): TcpSide;
+  fresh(): TcpSide;
 }
 
 /** Keeps the shares of routes in proportion to the instances on both sides, and remembers what was said last. */
@@ -107,17 +108,16 @@ export class Balance {
 }
 
 /** The new side's part of the instances, in basis points; a side that has any gets something. */
-function weightOf({ old, fresh }: Sides): number {
-  const [before, now] = [old.instances.length, fresh.instances.length];
-  if (now === 0) return 0;
-  return before === 0 ? WHOLE : Math.min(WHOLE - 1, Math.max(1, Math.round((WHOLE * now) / (before + now))));
+function weightOf({ counts: { old, fresh } }: Sides): number {
+  if (fresh === 0) return 0;
+  return old === 0 ? WHOLE : Math.min(WHOLE - 1, Math.max(1, Math.round((WHOLE * fresh) / (old + fresh))));
 }
 
 function tcpSides(sides: Sides): readonly TcpShare[] {
   const weight = weightOf(sides);
   const both = [
-    { ...sides.old, weight: WHOLE - weight },
-    { ...sides.fresh, weight },
+    { ...sides.old(), weight: WHOLE - weight },
+    { ...sides.fresh(), weight },
   ];
   return both.filter(({ instances }) => instances.length > 0);
 }

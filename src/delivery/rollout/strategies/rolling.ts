@@ -7,7 +7,7 @@ import { changesWhere, isAdded, type RouteChanges, sideOf } from '../plan-routes
 import type { PlacedSet, Portion } from '../plan-sets.ts';
 import { laneSteps, laterChanges, portionsOf, settleWaves, standUpWaves, tipOverWaves } from '../plan-stages.ts';
 import { levelsOf, startWaves } from '../plan-start.ts';
-import { Balance } from '../plan-weights.ts';
+import { Balance, type Sides } from '../plan-weights.ts';
 import { type SetRecord, setKey } from '../standing.ts';
 import type { Step } from '../step.ts';
 import { type Move, roundsOf } from './rolling-rounds.ts';
@@ -143,7 +143,8 @@ class Rolling {
   }
 
   #round(moves: readonly Move[], o: { readonly isFirst: boolean; readonly isLast: boolean }): Waves {
-    const makingRoom = this.#leave(moves, ({ before }) => before);
+    const weights = this.#weigh('old instances make room', moves, ({ before }) => before);
+    const makingRoom = [weights, ...this.#leave(moves, ({ before }) => before)];
     const batches = moves.flatMap((move) => this.#batch(move));
     return [
       ...(o.isFirst ? this.#firstStart(batches, makingRoom) : this.#start(batches, makingRoom)),
@@ -181,16 +182,20 @@ class Rolling {
 
   /** Each side's share is its part of the instances; those that are about to leave do not count. */
   #weigh(cause: string, moves: readonly Move[], leaving: (move: Move) => number): readonly Step[] {
-    const counts = moves.map((move) => {
+    const sides = moves.map((move): Sides => {
       const { set, before, left, come } = this.#points.get(move.service)!;
-      const instances = set.starting.slice(0, come).map(({ instance }) => instance);
+      const staying = left.length - leaving(move);
       return {
         service: move.service,
-        old: sideOf({ network: before.network, instances: left.slice(0, left.length - leaving(move)) }),
-        fresh: sideOf({ network: set.record.network, instances }),
+        counts: { old: staying, fresh: come },
+        old: () => sideOf({ network: before.network, instances: left.slice(0, staying) }),
+        fresh: () => {
+          const instances = set.starting.slice(0, come).map(({ instance }) => instance);
+          return sideOf({ network: set.record.network, instances });
+        },
       };
     });
-    return this.#balance.weigh(cause, counts);
+    return this.#balance.weigh(cause, sides);
   }
 
   /** Those that use others leave before them. */
@@ -198,15 +203,13 @@ class Rolling {
     const counts = new Map(moves.map((move) => [move.service, leaving(move)]));
     const services = new Set([...counts].filter(([, count]) => count > 0).map(([name]) => name));
     if (services.size === 0) return [];
-    const weights = this.#weigh('old instances leave', moves, leaving);
     const levels = levelsOf(services, this.#draft.scene.needs).toReversed();
-    const waves = levels.flatMap((level) =>
+    return levels.flatMap((level) =>
       leaveWaves(
         this.#draft,
         level.map((name) => this.#departure(this.#points.get(name)!, counts.get(name)!)),
       ),
     );
-    return [weights, ...waves];
   }
 
   #departure(point: Standpoint, count: number) {
