@@ -30,7 +30,7 @@ export interface Steering {
 const UNSTEERED: Steering = { confirmed: [] };
 
 /** The last word counts; a promotion and an abort stay. */
-export function steeringAfter(records: readonly ControlRecord[]): Steering {
+function steeringAfter(records: readonly ControlRecord[]): Steering {
   return records.reduce(apply, UNSTEERED);
 }
 

@@ -101,7 +101,7 @@ function nextOf(journal: Journal, { project, number }: RolloutRecord): LiveRelea
 }
 
 /** The lanes of the release before and of the one after. */
-export function rolesOf(before: LiveRelease | undefined, after: LiveRelease | undefined): readonly LaneRole[] {
+function rolesOf(before: LiveRelease | undefined, after: LiveRelease | undefined): readonly LaneRole[] {
   const old = lanesOf(before, 'stable');
   const roles = new Map(old.map((role) => [role.lane, role]));
   for (const role of lanesOf(after, 'candidate'))

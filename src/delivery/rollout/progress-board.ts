@@ -42,7 +42,7 @@ export interface Activity {
   readonly stage?: NonNullable<RolloutStatus['stage']> & { readonly seq: number };
 }
 
-export const NO_PROGRESS: Progress = { steps: {}, guards: [], baselines: {}, activity: { state: 'running' } };
+const NO_PROGRESS: Progress = { steps: {}, guards: [], baselines: {}, activity: { state: 'running' } };
 
 /** The progress of the rollouts that run: in memory at every moment, on disk each second. */
 export interface ProgressBoard {

@@ -6,12 +6,17 @@ import { decideStage, type StageView } from './stage-decision.ts';
 
 const said = { author: 'ann', atMs: 0 };
 
-function verdict(counts: { readonly stable: number; readonly candidate: number; readonly failed: number }): Verdict {
+function verdict(
+  counts: { readonly stable: number; readonly candidate: number; readonly failed: number },
+  blocks = 1,
+): Verdict {
   const side = (requests: number, failed: number) => ({ requests, failed, slow: 0, timed: requests });
   const block = { stable: side(counts.stable, 0), candidate: side(counts.candidate, counts.failed) };
-  return verdictOf(observe(newAnalysis(DEFAULT_ANALYSIS), block), { share: 2_000 });
+  let state = newAnalysis(DEFAULT_ANALYSIS);
+  for (let n = 0; n < blocks; n++) state = observe(state, block);
+  return verdictOf(state, { share: 2_000 });
 }
-const PASS = verdict({ stable: 80_000, candidate: 20_000, failed: 0 });
+const PASS = verdict({ stable: 800, candidate: 200, failed: 0 }, 100);
 const FAIL = verdict({ stable: 8_000, candidate: 2_000, failed: 100 });
 const LITTLE = verdict({ stable: 80, candidate: 20, failed: 0 });
 const NOTHING = verdict({ stable: 0, candidate: 0, failed: 0 });
