@@ -64,11 +64,13 @@ function lastLine(text: string): string {
   return (text.trim().split('\n').at(-1) ?? '').trim().slice(-200);
 }
 
-/** Nothing of the daemon's own environment but where programs are. */
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** Nothing of the daemon's own environment. */
 function environmentOf({ project, rollout, stable, candidate, weight }: GuardedRollout): Record<string, string> {
   return {
-    PATH: process.env['PATH'] ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-    HOME: process.env['HOME'] ?? '/',
+    PATH,
+    HOME: '/',
     BASCULE_PROJECT: project,
     BASCULE_ROLLOUT: String(rollout),
     BASCULE_RELEASE: String(stable ?? ''),
