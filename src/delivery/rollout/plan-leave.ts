@@ -17,9 +17,10 @@ export function leaveWaves({ scene }: Draft, departures: readonly Departure[]): 
   return [
     departures.flatMap((each) => drainSteps(scene, each)),
     departures.flatMap((each) => [...outOfLanes(each), ...hooksOf(scene, each)]),
-    departures.flatMap(({ record, instances, cause }) =>
-      instances.map((instance) => step(cause, { kind: 'stop-instance', instance, fit: oldFitness(scene, record) })),
-    ),
+    departures.flatMap(({ record, instances, cause }) => {
+      const fit = oldFitness(scene, record);
+      return instances.map((instance) => step(cause, { kind: 'stop-instance', instance, fit }));
+    }),
   ];
 }
 
