@@ -15,7 +15,7 @@ export async function amend(parts: Parts, request: AmendRequest, watch: WatchOpt
   requireAmendable(parts, request);
   const { project, author, strategy } = request;
   const freeze = (o: WatchOptions): Promise<Release> => amended(parts, request, o);
-  const intention = { project, author, force: false, freeze };
+  const intention = { project, author, force: false, freeze, keepCertificates: true };
   return await rollOut(parts, { ...intention, ...(strategy === undefined ? {} : { strategy }) }, watch);
 }
 
@@ -26,7 +26,12 @@ export async function planAmend(parts: Parts, request: AmendRequest): Promise<Pl
   const watch = { onProgress: () => {}, signal: new AbortController().signal };
   const target = await amended(parts, request, watch);
   const { strategy } = request;
-  return await planIntention(parts, { target, force: false, ...(strategy === undefined ? {} : { strategy }) });
+  return await planIntention(parts, {
+    target,
+    force: false,
+    keepCertificates: true,
+    ...(strategy === undefined ? {} : { strategy }),
+  });
 }
 
 async function amended(parts: Parts, request: AmendRequest, watch: WatchOptions): Promise<Release> {

@@ -68,8 +68,14 @@ async function whyNot(port: PlannedPort, choice: Choice): Promise<string | undef
 function userOf(port: PlannedPort, { taken, state, project }: Choice): string | undefined {
   const own = taken.find((other) => clashes(other, port));
   if (own !== undefined) return `services.${own.service}`;
-  const other = state.publishedPorts.find((each) => clashes(each, port) && each.route.split('/')[0] !== project);
-  return other === undefined ? undefined : `the project "${other.route.split('/')[0]}"`;
+  const otherwise = taken.find((each) => speaksOtherwise(each, port));
+  if (otherwise !== undefined) return `services.${otherwise.service}, ${saySpeech(otherwise)}`;
+  const others = state.publishedPorts.filter(({ route }) => route.split('/')[0] !== project);
+  const other = others.find((each) => clashes(each, port));
+  if (other !== undefined) return `the project "${other.route.split('/')[0]}"`;
+  const stranger = others.find((each) => speaksOtherwise(each, port));
+  if (stranger === undefined) return undefined;
+  return `the project "${stranger.route.split('/')[0]}", ${saySpeech(stranger)}`;
 }
 
 /**
@@ -82,6 +88,16 @@ function clashes(a: PublishedPort, b: PublishedPort): boolean {
   const isSameAddress = a.hostAddress === b.hostAddress;
   if (a.protocol === 'http' && b.protocol === 'http') return isSameAddress && a.host === b.host && a.path === b.path;
   return isSameAddress || a.hostAddress === undefined || b.hostAddress === undefined;
+}
+
+function saySpeech({ tls }: PublishedPort): string {
+  return tls === true ? 'with TLS,' : 'without TLS,';
+}
+
+/** One port speaks TLS for all of its routes, or for none. */
+function speaksOtherwise(a: PublishedPort, b: PublishedPort): boolean {
+  const isSamePlace = a.port === b.port && a.protocol === b.protocol && a.hostAddress === b.hostAddress;
+  return isSamePlace && (a.tls === true) !== (b.tls === true);
 }
 
 function keyOf({ port, protocol, hostAddress }: PlannedPort): PortKey {

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { messageOf } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
+import type { Certificates } from '../certificates/index.ts';
 import { assertSupported } from '../compose/index.ts';
 import type { Fleet } from '../fleet/index.ts';
 import { openFileStore, openKeyring, openReleases } from '../release/index.ts';
@@ -31,6 +32,7 @@ import type { Parts } from './parts.ts';
 import { buildImages } from './prepare.ts';
 import { networkProbe, type Probe } from './probe.ts';
 import { startProbes } from './probes/index.ts';
+import { acmeWishes } from './prepare-certificates.ts';
 import { createRetirer } from './retire.ts';
 import { releaseDetail, releaseDiff } from './release-detail.ts';
 import { resumeOpen } from './resume.ts';
@@ -51,6 +53,8 @@ export interface DeliveryOptions {
   readonly keyFile?: string;
   readonly fleet: Fleet;
   readonly traffic: Traffic;
+  /** Absent: no service may ask for TLS. */
+  readonly certificates?: Certificates;
   readonly log: Log;
   now(): Date;
   /** How new instances are looked at; default: over the network. */
@@ -75,6 +79,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       const result = await work;
       retirer.wake();
       healer.wakeAll();
+      parts.certificates?.wake();
       return result;
     } catch (error) {
       void retirer.lookAtAll(true);
@@ -115,6 +120,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
         .then(() => healer.wakeAll())
         .catch((error: unknown) => parts.log.error({ err: error }, `could not resume: ${messageOf(error)}`));
       if (parts.journal.standingProjects().length > 0) await parts.ensureTraffic();
+      parts.certificates?.look(() => acmeWishes(parts));
       watching = watchFleet(parts, (project) => healer.wake(project));
     },
     settled: async () => await resuming,
@@ -123,6 +129,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       await resuming;
       await retirer.close();
       await healer.close();
+      await parts.certificates?.close();
       await parts.locks.allEnded();
       await parts.witness.close();
       parts.observation.close();
@@ -158,6 +165,7 @@ function partsOf(options: DeliveryOptions, stopping: AbortSignal): Parts {
     controls,
     board,
     changes,
+    certificates: options.certificates,
     jobs: openJobRuns(database),
     witness: createWitness({
       ...{ traffic, journal, releases, collector, board, log, now },

@@ -3,6 +3,7 @@ import { instanceSpecOf } from '../fleet/index.ts';
 import type { PreviewMatch, RouteShare, TcpTarget, Traffic } from '../traffic/index.ts';
 import { analyse } from './analyse.ts';
 import { monitor, waitOut } from './monitor.ts';
+import { obtainCertificate } from './obtain-certificate.ts';
 import { runHooks } from './hooks.ts';
 import { runJob } from './jobs.ts';
 import { awaitCompleted, awaitHealthy } from './await-instance.ts';
@@ -52,6 +53,9 @@ const HANDLERS: Handlers = {
   'remove-route': ({ route }, { world }) => world.traffic.removeRoute(route),
   'publish-port': ({ port }, { world }) => world.traffic.publishPort(port),
   'unpublish-port': ({ port }, { world }) => world.traffic.unpublishPort(port),
+  'install-certificate': async ({ certificate }, { world }) => await world.certificates?.install(certificate),
+  'obtain-certificate': obtainCertificate,
+  'remove-certificate': ({ name }, { world }) => world.traffic.removeCertificate(name),
   'set-standing': setStanding,
   'stop-instance': ({ instance }, { world }) => world.fleet.stopInstance(instance),
   'remove-instance': ({ instance }, { world }) => world.fleet.removeInstance(instance),

@@ -14,6 +14,8 @@ export interface DownInput {
   /** The release that serves, for the order of stopping. */
   readonly current: Release | undefined;
   readonly volumes: boolean;
+  /** Installed for the project, by name. */
+  readonly certificates?: readonly string[];
   /** Those that made the instances, by their number. */
   readonly releases: ReadonlyMap<number, Release>;
 }
@@ -26,6 +28,7 @@ export function planDown(input: DownInput): Plan {
   const waves = wavesOf(
     standing.ports.map((port) => step(cause, { kind: 'unpublish-port', port })),
     routesOf(input).map((route) => step(cause, { kind: 'remove-route', route })),
+    (input.certificates ?? []).map((name) => step(cause, { kind: 'remove-certificate', name })),
     laneSteps(input),
     ...stopWaves(input),
     instances.map(({ name }) => step(cause, { kind: 'remove-instance', instance: name })),

@@ -1,5 +1,6 @@
 import { step } from './plan.ts';
 import { endOfPreview, jobsAt, jobWaves, previewSteps, smokeTests } from './plan-checks.ts';
+import { installSteps, laterCertificateSteps } from './plan-certificates.ts';
 import type { Draft, Waves } from './plan-draft.ts';
 import { shrinkWaves } from './plan-leave.ts';
 import { isMoved, optionSteps, publishSteps, removedTraffic } from './plan-ports.ts';
@@ -101,7 +102,7 @@ export function tipOverWaves(
   const { scene } = draft;
   const cause = scene.kind === 'rollback' ? 'its sets are healthy' : 'the new sets are healthy';
   return [
-    switchSteps('new routes', changesWhere(changes, isAdded)),
+    [...installSteps(scene), ...switchSteps('new routes', changesWhere(changes, isAdded))],
     publishSteps(scene).filter((each) => !isMoved(scene, each)),
     [
       ...switchSteps(
@@ -122,6 +123,7 @@ export function settleWaves(draft: Draft, stopped?: ReadonlySet<string>): Waves 
     [standingStep(draft, stopped)],
     removed.ports,
     [...removed.routes, ...publishSteps(scene).filter((each) => isMoved(scene, each))],
+    laterCertificateSteps(scene),
     ...jobWaves(scene, 'after-switch'),
     ...shrinkWaves(draft),
   ];

@@ -1,4 +1,5 @@
 import { step } from './plan.ts';
+import { hasCertificateChanges } from './plan-certificates.ts';
 import type { Draft } from './plan-draft.ts';
 import { optionSteps, plainPort, publishSteps, removedTraffic } from './plan-ports.ts';
 import { type SetRecord, setKey, type Standing, type WarmRelease } from './standing.ts';
@@ -54,7 +55,7 @@ export function isUnchanged({ scene, placed }: Pick<Draft, 'scene' | 'placed'>):
     ({ fresh, record, starting, leaving }) =>
       !fresh && starting.length === 0 && leaving.length === 0 && serving.has(setKey(record)),
   );
-  if (!isSame || serving.size !== placed.length) return false;
+  if (!isSame || serving.size !== placed.length || hasCertificateChanges(scene)) return false;
   return (
     publishSteps(scene).length === 0 && removedTraffic(scene).ports.length === 0 && optionSteps(scene).length === 0
   );

@@ -14,5 +14,5 @@ export function warningsOf({ scene, predecessors, sets }: Draft): readonly strin
       ([key]) =>
         `networks.${key}.ipam: the subnet is not used: each release has a network of its own, and two of them cannot have the same addresses.`,
     );
-  return [...stateful, ...fixed];
+  return [...stateful, ...fixed, ...(scene.certificates?.warnings ?? [])];
 }

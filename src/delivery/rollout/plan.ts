@@ -3,6 +3,7 @@ import type { Dependency, StrategyName } from '../compose/index.ts';
 import type { FleetState, ObservedInstance } from '../fleet/index.ts';
 import type { FilePlacement, Release } from '../release/index.ts';
 import type { LaneId, PublishedPort, RouteId, TrafficState } from '../traffic/index.ts';
+import type { CertificateNeeds } from './plan-certificates.ts';
 import type { PlannedStep, RolloutKind } from './outcome.ts';
 import type { Standing } from './standing.ts';
 import { titleOf, type Step, type StepBody } from './step.ts';
@@ -39,6 +40,8 @@ export interface DeployInput {
   readonly observed: Observed;
   /** Host ports of the target, chosen. */
   readonly ports: readonly PlannedPort[];
+  /** Absent: nothing is to be done about certificates. */
+  readonly certificates?: CertificateNeeds;
   /** Lanes that nobody uses. */
   readonly freeLanes: readonly LaneId[];
   /** Start every stateless set anew. */

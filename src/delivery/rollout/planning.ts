@@ -5,12 +5,17 @@ import { choosePorts } from './choose-ports.ts';
 import type { Journal } from './journal.ts';
 import type { RolloutKind } from './outcome.ts';
 import type { Parts } from './parts.ts';
-import type { DeployInput, Observed, Plan } from './plan.ts';
+import type { DeployInput, Observed, Plan, PlannedPort } from './plan.ts';
+import type { CertificateNeeds } from './plan-certificates.ts';
 import { planDeploy } from './plan-strategy.ts';
 import { declaredPorts } from './prepare.ts';
+import { certificateNeeds } from './prepare-certificates.ts';
 import { lanesOf, liveReleases, liveSets, type Standing } from './standing.ts';
+import { requireTlsPorts } from './tls-ports.ts';
 
 export interface Wish {
+  /** It came without files: certificates that are installed stay. A rollback keeps them too. */
+  readonly keepCertificates?: boolean;
   readonly kind: 'up' | 'deploy' | 'rollback';
   readonly target: Release;
   readonly force: boolean;
@@ -39,6 +44,7 @@ export async function planRelease(parts: Parts, wish: Wish): Promise<() => Plan>
   const { observed, state, standing } = await lookAround(parts, target.project);
   const declared = declaredPorts(target.model);
   const ports = await choosePorts(target.project, declared, { traffic: parts.traffic, state });
+  const certificates = await needsOfCertificates(parts, wish, { state, ports });
   return () => {
     const input: DeployInput = {
       ...wish,
@@ -47,10 +53,22 @@ export async function planRelease(parts: Parts, wish: Wish): Promise<() => Plan>
       releases: liveModels(parts, target.project, standing),
       observed,
       ports,
+      ...(certificates === undefined ? {} : { certificates }),
       freeLanes: freeLanes(state, state.laneCount, reservedLanes(parts.journal)),
     };
     return planDeploy(input);
   };
+}
+
+async function needsOfCertificates(
+  { certificates }: Parts,
+  { target, kind, keepCertificates = false }: Wish,
+  o: { readonly state: TrafficState; readonly ports: readonly PlannedPort[] },
+): Promise<CertificateNeeds | undefined> {
+  if (certificates === undefined) return undefined;
+  requireTlsPorts(target.model, o.ports);
+  const keepInstalled = keepCertificates || kind === 'rollback';
+  return await certificateNeeds(certificates, { ...o, target, keepInstalled });
 }
 
 function liveModels({ releases }: Parts, project: string, standing: Standing): ReadonlyMap<number, Release> {

@@ -21,18 +21,20 @@ export interface Intention {
   readonly force: boolean;
   /** Instead of the declared one. */
   readonly strategy?: StrategyName;
+  /** It came without files: certificates that are installed stay. */
+  readonly keepCertificates?: boolean;
 }
 
 /** A frozen release, a plan, and the rollout. */
 export async function rollOut(parts: Parts, intention: Intention, o: WatchOptions): Promise<RolloutOutcome> {
-  const { project, author, force, strategy } = intention;
+  const { project, author, force, strategy, keepCertificates = false } = intention;
   const kind = kindOf(parts.journal.standing(project));
   return await parts.locks.hold(project, holder(parts, kind, author), async (running) => {
     const watch = orAborted(o, running);
     await parts.ensureTraffic();
     await settleOpen(parts, project, running);
     const target = await unlessCancelled(parts, watch, (signal) => intention.freeze({ ...watch, signal }));
-    const wish = { kind, target, force, ...(strategy === undefined ? {} : { strategy }) };
+    const wish = { kind, target, force, keepCertificates, ...(strategy === undefined ? {} : { strategy }) };
     const plan = (await unlessCancelled(parts, watch, () => planRelease(parts, wish)))();
     if (plan.unchanged) return unchanged(parts, { kind, project, watch, started: running.startedAt });
     parts.releases.create(target, target.createdAt);
@@ -45,7 +47,7 @@ export async function rollOut(parts: Parts, intention: Intention, o: WatchOption
 /** What `rollOut` would do now with a release that looks like this. */
 export async function planIntention(
   parts: Parts,
-  o: { readonly target: Release; readonly force: boolean; readonly strategy?: StrategyName },
+  o: Pick<Intention, 'force' | 'strategy' | 'keepCertificates'> & { readonly target: Release },
 ): Promise<PlanView> {
   const kind = kindOf(parts.journal.standing(o.target.project));
   return planView((await planRelease(parts, { kind, ...o }))());

@@ -1,5 +1,6 @@
 import { formatDuration } from '../../lib/duration.ts';
 import { unreachable } from '../../lib/errors.ts';
+import type { PlacedCertificate } from '../certificates/index.ts';
 import type { NetworkSpec, VolumeSpec } from '../fleet/index.ts';
 import type { FilePlacement } from '../release/index.ts';
 import type { PreviewMatch } from '../compose/index.ts';
@@ -172,6 +173,10 @@ export type StepBody =
       readonly from?: PublishedPort;
     }
   | { readonly kind: 'unpublish-port'; readonly port: PublishedPort }
+  /** By its fingerprint: keys do not come into the journal. */
+  | { readonly kind: 'install-certificate'; readonly certificate: PlacedCertificate }
+  | { readonly kind: 'obtain-certificate'; readonly name: string; readonly host: string }
+  | { readonly kind: 'remove-certificate'; readonly name: string }
   | { readonly kind: 'set-standing'; readonly standing: Standing }
   | {
       readonly kind: 'stop-instance';
@@ -276,6 +281,12 @@ export function titleOf(step: StepBody): string {
       return `publish port ${sayPort(step.port)}`;
     case 'unpublish-port':
       return `unpublish port ${sayPort(step.port)}`;
+    case 'install-certificate':
+      return `install the certificate of ${step.certificate.name}`;
+    case 'obtain-certificate':
+      return `get a certificate for ${step.host}`;
+    case 'remove-certificate':
+      return `remove the certificate of ${step.name}`;
     case 'set-standing':
       return sayStanding(step.standing);
     case 'refresh-traffic':

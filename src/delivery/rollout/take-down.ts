@@ -5,6 +5,7 @@ import type { RolloutOutcome } from './outcome.ts';
 import type { Parts } from './parts.ts';
 import { planDown } from './plan-down.ts';
 import { lookAround } from './planning.ts';
+import { certificatesOf } from './prepare-certificates.ts';
 import { settleOpen } from './resume.ts';
 import { makersOf } from './retire.ts';
 import { runPlan } from './run-rollout.ts';
@@ -29,10 +30,11 @@ async function takeAllDown(
 ): Promise<RolloutOutcome> {
   await parts.ensureTraffic();
   await settleOpen(parts, project, running);
-  const { observed, standing } = await lookAround(parts, project);
+  const { observed, standing, state } = await lookAround(parts, project);
+  const certificates = certificatesOf(project, state);
   const current = standing.current === undefined ? undefined : parts.releases.find(project, standing.current.release);
   const releases = makersOf(parts, project, observed.fleet.instances);
-  const plan = planDown({ project, standing, observed, current, volumes, releases });
+  const plan = planDown({ project, standing, observed, current, volumes, releases, certificates });
   if (plan.unchanged) return nothingToDo(project, watch);
   const outcome = await runPlan(parts, { plan, running, watch });
   requireDone(parts, outcome);

@@ -1,3 +1,4 @@
+import type { Certificates } from '../certificates/index.ts';
 import type { Fleet } from '../fleet/index.ts';
 import type { FileStore, Releases } from '../release/index.ts';
 import type { Traffic } from '../traffic/index.ts';
@@ -17,6 +18,7 @@ export interface World {
   readonly traffic: Traffic;
   readonly releases: Releases;
   readonly files: FileStore;
+  readonly certificates: Certificates | undefined;
   readonly probe: Probe;
   readonly journal: Pick<Journal, 'standing' | 'setStanding'>;
   /** What rollouts see of the requests, what they are told, and where their waits stand. */
