@@ -61,6 +61,7 @@ function wrongNetwork(cohort: CohortSettings): string | undefined {
 }
 
 function checkGuards({ analysis }: ProjectSettings, fail: Fail): void {
+  checkGuardNames(analysis, fail);
   for (const [index, { max, min }] of analysis.queries.entries()) {
     if (max !== undefined || min !== undefined) continue;
     throw fail(
@@ -68,6 +69,18 @@ function checkGuards({ analysis }: ProjectSettings, fail: Fail): void {
       'the query has no threshold',
       'Add `max:` or `min:`, or both.',
     );
+  }
+}
+
+/** `instances` is the guard that every rollout has. */
+function checkGuardNames({ queries, commands }: ProjectSettings['analysis'], fail: Fail): void {
+  const known = new Set(['instances']);
+  for (const [key, guards] of Object.entries({ queries, commands })) {
+    for (const [index, { name }] of guards.entries()) {
+      const path = ['x-bascule', 'analysis', key, index, 'name'];
+      if (known.has(name)) throw fail(path, `there is another guard "${name}"`, 'Give each of them a name of its own.');
+      known.add(name);
+    }
   }
 }
 

@@ -4,7 +4,7 @@ import { dependenciesOf } from './implicit.ts';
 import { recordOf } from './kinds.ts';
 import { childOf, type MapNode } from './node.ts';
 import { absolutePath } from './paths.ts';
-import type { ServiceSettings } from './project-settings.ts';
+import type { ProjectSettings, ServiceSettings } from './project-settings.ts';
 import type { FileObject, Network, Project, Volume } from './project.ts';
 import type { Build, Service } from './service.ts';
 import { readProjectSettings, readServiceSettings } from './settings.ts';
@@ -35,7 +35,7 @@ export function resolveProject(draft: Draft, source: ResolveSource): Project {
     secrets: pick(draft.secrets, used.secrets, (key, file) => resolveFile(key, file, source.name)),
     models: draft.models ?? {},
     extensions: recordOf(Object.entries(draft).filter(([key]) => key.startsWith('x-'))),
-    settings: readProjectSettings(childOf(source.root, 'x-bascule')),
+    settings: withProgramPaths(readProjectSettings(childOf(source.root, 'x-bascule')), source.directory),
   };
 }
 
@@ -84,6 +84,15 @@ function resolveService(name: string, draft: DraftService, source: ResolveSource
     ...(pull_policy !== undefined && { pull_policy: pull_policy === 'if_not_present' ? 'missing' : pull_policy }),
     settings: withAbsolutePaths(readServiceSettings(settingsNode, `services.${name}.x-bascule`), source.directory),
   };
+}
+
+/** Commands that guard run elsewhere: `./check` is meant beside the Compose file. A bare name is found on the PATH. */
+function withProgramPaths(settings: ProjectSettings, directory: string): ProjectSettings {
+  const commands = settings.analysis.commands.map((guard) => {
+    const [program = '', ...args] = guard.run;
+    return program.includes('/') ? { ...guard, run: [absolutePath(program, directory), ...args] } : guard;
+  });
+  return { ...settings, analysis: { ...settings.analysis, commands } };
 }
 
 function withAbsolutePaths(settings: ServiceSettings, directory: string): ServiceSettings {

@@ -84,7 +84,7 @@ x-bascule:
   ]);
   assert.equal(analysis.errorMargin, 0.005);
   assert.deepEqual(analysis.commands, [
-    { name: 'smoke', run: ['./check.sh', '--fast'], intervalMs: 15_000, failures: 1, timeoutMs: 30_000 },
+    { name: 'smoke', run: ['/project/check.sh', '--fast'], intervalMs: 15_000, failures: 1, timeoutMs: 30_000 },
   ]);
   assert.equal(analysis.queries[0]?.max, 3);
   assert.deepEqual(preview, { kind: 'header', name: 'X-Preview', value: '1' });
@@ -128,6 +128,11 @@ test('unknown keys and wrong values name their place and the nearest key', () =>
       'x-bascule: {analysis: {queries: [{name: a, prometheus: "http://a", query: b}]}}',
       /queries\[0\]: the query has no threshold/,
       /max/,
+    ],
+    [
+      'x-bascule: {analysis: {commands: [{name: a, run: b}, {name: a, run: c}]}}',
+      /commands\[1\].name: there is another guard "a"/,
+      /own/,
     ],
     [
       'services: {web: {image: x}}\nx-bascule: {jobs: {m: {service: wep, command: a, at: before-start}}}',
