@@ -19,7 +19,7 @@ export function requireJobsDone({ journal, jobs }: Parts, outcome: RolloutOutcom
     code: 'job-failed',
     kind: 'failed',
     message: `release ${release} of "${project}" serves, but ${failed.map(({ reason }) => reason).join('; ')}`,
-    fix: 'Traffic stays on the new release. Correct the job and deploy again: it runs again with the next release.',
+    fix: 'Traffic stays on the new release. Correct the job and deploy again; `--force` runs it again as it is.',
     details: { outcome, job: first.step.job, logs: last?.ended?.lines ?? [] },
   });
 }

@@ -11,10 +11,24 @@ import type { Step } from './step.ts';
 
 type Moment = JobSettings['at'];
 
-/** Jobs of a moment in the order of the Compose file. A rollback runs none: they are for the way forward. */
-export function jobsAt({ kind, target }: Scene, at: Moment): readonly (readonly [string, JobSettings])[] {
-  if (kind === 'rollback') return [];
+/**
+ * Jobs of a moment in the order of the Compose file. A rollback runs none: they are for the way forward. Nor does a
+ * release that has other numbers of instances only: the same jobs have run for the same programs.
+ */
+export function jobsAt(scene: Scene, at: Moment): readonly (readonly [string, JobSettings])[] {
+  const { kind, target } = scene;
+  if (kind === 'rollback' || hasSamePrograms(scene)) return [];
   return Object.entries(target.model.settings.jobs).filter(([, job]) => job.at === at);
+}
+
+function hasSamePrograms({ target, releases, standing, force }: Scene): boolean {
+  const before = standing.current === undefined ? undefined : releases.get(standing.current.release);
+  return !force && before !== undefined && programsOf(before) === programsOf(target);
+}
+
+function programsOf({ services, model }: Release): string {
+  const identities = Object.values(services).map(({ name, identity, ownIdentity }) => [name, identity, ownIdentity]);
+  return JSON.stringify([identities.toSorted(), model.settings.jobs]);
 }
 
 /** One after the other; after each that expands what the old release uses, that must still do its work. */
