@@ -5,7 +5,9 @@ import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import { isSea } from 'node:sea';
 import { runCli, type DaemonOptions, type Host } from './cli/index.ts';
+import type { Certificates } from './delivery/certificates/index.ts';
 import type { Delivery } from './delivery/rollout/index.ts';
+import type { Traffic } from './delivery/traffic/index.ts';
 import type { Engine } from './engine/docker-api/index.ts';
 import { openDatabase } from './lib/database.ts';
 import { writeFileAtomic } from './lib/files.ts';
@@ -69,6 +71,7 @@ async function startParts(o: {
   const { openDockerFleet } = await import('./delivery/fleet/index.ts');
   const { openTraffic } = await import('./delivery/traffic/index.ts');
   const { createDelivery } = await import('./delivery/rollout/index.ts');
+  const { certificateChecks } = await import('./delivery/certificates/index.ts');
   const { checkEngine, connectEngine, createServer, engineGate } = await import('./server/index.ts');
 
   const paths = daemonPaths(scope.root);
@@ -79,9 +82,10 @@ async function startParts(o: {
   parts.defer(() => database.close());
   const fleet = openDockerFleet({ socketPath: engineSocket, scope, log });
   const traffic = await openTraffic({ scope, directory: join(directory, 'traffic'), log });
+  const certificates = await openCertificatesOf({ configFile: paths.configFile, directory, traffic, log });
   const keyFile = process.env['BASCULE_SECRETS_KEY_FILE'];
   const delivery = createDelivery({
-    ...{ database, directory, fleet, traffic, log, now: () => new Date() },
+    ...{ database, directory, fleet, traffic, certificates, log, now: () => new Date() },
     runDirectory: scope.runDirectory,
     ...(keyFile === undefined || keyFile === '' ? {} : { keyFile }),
   });
@@ -94,7 +98,10 @@ async function startParts(o: {
     requireEngine: engine === undefined ? engineGate(engineSocket) : async () => {},
     info: { version: VERSION, pid: process.pid, root: scope.root, engine: address, engineSocket },
     log,
-    check: async () => (engine === undefined ? [await checkEngine(engineSocket)] : await engine.check()),
+    check: async () => [
+      ...(engine === undefined ? [await checkEngine(engineSocket)] : await engine.check()),
+      ...certificateChecks(traffic.certificates(), certificates.states(), new Date()),
+    ],
     purge: async (onLine) => {
       await removeProjects(delivery, onLine);
       await traffic.stop();
@@ -104,6 +111,25 @@ async function startParts(o: {
   parts.defer(() => server.close());
   await delivery.resume();
   await server.listen(paths.apiSocket);
+}
+
+/** Certificates of services, from files and by ACME as the configuration says. */
+async function openCertificatesOf(o: {
+  readonly configFile: string;
+  readonly directory: string;
+  readonly traffic: Traffic;
+  readonly log: Log;
+}): Promise<Certificates> {
+  const { openCertificates } = await import('./delivery/certificates/index.ts');
+  const { readConfiguration } = await import('./server/configuration/index.ts');
+  const { email, directory, root_certificate: rootCertificate } = (await readConfiguration(o.configFile)).acme;
+  return await openCertificates({
+    directory: join(o.directory, 'certificates'),
+    acme: { email, directory, rootCertificate },
+    frontDoor: o.traffic,
+    log: o.log,
+    now: () => new Date(),
+  });
 }
 
 async function removeProjects(delivery: Delivery, onLine: (line: string) => void): Promise<void> {

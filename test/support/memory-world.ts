@@ -204,6 +204,7 @@ export class MemoryWorld {
       sessions: async (ids) => new Map(ids.map((id) => [id, new Map([...lane(id).keys()].map((name) => [name, 0]))])),
       setPreview: async () => {},
       setRouteOptions: async () => {},
+      certificates: () => [],
       installCertificate: async () => {},
       removeCertificate: async () => {},
       setChallenge: async () => {},

@@ -7,5 +7,6 @@ export {
   type PlacedCertificate,
   type PreparedPair,
 } from './certificates.ts';
+export { certificateChecks } from './checks.ts';
 export { covers, type PairSource, parsePair } from './pair.ts';
 export { selfSigned } from './x509.ts';

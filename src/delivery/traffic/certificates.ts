@@ -4,7 +4,7 @@ import { syncDirectory, writeFileAtomic } from '../../lib/files.ts';
 import { parsePair, selfSigned } from '../certificates/index.ts';
 import type { Hands } from './hands.ts';
 import { assertCertificate, assertChallenge } from './names.ts';
-import type { Certificate, Traffic } from './traffic.ts';
+import type { Certificate, InstalledCertificate, Traffic } from './traffic.ts';
 
 /** The certificates that are to serve, one file each, with their keys: nobody but root reads them. */
 export interface CertificateStore {
@@ -79,7 +79,12 @@ function withDefault(all: readonly Certificate[]): readonly Certificate[] {
   return [{ ...chosen, name: OWN, hosts: [NO_HOST] }, ...others];
 }
 
-type CertificateChanges = Pick<Traffic, 'installCertificate' | 'removeCertificate' | 'setChallenge'>;
+type CertificateChanges = Pick<Traffic, 'certificates' | 'installCertificate' | 'removeCertificate' | 'setChallenge'>;
+
+/** Without the default one, and without keys. */
+export function installedOf(certificates: readonly Certificate[]): readonly InstalledCertificate[] {
+  return certificates.slice(1).map(({ pem: _, ...certificate }) => certificate);
+}
 
 export function certificateChanges(
   { record, proxy, inTurn, applyProxy }: Hands,
@@ -87,6 +92,7 @@ export function certificateChanges(
 ): CertificateChanges {
   const apply = (): Promise<void> => applyProxy(() => proxy.applyCertificates(record.read()));
   return {
+    certificates: () => installedOf(certificates.all()),
     installCertificate: (certificate) =>
       inTurn(async () => {
         assertCertificate(certificate);

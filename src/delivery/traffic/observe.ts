@@ -1,18 +1,10 @@
+import { installedOf } from './certificates.ts';
 import type { HttpProxy } from './haproxy/proxy.ts';
 import { numberIn, parseStat, type RuntimeServer, type StatRow } from './haproxy/replies.ts';
 import { parseShare } from './haproxy/shares.ts';
 import type { RecordedPort } from './ports.ts';
 import type { Intent, TrafficRecord } from './state.ts';
-import type {
-  Certificate,
-  InstalledCertificate,
-  InstanceState,
-  Lane,
-  LaneId,
-  PublishedPort,
-  RouteShare,
-  TrafficState,
-} from './traffic.ts';
+import type { InstanceState, Lane, LaneId, PublishedPort, RouteShare, TrafficState } from './traffic.ts';
 
 export interface Observed {
   readonly record: TrafficRecord;
@@ -42,17 +34,13 @@ export async function observe({ record, proxy, laneCount }: Observed): Promise<T
     publishedPorts: ports.map(withoutSlot),
     previews,
     routeOptions: options,
-    certificates: certificates.slice(1).map(withoutKey),
+    certificates: installedOf(certificates),
   };
 }
 
 /** The proxy has cohorts as regular expressions, which nobody reads back. */
 function withCohorts(share: RouteShare, recorded: RouteShare | undefined): RouteShare {
   return recorded?.cohorts === undefined ? share : { ...share, cohorts: recorded.cohorts };
-}
-
-function withoutKey({ pem: _, ...certificate }: Certificate): InstalledCertificate {
-  return certificate;
 }
 
 function withoutSlot(recorded: RecordedPort): PublishedPort {

@@ -289,6 +289,8 @@ export interface Traffic {
   /** New connections get it at once, in place of the one of the same name; established ones go on. */
   installCertificate(certificate: Certificate): Promise<void>;
   removeCertificate(name: string): Promise<void>;
+  /** Those that are to serve, whether the proxy runs or not. */
+  certificates(): readonly InstalledCertificate[];
   /** What is answered at `/.well-known/acme-challenge/<token>`, on all published ports (RFC 8555, 8.3); null: no longer. Not durable. */
   setChallenge(token: string, answer: string | null): Promise<void>;
   /** Who holds a port besides Bascule; undefined when it is free (or published by us). For checks before a rollout. */

@@ -7,17 +7,18 @@ import { engineAddressOf, engineSocketOf } from './engine-address.ts';
 import { getSetting, listSettings, readConfiguration, setSetting, unsetSetting } from './file.ts';
 import { parseConfiguration } from './parse.ts';
 
+const DEFAULTS = { engine: 'embedded', acme: { directory: 'https://acme-v02.api.letsencrypt.org/directory' } };
 const FILE = '/srv/b/config.yaml';
 
 describe('the configuration file', () => {
   it('fills in defaults where it says nothing', () => {
     for (const text of ['', '# only a comment\n', '{}\n'])
-      assert.deepEqual(parseConfiguration(text, FILE).configuration, { engine: 'embedded' });
+      assert.deepEqual(parseConfiguration(text, FILE).configuration, DEFAULTS);
   });
 
   const MISTAKES: readonly { text: string; says: string; fix: RegExp }[] = [
     { text: '# one\nengin: embedded\n', says: `${FILE}:2:1: unknown key "engin"`, fix: /Did you mean "engine"\?/ },
-    { text: 'zzzzzz: 1\n', says: `${FILE}:1:1: unknown key "zzzzzz"`, fix: /The keys are: engine\./ },
+    { text: 'zzzzzz: 1\n', says: `${FILE}:1:1: unknown key "zzzzzz"`, fix: /The keys are: engine, acme\./ },
     { text: 'engine: docker\n', says: `${FILE}:1:1: engine: that is not an engine's socket`, fix: /unix:\/\/\// },
     { text: 'engine: tcp://h:1\n', says: `${FILE}:1:1: engine: that is not an engine's socket`, fix: /unix:\/\/\// },
     { text: '- engine\n', says: `${FILE}:1:1: it is no list of \`key: value\``, fix: /docs\/cli\.md/ },
@@ -60,13 +61,24 @@ describe('changes of the configuration', () => {
   it('takes the command line before the environment before the file before the default', async () => {
     const asked = { engine: { value: 'unix:///asked', source: '--engine' } };
     const expected = { key: 'engine', value: '/run/other.sock', source: `${path}:2` };
-    assert.deepEqual(await listSettings(path, asked), [{ key: 'engine', ...asked.engine }]);
-    assert.deepEqual(await listSettings(path, { engine: undefined }), [expected]);
+    assert.deepEqual((await listSettings(path, asked))[0], { key: 'engine', ...asked.engine });
+    assert.deepEqual((await listSettings(path, { engine: undefined }))[0], expected);
     assert.deepEqual(await getSetting(path, 'engine', {}), expected);
     assert.equal(await unsetSetting(path, 'engine'), true);
     assert.equal(await unsetSetting(path, 'engine'), false);
     assert.deepEqual(await getSetting(path, 'engine', {}), { key: 'engine', value: 'embedded', source: 'default' });
-    assert.deepEqual(await readConfiguration(path), { engine: 'embedded' });
+    assert.deepEqual(await readConfiguration(path), DEFAULTS);
+  });
+
+  it('sets keys within groups, and takes them away again', async () => {
+    const rows = async (): Promise<readonly unknown[]> =>
+      (await listSettings(path, {})).map(({ key, value }) => [key, value]);
+    await setSetting(path, 'acme.email', 'ops@example.org');
+    assert.deepEqual((await rows())[1], ['acme.email', 'ops@example.org']);
+    assert.equal((await readConfiguration(path)).acme.email, 'ops@example.org');
+    await assert.rejects(setSetting(path, 'acme.directory', 'http://plain.example.org'), { code: 'config-invalid' });
+    assert.equal(await unsetSetting(path, 'acme.email'), true);
+    assert.equal((await readConfiguration(path)).acme.email, undefined);
   });
 
   it('refuses what is no key and what a key does not take, and leaves the file as it was', async () => {
