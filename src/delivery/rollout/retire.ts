@@ -40,10 +40,15 @@ export function createRetirer(parts: Parts): Retirer {
   };
   const lookAtAll = async (sweep: boolean): Promise<void> => {
     await looking;
-    looking = look(sweep).finally(() => {
-      looking = undefined;
-      schedule();
-    });
+    looking = look(sweep)
+      .catch((error: unknown) => {
+        if (!parts.stopping.aborted)
+          parts.log.error({ err: error }, `could not look after releases: ${messageOf(error)}`);
+      })
+      .finally(() => {
+        looking = undefined;
+        if (!parts.stopping.aborted) schedule();
+      });
     await looking;
   };
   const schedule = (): void => {
