@@ -49,7 +49,7 @@ export class ProjectLocks {
   ): Promise<T> {
     for (let other = this.running(project); other !== undefined; other = this.running(project)) {
       if (!isBackground(other.kind)) throw alreadyRunning(project, other);
-      other.stepAside?.();
+      if (!isBackground(who.kind)) other.stepAside?.();
       await other.ended;
     }
     const { promise: ended, resolve } = Promise.withResolvers<void>();
