@@ -216,6 +216,8 @@ describe('requests, one by one', { skip: await trafficSkip(), timeout: 180_000 }
       what: 'a third',
     });
     assert.equal(third?.['path'], '/a?b=c');
+    const mixed = await ask(url, { headers: { 'x-request-id': 'valid, "\tother.host\t/other/path' } });
+    assert.match(String(mixed.headers['x-request-id']), /^[0-9a-f-]{36}$/);
     await traffic.setRouteOptions(ROUTE, {});
     assert.equal((await ask(url)).headers['x-request-id'], undefined);
     assert.deepEqual(readdirSync(directory), ['shop.log']);

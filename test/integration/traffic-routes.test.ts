@@ -116,6 +116,10 @@ describe('routes', { skip: await trafficSkip(), timeout: 120_000 }, () => {
     assert.equal(await laneOf('/docs/x', 'a.b.example.org'), 'lane-000');
     assert.equal(await laneOf('/', 'a.example.org'), 'lane-000');
     assert.equal(await laneOf('/api', 'a.example.org'), 'lane-010');
+    // A host is no way around the path.
+    assert.equal(await laneOf('/', 'a.example.org/docs'), 'lane-000');
+    assert.equal(await laneOf('/', '/api'), 'lane-000');
+    assert.equal(await laneOf('/', 'example.org/api:80'), 'lane-012');
     await assert.rejects(
       traffic.publishPort({ port, protocol: 'http', route: 'other/web/80', host: 'example.ORG', path: '/' }),
       (error: UserError) => error.code === 'port-published' && error.message.includes('site/web/80'),

@@ -127,6 +127,9 @@ function renderConnection({ maps, connectionsPerClient }: FrontendSettings): rea
   ];
 }
 
+/** What follows a slash or a bar is no host name: in the key it would pass for the path. */
+const HOST = "req.hdr(Host),regsub('[:/|].*',),lower";
+
 /** Names the route, and looks into a group: the host itself, its wildcard, any host. */
 function renderRouteChoice(maps: FrontendSettings['maps']): readonly string[] {
   const grouped = '{ var(txn.group) -m found }';
@@ -138,10 +141,10 @@ function renderRouteChoice(maps: FrontendSettings['maps']): readonly string[] {
     `http-request set-var(txn.group) var(txn.route) if { var(txn.route) -m beg ${GROUP} }`,
     `http-request set-var(txn.route) var(sess.address),map(${maps.ports}) if ${grouped}`,
     `http-request set-var(txn.group) var(txn.route) if ${open}`,
-    `http-request set-var(txn.host) req.hdr(Host),field(1,:),lower if ${grouped}`,
+    `http-request set-var(txn.host) ${HOST} if ${grouped}`,
     `http-request set-var(txn.path) path if ${grouped}`,
     `${look('txn.host')} if ${open}`,
-    `http-request set-var(txn.host) req.hdr(Host),field(1,:),lower,regsub(^[^.]*,*) if ${open}`,
+    `http-request set-var(txn.host) ${HOST},regsub(^[^.]*,*) if ${open}`,
     `${look('txn.host')} if ${open}`,
     `${look('txn.no_host')} if ${open}`,
     `http-request set-var(txn.lane) var(txn.route),map(${maps.routes}) if ${grouped}`,
@@ -275,10 +278,11 @@ function renderForwarded(): readonly string[] {
 /** Taken over from those who may say it; the answers of the proxy itself carry it too. */
 function renderRequestId(): readonly string[] {
   const wanted = flagged(FLAGS.requestId);
-  const given = `req.hdr(${REQUEST_ID_HEADER})`;
   const known = '{ var(txn.id) -m found }';
   return [
-    `http-request set-var(txn.id) ${given} if ${wanted} { var(sess.trusted) -m found } { ${given} -m reg ^[A-Za-z0-9._+/=:-]{1,128}$ }`,
+    // Looked at after it was taken: of several headers, or of one with commas, a test of the request would accept any.
+    `http-request set-var(txn.id) req.fhdr(${REQUEST_ID_HEADER}) if ${wanted} { var(sess.trusted) -m found }`,
+    `http-request unset-var(txn.id) if ${known} !{ var(txn.id) -m reg ^[A-Za-z0-9._+/=:-]{1,128}$ }`,
     `http-request set-var(txn.id) uuid() if ${wanted} !${known}`,
     `http-request set-header ${REQUEST_ID_HEADER} %[var(txn.id)] if ${known}`,
     `http-after-response set-header ${REQUEST_ID_HEADER} %[var(txn.id)] if ${known}`,
