@@ -1,3 +1,4 @@
+import { chmodSync, closeSync, existsSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
 /** A room's tables: `statements[i]` takes its schema from version i to i + 1. They are never edited, only added to. */
@@ -8,15 +9,23 @@ export interface Schema {
 
 /**
  * Opens a SQLite file for records: write-ahead log, full synchronisation (a commit survives a power cut),
- * foreign keys on, and a second process waits instead of failing.
+ * foreign keys on, and a second process waits instead of failing. Nobody but its owner reads it: environments and
+ * tokens stand in records.
  */
 export function openDatabase(path: string): DatabaseSync {
+  if (path !== ':memory:') makePrivate(path);
   const database = new DatabaseSync(path);
   database.exec(
     'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;',
   );
   database.exec('CREATE TABLE IF NOT EXISTS schema_version (room TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT');
   return database;
+}
+
+/** SQLite gives the files beside it the mode that the database itself has; older ones may have another. */
+function makePrivate(path: string): void {
+  closeSync(openSync(path, 'a', 0o600));
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) chmodSync(file, 0o600);
 }
 
 /** Brings a room's tables up to date, each step in a transaction of its own. */

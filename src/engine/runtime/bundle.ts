@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import type { Containers, Entry } from './containers.ts';
 import { hostDevices, resolveDevices } from './devices.ts';
 import { containerNotRunning, initMissing } from './errors.ts';
@@ -22,7 +22,8 @@ export async function prepareBundle(host: Host, containers: Containers, entry: E
     mountRoot(host, entry.spec.imageId, entry.paths),
   ]);
   const text = await specOf(host, containers, entry, { networking, init });
-  await writeFile(entry.paths.config, text);
+  await writeFile(entry.paths.config, text, { mode: 0o600 }); // environments hold passwords
+  await chmod(entry.paths.config, 0o600); // one that was there before
 }
 
 /** Waits for both before it fails: what the other one made must be there to be undone. */

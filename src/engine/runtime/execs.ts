@@ -194,7 +194,7 @@ async function writeProcess(host: Host, exec: ExecEntry, plan: ExecPlan): Promis
   const user = request.user ? resolveUser(request.user, spec.groupAdd, { passwd, group }) : undefined;
   const rendered: OciProcess = renderExecProcess({ containerProcess: process, request, user, machine: host.machine });
   await mkdir(join(plan.processFile, '..'), { recursive: true });
-  await writeFile(plan.processFile, JSON.stringify(rendered));
+  await writeFile(plan.processFile, JSON.stringify(rendered), { mode: 0o600 });
 }
 
 function launch(argv: Argv): ChildProcess {

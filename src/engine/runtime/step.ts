@@ -79,7 +79,7 @@ async function writeBundle(host: StepHost, o: StepRequest, place: StepPlace): Pr
     hidesCgroups: host.machine.cgroupVersion === 1 && Object.keys(o.resources ?? {}).length === 0,
     machine: host.machine,
   });
-  writeFileSync(join(place.bundle, 'config.json'), specText(spec));
+  writeFileSync(join(place.bundle, 'config.json'), specText(spec), { mode: 0o600 }); // environments hold passwords
 }
 
 function networkNamespace(network: StepNetwork): 'host' | 'private' | { readonly path: string } {
