@@ -1,11 +1,12 @@
 import { messageOf, UserError } from '../../lib/errors.ts';
 import type { Failure, RolloutOutcome, Streamed } from '../../server/client/index.ts';
 import type { Style } from './style.ts';
+import { inertLines } from './text.ts';
 
 /** One error for people: what and where, then what to do. */
 export function renderError(error: unknown, style: Style): string {
   if (!(error instanceof UserError)) return renderBug(error, style);
-  return `${style.red('error:')} ${error.message}\n${style.dim('  what to do:')} ${error.fix}\n${losses(error, style)}${lastWords(error, style)}`;
+  return `${style.red('error:')} ${inertLines(error.message)}\n${style.dim('  what to do:')} ${inertLines(error.fix)}\n${losses(error, style)}${lastWords(error, style)}`;
 }
 
 /** A rollout that was undone may have lost requests, too. */
@@ -23,7 +24,7 @@ function lastWords(error: UserError, style: Style): string {
   const health =
     healthOutput.trim() === '' ? [] : ['last output of its health check:', ...healthOutput.trim().split('\n')];
   const printed = logs.length === 0 ? [] : [`last lines of ${instance}:`, ...logs];
-  return [...health, ...printed].map((line) => `${style.dim('  |')} ${line}\n`).join('');
+  return [...health, ...printed].map((line) => `${style.dim('  |')} ${inertLines(line)}\n`).join('');
 }
 
 /** One error as JSON, on standard error with `--json`. */

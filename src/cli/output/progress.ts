@@ -1,8 +1,8 @@
-import { stripVTControlCharacters } from 'node:util';
 import { formatDuration } from '../../lib/duration.ts';
 import type { ProgressEvent, Streamed } from '../../server/client/index.ts';
 import type { Terminal } from '../host.ts';
 import type { Style } from './style.ts';
+import { inertLines } from './text.ts';
 
 type Event = Streamed<ProgressEvent>;
 
@@ -83,9 +83,9 @@ function lineOf(event: Event, style: Style): string | undefined {
     case 'build-started':
       return `build ${event.service}`;
     case 'build-output':
-      return style.dim(`  ${event.service} | ${stripVTControlCharacters(event.line)}`);
+      return style.dim(`  ${event.service} | ${inertLines(event.line)}`);
     case 'job-output':
-      return style.dim(`  ${event.job} | ${stripVTControlCharacters(event.line)}`);
+      return style.dim(`  ${event.job} | ${inertLines(event.line)}`);
     case 'build-done':
       return `${style.green('✓')} built ${event.service} ${style.dim(`${event.imageId.replace('sha256:', '').slice(0, 12)} ${formatDuration(event.durationMs)}`)}`;
     case 'planned':
@@ -95,9 +95,9 @@ function lineOf(event: Event, style: Style): string | undefined {
     case 'step-done':
       return `${style.green('✓')} ${undo(event.undoing)}${event.step.title} ${style.dim(`(${event.step.cause}) ${formatDuration(event.durationMs)}`)}`;
     case 'step-failed':
-      return `${style.red('✗')} ${undo(event.undoing)}${event.step.title}: ${event.reason}`;
+      return `${style.red('✗')} ${undo(event.undoing)}${event.step.title}: ${inertLines(event.reason)}`;
     case 'warning':
-      return `${style.yellow('!')} ${event.message}`;
+      return `${style.yellow('!')} ${inertLines(event.message)}`;
     case 'finished':
       return undefined;
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { clip, formatMs, formatNumber, formatShare, inert, widthOf, wrap } from './text.ts';
+import { clip, formatMs, formatNumber, formatShare, inert, inertLines, widthOf, wrap } from './text.ts';
 
 describe('text in columns', () => {
   it('counts what a terminal shows', () => {
@@ -21,6 +21,8 @@ describe('text in columns', () => {
 
   it('cannot steer the terminal', () => {
     assert.equal(inert(' a\u001b[2Jb\nc\u0007 '), 'ab c');
+    assert.equal(inertLines(' a\u001b[2Jb\n\tc\rd\be'), ' ab\n\tc d e');
+    assert.equal(inertLines('\u001b[\u001b[31m2J'), ' [2J');
   });
 
   it('writes figures as people do', () => {

@@ -13,6 +13,14 @@ export function inert(text: string): string {
   return stripVTControlCharacters(text).replace(CONTROL, ' ').trim();
 }
 
+/** All control characters but tabs and line feeds. */
+const STEERING = /[^\P{Cc}\t\n]/gu;
+
+/** What somebody else wrote, in the lines that it has: it cannot steer the terminal. */
+export function inertLines(text: string): string {
+  return stripVTControlCharacters(text).replace(STEERING, ' ');
+}
+
 /** Columns that a text takes in a terminal; colours take none. */
 export function widthOf(text: string): number {
   let width = 0;
