@@ -1,10 +1,10 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { ProjectSettings, StrategyName } from '../src/delivery/compose/index.ts';
-import { choosePorts } from '../src/delivery/rollout/choose-ports.ts';
-import type { DeployInput } from '../src/delivery/rollout/plan.ts';
-import { planDeploy } from '../src/delivery/rollout/plan-strategy.ts';
-import { declaredPorts } from '../src/delivery/rollout/prepare.ts';
+import { choosePorts } from '../src/delivery/rollout/plan/choose-ports.ts';
+import type { DeployInput } from '../src/delivery/rollout/plan/plan.ts';
+import { planDeploy } from '../src/delivery/rollout/plan/strategy.ts';
+import { declaredPorts } from '../src/delivery/rollout/commands/prepare.ts';
 import { PlannedMachine, type Sketch, type SketchedService } from '../test/support/planned-machine.ts';
 import type { Result, Series } from './result.ts';
 

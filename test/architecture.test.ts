@@ -48,8 +48,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const PURE = [
   'src/delivery/compose/**/*.ts',
   'src/delivery/policy/**/*.ts',
-  'src/delivery/rollout/plan*.ts',
-  'src/delivery/rollout/strategies/**/*.ts',
+  'src/delivery/rollout/plan/**/*.ts',
   'src/**/*-spec.ts',
   'src/**/*-argv.ts',
   'src/**/render-*.ts',

@@ -3,7 +3,7 @@ import {
   DEFAULT_ANALYSIS,
   newAnalysis,
   observe,
-} from '../../src/delivery/rollout/analysis/index.ts';
+} from '../../src/delivery/rollout/judge/analysis/index.ts';
 import { mannWhitneyLower } from './mann-whitney.ts';
 import { type Counts, type Look, REQUESTS_A_MINUTE } from './traffic.ts';
 

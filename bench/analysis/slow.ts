@@ -6,7 +6,7 @@ import {
   observe,
   type SideCounts,
   slowThresholdOf,
-} from '../../src/delivery/rollout/analysis/index.ts';
+} from '../../src/delivery/rollout/judge/analysis/index.ts';
 import { normal, type Random } from './random.ts';
 
 export interface SlowScenario {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type ProbeTarget, startProbes } from '../../src/delivery/rollout/probes/index.ts';
+import { type ProbeTarget, startProbes } from '../../src/delivery/rollout/ledger/probes/index.ts';
 import { startBackend } from '../support/backend.ts';
 import { freePort } from '../support/machine.ts';
 import { waitFor } from '../support/wait.ts';

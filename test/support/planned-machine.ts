@@ -9,10 +9,10 @@ import {
   type UpdateConfig,
 } from '../../src/delivery/compose/index.ts';
 import { type NewRelease, identitiesOf, type Release } from '../../src/delivery/release/index.ts';
-import type { DeployInput, Observed, Plan, PlannedPort } from '../../src/delivery/rollout/plan.ts';
-import { EMPTY_STANDING, liveReleases, type Standing } from '../../src/delivery/rollout/standing.ts';
-import type { Step, TcpShare } from '../../src/delivery/rollout/step.ts';
-import { planDeploy } from '../../src/delivery/rollout/plan-strategy.ts';
+import type { DeployInput, Observed, Plan, PlannedPort } from '../../src/delivery/rollout/plan/plan.ts';
+import { EMPTY_STANDING, liveReleases, type Standing } from '../../src/delivery/rollout/plan/standing.ts';
+import type { Step, TcpShare } from '../../src/delivery/rollout/plan/step.ts';
+import { planDeploy } from '../../src/delivery/rollout/plan/strategy.ts';
 import type { RouteOptions, RouteShare } from '../../src/delivery/traffic/index.ts';
 
 /** One service of a project that is made up: what matters to a planner. */

@@ -2,8 +2,8 @@ import type { Writable } from 'node:stream';
 import type { Project, StrategyName } from '../compose/index.ts';
 import type { ReleaseState } from '../release/index.ts';
 import type { Failure, PlannedStep, PortView, RolloutKind, RolloutOutcome, RolloutResult } from './outcome.ts';
-import type { Verdict } from './analysis/index.ts';
-import type { ProbeReport } from './probes/index.ts';
+import type { Verdict } from './judge/analysis/index.ts';
+import type { ProbeReport } from './ledger/probes/index.ts';
 import type { ProgressEvent } from './progress.ts';
 
 /** The delivery wing as the server and the CLI see it. All values are plain data (dates are Date). */

@@ -35,7 +35,7 @@ export type {
   SideView,
   WatchOptions,
 } from './face.ts';
-export type { Metric, MetricVerdict, Verdict } from './analysis/index.ts';
-export type { Probe } from './probe.ts';
+export type { Metric, MetricVerdict, Verdict } from './judge/analysis/index.ts';
+export type { Probe } from './execute/probe.ts';
 export type { ProgressEvent } from './progress.ts';
 export type { Failure, PlannedStep, PortView, RolloutKind, RolloutOutcome, RolloutResult } from './outcome.ts';

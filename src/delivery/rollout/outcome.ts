@@ -1,5 +1,5 @@
 import type { StrategyName } from '../compose/index.ts';
-import type { Verdict } from './analysis/index.ts';
+import type { Verdict } from './judge/analysis/index.ts';
 
 /** A step of a plan as people and machines read it. */
 export interface PlannedStep {

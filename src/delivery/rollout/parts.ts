@@ -1,9 +1,9 @@
 import type { Log } from '../../lib/log.ts';
-import type { World } from './world.ts';
-import type { Journal } from './journal.ts';
-import type { ProjectLocks } from './locks.ts';
-import type { Observation } from './observation.ts';
-import type { Witness } from './witness.ts';
+import type { World } from './execute/world.ts';
+import type { Journal } from './execute/journal.ts';
+import type { ProjectLocks } from './execute/locks.ts';
+import type { Observation } from './judge/observation.ts';
+import type { Witness } from './ledger/witness.ts';
 
 /** What the use cases of delivery are made of. */
 export interface Parts extends World {

@@ -1,0 +1,142 @@
+import type { LaneId, RequestSample, RouteId } from '../../traffic/index.ts';
+import {
+  addDurations,
+  type AnalysisSettings,
+  type AnalysisState,
+  DEFAULT_ANALYSIS,
+  mergeQuantiles,
+  newAnalysis,
+  NO_DURATIONS,
+  observe,
+  type Quantiles,
+  type SideCounts,
+  slowThresholdOf,
+} from './analysis/index.ts';
+import type { AnalysisPolicy } from '../../compose/index.ts';
+import { hasLeft, isFailure } from './samples-tally.ts';
+import type { AnalysedRoute } from '../plan/step.ts';
+
+/** The concurrent traffic of both sides, route by route, as evidence. Plain JSON: it stands in the journal. */
+export interface Comparison {
+  readonly analysis: AnalysisState;
+  readonly routes: Readonly<Record<RouteId, RouteEvidence>>;
+}
+
+/** What one route has seen since its last block was closed. Each block is a comparison of its own. */
+export interface RouteEvidence {
+  readonly stable: OpenSide;
+  readonly candidate: OpenSide;
+  /** Stays the same while a block is open: both sides are held against the same. */
+  readonly thresholdMs?: number;
+  /** How long the stable side took before this block. */
+  readonly past: Quantiles;
+}
+
+export interface OpenSide extends Required<SideCounts> {
+  readonly durations: Quantiles;
+}
+
+const NOTHING: OpenSide = { requests: 0, failed: 0, slow: 0, timed: 0, durations: NO_DURATIONS };
+
+/** Undefined: the project declares that nothing is compared. */
+export function settingsOf(policy: AnalysisPolicy): AnalysisSettings | undefined {
+  if (!policy.enabled || policy.metrics.length === 0) return undefined;
+  const { alpha, beta, metrics } = policy;
+  return { ...DEFAULT_ANALYSIS, alpha, beta, metrics, delta: { errors: policy.errorMargin, slow: policy.slowMargin } };
+}
+
+export function newComparison(settings: AnalysisSettings): Comparison {
+  return { analysis: newAnalysis(settings), routes: {} };
+}
+
+/** What is known of the stable sides before: it gives the first threshold of slowness. */
+export function withRoutes(
+  comparison: Comparison,
+  sides: readonly AnalysedRoute[],
+  pastOf: (lane: LaneId) => Quantiles,
+): Comparison {
+  const fresh = sides
+    .filter(({ route }) => comparison.routes[route] === undefined)
+    .map(({ route, stable }) => [route, opened(pastOf(stable))] as const);
+  return fresh.length === 0
+    ? comparison
+    : { ...comparison, routes: { ...comparison.routes, ...Object.fromEntries(fresh) } };
+}
+
+function opened(past: Quantiles): RouteEvidence {
+  const thresholdMs = slowThresholdOf(past);
+  return { stable: NOTHING, candidate: NOTHING, past, ...(thresholdMs === undefined ? {} : { thresholdMs }) };
+}
+
+/** Adds finished requests. Only those that the weight alone gave to a side are a fair comparison. */
+export function addRequests(
+  comparison: Comparison,
+  sides: readonly AnalysedRoute[],
+  samples: readonly RequestSample[],
+): Comparison {
+  const fair = samples.filter(({ chosenBy }) => chosenBy === 'weight');
+  if (fair.length === 0) return comparison;
+  const routes = { ...comparison.routes };
+  for (const side of sides) {
+    const own = fair.filter(({ route }) => route === side.route);
+    if (own.length > 0) routes[side.route] = addToRoute(routes[side.route] ?? opened(NO_DURATIONS), side, own);
+  }
+  return { ...comparison, routes };
+}
+
+function addToRoute(evidence: RouteEvidence, side: AnalysedRoute, samples: readonly RequestSample[]): RouteEvidence {
+  const of = (lane: LaneId): readonly RequestSample[] => samples.filter((sample) => sample.lane === lane);
+  return {
+    ...evidence,
+    stable: addToSide(evidence.stable, of(side.stable), evidence.thresholdMs),
+    candidate: addToSide(evidence.candidate, of(side.candidate), evidence.thresholdMs),
+  };
+}
+
+function addToSide(open: OpenSide, samples: readonly RequestSample[], thresholdMs: number | undefined): OpenSide {
+  const answered = samples.filter((sample) => !hasLeft(sample));
+  const timed = thresholdMs === undefined ? [] : samples.map((sample) => isSlow(sample, thresholdMs));
+  return {
+    requests: open.requests + answered.length,
+    failed: open.failed + answered.filter(isFailure).length,
+    slow: open.slow + timed.filter((slow) => slow === true).length,
+    timed: open.timed + timed.filter((slow) => slow !== undefined).length,
+    durations: addDurations(
+      open.durations,
+      samples.flatMap(({ responseMs }) => (responseMs < 0 ? [] : [responseMs])),
+    ),
+  };
+}
+
+/**
+ * Undefined: it cannot be said. A client that left had waited at least so long: longer than the threshold is slow,
+ * and of anything less nothing is known.
+ */
+function isSlow(sample: RequestSample, thresholdMs: number): boolean | undefined {
+  if (sample.responseMs >= 0) return sample.responseMs > thresholdMs;
+  return hasLeft(sample) && sample.totalMs > thresholdMs ? true : undefined;
+}
+
+/**
+ * Closes the blocks in which both sides have answered. When a block is closed must not depend on what was answered,
+ * only on time. `all`: the weight changes now, so that what has only one side is dropped.
+ */
+export function closeBlocks(comparison: Comparison, o: { readonly all: boolean }): Comparison {
+  let { analysis } = comparison;
+  const routes: Record<RouteId, RouteEvidence> = {};
+  for (const [route, evidence] of Object.entries(comparison.routes)) {
+    const isWhole = evidence.stable.requests > 0 && evidence.candidate.requests > 0;
+    if (isWhole)
+      analysis = observe(analysis, { stable: countsOf(evidence.stable), candidate: countsOf(evidence.candidate) });
+    routes[route] = isWhole || o.all ? nextBlock(evidence) : evidence;
+  }
+  return { analysis, routes };
+}
+
+function nextBlock({ past, stable }: RouteEvidence): RouteEvidence {
+  return opened(mergeQuantiles(past, stable.durations));
+}
+
+function countsOf({ requests, failed, slow, timed }: OpenSide): Required<SideCounts> {
+  return { requests, failed, slow, timed };
+}

@@ -1,0 +1,389 @@
+import { formatDuration } from '../../../lib/duration.ts';
+import { unreachable } from '../../../lib/errors.ts';
+import type { PlacedCertificate } from '../../certificates/index.ts';
+import type { NetworkSpec, VolumeSpec } from '../../fleet/index.ts';
+import type { FilePlacement } from '../../release/index.ts';
+import type { PreviewMatch } from '../../compose/index.ts';
+import type { LaneId, PublishedPort, RouteId, RouteOptions, RouteShare } from '../../traffic/index.ts';
+import type { Standing } from './standing.ts';
+
+/** One act of a rollout: one call to the outside, or one wait. Plain JSON, it stands in the journal. */
+export type Step = StepBody & { readonly cause: string };
+
+export type StepBody =
+  | { readonly kind: 'keep-image'; readonly imageId: string; readonly imageName: string }
+  | { readonly kind: 'forget-image'; readonly imageName: string }
+  | { readonly kind: 'create-network'; readonly network: NetworkSpec }
+  | { readonly kind: 'remove-network'; readonly network: string }
+  | { readonly kind: 'create-volume'; readonly volume: VolumeSpec }
+  | { readonly kind: 'remove-volume'; readonly volume: string }
+  | { readonly kind: 'place-file'; readonly placement: FilePlacement }
+  | {
+      readonly kind: 'create-instance';
+      readonly instance: string;
+      readonly release: number;
+      readonly service: string;
+      readonly index: number;
+    }
+  | {
+      readonly kind: 'connect-network';
+      readonly instance: string;
+      readonly network: string;
+      readonly aliases: readonly string[];
+    }
+  | { readonly kind: 'disconnect-network'; readonly instance: string; readonly network: string }
+  | {
+      readonly kind: 'start-instance';
+      readonly instance: string;
+      /** It writes to what outlives it: it must be stopped gently, before another one may start. */
+      readonly stateful: boolean;
+      /** Something has to be done in it before it is stopped again. */
+      readonly hooks?: HookedService;
+    }
+  | {
+      readonly kind: 'wait-healthy';
+      readonly instance: string;
+      readonly timeoutMs: number;
+      /** It may end with success instead of running on. */
+      readonly mayExit: boolean;
+      /** Ports on which it must take connections. */
+      readonly ports: readonly number[];
+      readonly network?: string;
+    }
+  | { readonly kind: 'wait-completed'; readonly instance: string; readonly timeoutMs: number }
+  | {
+      readonly kind: 'smoke-test';
+      readonly instance: string;
+      readonly network?: string;
+      readonly port: number;
+      readonly path: string;
+      readonly status: number;
+      readonly timeoutMs: number;
+      /** The job behind which a release that serves already must still pass. */
+      readonly after?: string;
+    }
+  | {
+      readonly kind: 'add-to-lane';
+      readonly lane: LaneId;
+      readonly instance: string;
+      readonly network?: string;
+      readonly port: number;
+      /** So long its requests may go on when this is taken back. */
+      readonly drainMs?: number;
+    }
+  | {
+      readonly kind: 'remove-from-lane';
+      readonly lane: LaneId;
+      readonly instance: string;
+      /** To put it back: absent where nobody will. */
+      readonly place?: Place;
+    }
+  | {
+      /** No new requests; waits until those that run have ended, at most until the declared deadline; then cuts. */
+      readonly kind: 'drain-instance';
+      /** Absent: its flows go past the proxy, and nobody counts them. They get all of the time. */
+      readonly lane?: LaneId;
+      readonly instance: string;
+      readonly deadlineMs: number;
+      /** To put it back. */
+      readonly network?: string;
+      readonly port: number;
+    }
+  | { readonly kind: 'set-weights'; readonly changes: readonly WeightChange[] }
+  | {
+      /** New TCP (or UDP) flows are spread by these weights; established ones stay where they are. */
+      readonly kind: 'set-tcp-weights';
+      readonly route: RouteId;
+      readonly port: number;
+      readonly to: readonly TcpShare[];
+      readonly from: readonly TcpShare[];
+      /** So long the flows to whom it brings in may go on when this is taken back. */
+      readonly drainMs: number;
+    }
+  | {
+      readonly kind: 'set-route-options';
+      readonly route: RouteId;
+      readonly to: RouteOptions;
+      readonly from: RouteOptions;
+    }
+  | {
+      /**
+       * Waits while both sides serve, until the stage may end; fails when the candidate is worse. Without `sides`
+       * there is nothing to compare: it waits for what `until` says, and looks at those it guards.
+       */
+      readonly kind: 'analyse';
+      /** Counts from 1; 0 of 0: before any traffic moves. */
+      readonly stage: number;
+      readonly stages: number;
+      /** Basis points that the candidate has in this stage. */
+      readonly weight: number;
+      readonly until: StageEnd;
+      readonly sides: readonly AnalysedRoute[];
+      /** Instances of the candidate: a crash or an ill one among them ends the rollout. */
+      readonly guarded: readonly string[];
+    }
+  | {
+      /** So long the new instances are watched; fails when too many of them do. */
+      readonly kind: 'monitor';
+      readonly instances: readonly string[];
+      readonly durationMs: number;
+      /** 0 to 1 of `instances`. */
+      readonly maxFailureRatio: number;
+      readonly failureAction: 'pause' | 'continue' | 'rollback';
+    }
+  | { readonly kind: 'delay'; readonly durationMs: number }
+  | {
+      readonly kind: 'set-preview';
+      readonly route: RouteId;
+      readonly lane: LaneId | null;
+      readonly match: PreviewMatch;
+    }
+  | {
+      /** One one-off container, run to its end, tried again as declared, removed. */
+      readonly kind: 'run-job';
+      /** Its container. */
+      readonly instance: string;
+      readonly job: string;
+      readonly release: number;
+      readonly timeoutMs: number;
+      readonly retries: number;
+      readonly migration?: 'expand' | 'contract';
+    }
+  | {
+      /** Commands that the Compose file declares at a service's `post_start` or `pre_stop`. */
+      readonly kind: 'run-hooks';
+      readonly instance: string;
+      readonly release: number;
+      readonly service: string;
+      readonly hook: 'post_start' | 'pre_stop';
+    }
+  | { readonly kind: 'switch-routes'; readonly changes: readonly RouteChange[] }
+  | {
+      readonly kind: 'switch-tcp';
+      readonly route: RouteId;
+      readonly port: number;
+      readonly to: TcpSide | undefined;
+      readonly from: TcpSide | undefined;
+    }
+  | { readonly kind: 'remove-route'; readonly route: RouteId }
+  | {
+      readonly kind: 'publish-port';
+      readonly port: PublishedPort;
+      /** It is there, and does not speak as it should. */
+      readonly from?: PublishedPort;
+    }
+  | { readonly kind: 'unpublish-port'; readonly port: PublishedPort }
+  /** By its fingerprint: keys do not come into the journal. */
+  | { readonly kind: 'install-certificate'; readonly certificate: PlacedCertificate }
+  | { readonly kind: 'obtain-certificate'; readonly name: string; readonly host: string }
+  | { readonly kind: 'remove-certificate'; readonly name: string }
+  | { readonly kind: 'set-standing'; readonly standing: Standing }
+  | {
+      readonly kind: 'stop-instance';
+      readonly instance: string;
+      /** What has to be waited for when it is started again, before anything else is taken back. */
+      readonly fit?: Fitness;
+    }
+  | { readonly kind: 'remove-instance'; readonly instance: string }
+  | { readonly kind: 'refresh-traffic' };
+
+/** Whose hooks an instance has. */
+export interface HookedService {
+  readonly release: number;
+  readonly service: string;
+}
+
+export interface RouteChange {
+  readonly route: RouteId;
+  /** undefined: the route goes away. */
+  readonly to: LaneId | undefined;
+  readonly from: LaneId | undefined;
+}
+
+/** A route's share as it is to be, and as it was. */
+export interface WeightChange {
+  readonly route: RouteId;
+  readonly to: RouteShare;
+  readonly from: RouteShare;
+}
+
+/** Which lanes of a route are compared. */
+export interface AnalysedRoute {
+  readonly service: string;
+  readonly route: RouteId;
+  readonly stable: LaneId;
+  readonly candidate: LaneId;
+}
+
+/** When a stage may end: all of what is given must have come. */
+export interface StageEnd {
+  readonly forMs?: number;
+  /** Answered by the candidate in this stage. */
+  readonly requests?: number;
+  /** A person says so. */
+  readonly confirmed?: boolean;
+}
+
+export interface TcpSide {
+  readonly instances: readonly string[];
+  readonly network?: string;
+}
+
+/** A side with its share of the new flows, in basis points; those of all sides together are 10,000. */
+export interface TcpShare extends TcpSide {
+  readonly weight: number;
+}
+
+/** Where traffic reaches an instance of a lane. */
+export interface Place {
+  readonly port: number;
+  readonly network?: string;
+}
+
+/** When an instance is fit for traffic. */
+export type Fitness = Omit<Extract<StepBody, { kind: 'wait-healthy' }>, 'kind' | 'instance'>;
+
+export type StepKind = StepBody['kind'];
+export type StepOf<K extends StepKind> = Extract<StepBody, { kind: K }> & { readonly cause: string };
+
+/** What a step does, in one line. */
+export function titleOf(step: StepBody): string {
+  switch (step.kind) {
+    case 'keep-image':
+      return `keep image ${step.imageName}`;
+    case 'forget-image':
+      return `forget image ${step.imageName}`;
+    case 'create-network':
+      return `create network ${step.network.name}`;
+    case 'remove-network':
+      return `remove network ${step.network}`;
+    case 'create-volume':
+      return `create volume ${step.volume.name}`;
+    case 'remove-volume':
+      return `remove volume ${step.volume}`;
+    case 'place-file':
+      return `place file ${step.placement.version.slice(0, 12)}`;
+    case 'connect-network':
+      return `connect ${step.instance} to ${step.network}`;
+    case 'disconnect-network':
+      return `disconnect ${step.instance} from ${step.network}`;
+    case 'add-to-lane':
+      return `put ${step.instance} into ${step.lane}`;
+    case 'remove-from-lane':
+      return `take ${step.instance} out of ${step.lane}`;
+    case 'switch-routes':
+      return `switch ${step.changes.map((change) => change.route).join(', ')}`;
+    case 'switch-tcp':
+      return `switch ${step.route} (TCP)`;
+    case 'remove-route':
+      return `remove route ${step.route}`;
+    case 'publish-port':
+      return `publish port ${sayPort(step.port)}`;
+    case 'unpublish-port':
+      return `unpublish port ${sayPort(step.port)}`;
+    case 'install-certificate':
+      return `install the certificate of ${step.certificate.name}`;
+    case 'obtain-certificate':
+      return `get a certificate for ${step.host}`;
+    case 'remove-certificate':
+      return `remove the certificate of ${step.name}`;
+    case 'set-standing':
+      return sayStanding(step.standing);
+    case 'refresh-traffic':
+      return 'check addresses';
+    case 'set-weights':
+      return sayWeights(step.changes);
+    case 'set-tcp-weights':
+      return `give ${percent(step.to.at(-1)?.weight ?? 0)} of ${step.route} (TCP) to ${sayInstances(step.to.at(-1)?.instances)}`;
+    case 'set-route-options':
+      return `set options of ${step.route}`;
+    case 'analyse':
+      return sayAnalysis(step);
+    case 'monitor':
+      return `watch ${step.instances.join(', ')} for ${formatDuration(step.durationMs)}`;
+    case 'delay':
+      return `wait ${formatDuration(step.durationMs)}`;
+    case 'set-preview':
+      return step.lane === null ? `end the preview of ${step.route}` : `preview ${step.route} in ${step.lane}`;
+    case 'run-job':
+      return `run job ${step.job}`;
+    default:
+      return titleOfInstanceStep(step);
+  }
+}
+
+type InstanceStep = Extract<
+  StepBody,
+  {
+    kind:
+      | 'create-instance'
+      | 'start-instance'
+      | 'wait-healthy'
+      | 'wait-completed'
+      | 'smoke-test'
+      | 'stop-instance'
+      | 'remove-instance'
+      | 'drain-instance'
+      | 'run-hooks';
+  }
+>;
+
+function titleOfInstanceStep(step: InstanceStep): string {
+  switch (step.kind) {
+    case 'create-instance':
+      return `create ${step.instance}`;
+    case 'start-instance':
+      return `start ${step.instance}`;
+    case 'wait-healthy':
+      return `wait until ${step.instance} is healthy`;
+    case 'wait-completed':
+      return `wait until ${step.instance} has completed`;
+    case 'smoke-test':
+      return `smoke test ${step.instance}${step.path}`;
+    case 'stop-instance':
+      return `stop ${step.instance}`;
+    case 'remove-instance':
+      return `remove ${step.instance}`;
+    case 'drain-instance':
+      return step.lane === undefined ? `drain ${step.instance}` : `drain ${step.instance} in ${step.lane}`;
+    case 'run-hooks':
+      return `run ${step.hook} of ${step.instance}`;
+    default:
+      return unreachable(step);
+  }
+}
+
+/** One weight for all routes in a canary; each its own while services roll. */
+function sayWeights(changes: readonly WeightChange[]): string {
+  const ended = changes.every(({ to, from }) => to.candidate === null && to.stable === from.candidate);
+  if (ended) return `switch ${changes.map(({ route }) => route).join(', ')}`;
+  const weights = new Set(changes.map(({ to }) => to.weight));
+  if (weights.size === 1) return `give ${percent(changes[0]!.to.weight)} to the new release`;
+  return `give the new release ${changes.map(({ route, to }) => `${percent(to.weight)} of ${route}`).join(', ')}`;
+}
+
+function sayAnalysis({ sides, until, weight, stage, stages }: Extract<StepBody, { kind: 'analyse' }>): string {
+  if (stages === 0 && until.confirmed === true) return 'wait for `bascule rollout promote`';
+  const what = sides.length === 0 ? 'watch the new release' : 'compare both releases';
+  return `${what} at ${percent(weight)} (stage ${stage} of ${stages})`;
+}
+
+function sayInstances(instances: readonly string[] = []): string {
+  return instances.length > 3 ? `${instances.length} instances` : instances.join(', ');
+}
+
+/** Basis points as people read them. */
+function percent(points: number): string {
+  return `${points / 100} %`;
+}
+
+function sayPort({ hostAddress, port, protocol, route, host, path, tls }: PublishedPort): string {
+  const match = host === undefined && path === undefined ? '' : ` (${host ?? ''}${path ?? ''})`;
+  const spoken = tls === true ? 'https' : protocol;
+  return `${hostAddress === undefined ? '' : `${hostAddress}:`}${port}/${spoken}${match} for ${route}`;
+}
+
+function sayStanding({ current, warm }: Standing): string {
+  const kept = warm.length === 0 ? '' : `, warm: ${warm.map(({ release }) => release).join(', ')}`;
+  return current === undefined ? 'nothing serves any more' : `release ${current.release} is current${kept}`;
+}
