@@ -48,6 +48,7 @@ skopeo skopeo
 setcap libcap2-bin
 curl curl
 wrk wrk
+openssl openssl
 LIST
         ;;
     esac
@@ -63,6 +64,14 @@ as_root() {
     elif has sudo; then sudo "$@"
     else die "root is needed to run: $* — run this command as root, or install sudo"
     fi
+}
+
+# The ACME server of the tests: Debian has it, older Ubuntus do not. Without it these tests are skipped.
+install_pebble() {
+    if has pebble || ! apt-cache show pebble >/dev/null 2>&1; then return 0; fi
+    say "installing the Debian package pebble"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends pebble >&2 ||
+        say "apt-get could not install pebble: tests of ACME are skipped"
 }
 
 install_programs() {
@@ -98,7 +107,11 @@ install_npm_packages() {
 }
 
 case $purpose in
-demo | test | check | bench | build) install_programs ;;
+test)
+    install_programs
+    install_pebble
+    ;;
+demo | check | bench | build) install_programs ;;
 *) die "unknown purpose \"$purpose\": one of demo, test, check, bench, build" ;;
 esac
 install_npm_packages

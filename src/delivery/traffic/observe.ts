@@ -1,4 +1,4 @@
-import { installedOf } from './certificates.ts';
+import { installedOf } from './certificate-store.ts';
 import type { HttpProxy } from './haproxy/proxy.ts';
 import { numberIn, parseStat, type RuntimeServer, type StatRow } from './haproxy/replies.ts';
 import { parseShare } from './haproxy/shares.ts';

@@ -8,7 +8,7 @@ import { chooseDoor } from './haproxy/process.ts';
 import { createHttpProxy } from './haproxy/proxy.ts';
 import { socketPathOf } from './haproxy/render-haproxy.ts';
 import { createRequests } from './requests.ts';
-import { openCertificates } from './certificates.ts';
+import { openCertificates } from './certificate-store.ts';
 import type { Doors } from './ports.ts';
 import { type DoorName, openTrafficRecord, type TrafficRecord } from './state.ts';
 import { createTraffic } from './switchboard.ts';

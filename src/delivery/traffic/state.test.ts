@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { openDatabase } from '../../lib/database.ts';
-import type { CertificateStore } from './certificates.ts';
+import type { CertificateStore } from './certificate-store.ts';
 import { openTrafficRecord } from './state.ts';
 
 /** As the first release of Bascule left it. */

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { inTransaction, migrate } from '../../lib/database.ts';
-import type { CertificateStore } from './certificates.ts';
+import type { CertificateStore } from './certificate-store.ts';
 import type { RecordedPort } from './ports.ts';
 import type {
   Certificate,

@@ -134,7 +134,7 @@ async function openSession(server: AcmeServer, signal: AbortSignal): Promise<Ses
       const body = bodyOf(response.text);
       if (response.status < 400) return { body, text: response.text, location: response.headers.location ?? '' };
       if (body['type'] === BAD_NONCE && attempt < NONCE_ATTEMPTS) continue;
-      throw failed(new URL(server.directory).host, reasonOf({ error: body as Problem }));
+      throw failed(new URL(server.directory).host, reasonOf({ error: body }));
     }
   };
   const contact = [`mailto:${server.email}`];
