@@ -32,7 +32,7 @@ import type { Parts } from './parts.ts';
 import { buildImages } from './commands/prepare.ts';
 import { networkProbe, type Probe } from './execute/probe.ts';
 import { startProbes } from './ledger/probes/index.ts';
-import { acmeWishes } from './prepare-certificates.ts';
+import { acmeWishes } from './plan/prepare-certificates.ts';
 import { createRetirer } from './upkeep/retire.ts';
 import { releaseDetail, releaseDiff } from './commands/release-detail.ts';
 import { resumeOpen } from './execute/resume.ts';

@@ -5,7 +5,7 @@ import type { RolloutOutcome } from '../outcome.ts';
 import type { Parts } from '../parts.ts';
 import { planDown } from '../plan/down.ts';
 import { lookAround } from '../plan/planning.ts';
-import { certificatesOf } from '../prepare-certificates.ts';
+import { certificatesOf } from '../plan/prepare-certificates.ts';
 import { settleOpen } from '../execute/resume.ts';
 import { makersOf } from '../upkeep/retire.ts';
 import { runPlan } from '../execute/run-rollout.ts';

@@ -3,7 +3,7 @@ import { instanceSpecOf } from '../../fleet/index.ts';
 import type { PreviewMatch, RouteShare, TcpTarget, Traffic } from '../../traffic/index.ts';
 import { analyse } from '../judge/analyse.ts';
 import { monitor, waitOut } from '../judge/monitor.ts';
-import { obtainCertificate } from '../obtain-certificate.ts';
+import { obtainCertificate } from './obtain-certificate.ts';
 import { runHooks } from '../jobs/hooks.ts';
 import { runJob } from '../jobs/jobs.ts';
 import { awaitCompleted, awaitHealthy } from './await-instance.ts';

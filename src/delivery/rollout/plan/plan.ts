@@ -3,7 +3,7 @@ import type { Dependency, StrategyName } from '../../compose/index.ts';
 import type { FleetState, ObservedInstance } from '../../fleet/index.ts';
 import type { FilePlacement, Release } from '../../release/index.ts';
 import type { LaneId, PublishedPort, RouteId, TrafficState } from '../../traffic/index.ts';
-import type { CertificateNeeds } from '../certificate-needs.ts';
+import type { CertificateNeeds } from './certificate-needs.ts';
 import type { PlannedStep, RolloutKind } from '../outcome.ts';
 import type { Standing } from './standing.ts';
 import { titleOf, type Step, type StepBody } from './step.ts';

@@ -6,12 +6,12 @@ import type { Journal } from '../execute/journal.ts';
 import type { RolloutKind } from '../outcome.ts';
 import type { Parts } from '../parts.ts';
 import type { DeployInput, Observed, Plan, PlannedPort } from './plan.ts';
-import type { CertificateNeeds } from '../certificate-needs.ts';
+import type { CertificateNeeds } from './certificate-needs.ts';
 import { planDeploy } from './strategy.ts';
 import { declaredPorts } from '../commands/prepare.ts';
-import { certificateNeeds } from '../prepare-certificates.ts';
+import { certificateNeeds } from './prepare-certificates.ts';
 import { lanesOf, liveReleases, liveSets, type Standing } from './standing.ts';
-import { requireTlsPorts } from '../tls-ports.ts';
+import { requireTlsPorts } from './tls-ports.ts';
 
 export interface Wish {
   /** It came without files: certificates that are installed stay. A rollback keeps them too. */

@@ -1,4 +1,4 @@
-import type { AcmeWish, PlacedCertificate } from '../certificates/index.ts';
+import type { AcmeWish, PlacedCertificate } from '../../certificates/index.ts';
 
 /** What a release needs of certificates, besides those that are installed. */
 export interface CertificateNeeds {

@@ -1,9 +1,9 @@
-import { type AcmeWish, type Certificates, covers, type PlacedCertificate } from '../certificates/index.ts';
-import type { Service, TlsSettings } from '../compose/index.ts';
-import type { Release } from '../release/index.ts';
-import type { InstalledCertificate, TrafficState } from '../traffic/index.ts';
-import type { Journal } from './execute/journal.ts';
-import type { PlannedPort } from './plan/plan.ts';
+import { type AcmeWish, type Certificates, covers, type PlacedCertificate } from '../../certificates/index.ts';
+import type { Service, TlsSettings } from '../../compose/index.ts';
+import type { Release } from '../../release/index.ts';
+import type { InstalledCertificate, TrafficState } from '../../traffic/index.ts';
+import type { Journal } from '../execute/journal.ts';
+import type { PlannedPort } from './plan.ts';
 import type { CertificateNeeds } from './certificate-needs.ts';
 
 export interface CertificateQuestion {

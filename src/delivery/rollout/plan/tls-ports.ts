@@ -1,6 +1,6 @@
-import { UserError } from '../../lib/errors.ts';
-import type { Project } from '../compose/index.ts';
-import type { PlannedPort } from './plan/plan.ts';
+import { UserError } from '../../../lib/errors.ts';
+import type { Project } from '../../compose/index.ts';
+import type { PlannedPort } from './plan.ts';
 
 /** @throws UserError `tls-port-missing` for a service with `tls` of which no port speaks it */
 export function requireTlsPorts(project: Project, ports: readonly PlannedPort[]): void {

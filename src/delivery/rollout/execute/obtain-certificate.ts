@@ -1,6 +1,6 @@
-import { messageOf } from '../../lib/errors.ts';
-import type { StepOf } from './plan/step.ts';
-import type { StepContext } from './execute/world.ts';
+import { messageOf } from '../../../lib/errors.ts';
+import type { StepOf } from '../plan/step.ts';
+import type { StepContext } from './world.ts';
 
 /** So long a rollout waits for an authority; from then on the daemon goes on by itself. */
 const WAIT_MS = 90_000;
