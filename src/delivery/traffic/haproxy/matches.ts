@@ -14,6 +14,11 @@ export interface Lookup {
 /** What begins the name of a group; no route begins with it. */
 export const GROUP = '=';
 
+/** The group that a key of the matches map belongs to. */
+export function groupOf(key: string): string {
+  return key.slice(0, key.indexOf('|'));
+}
+
 export function lookupOf(
   published: readonly RecordedPort[],
   previews: ReadonlyMap<RouteId, Preview>,

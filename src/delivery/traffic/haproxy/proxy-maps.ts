@@ -1,6 +1,6 @@
 import type { RouteId } from '../traffic.ts';
 import { addEntries, changeEntry, deleteEntry } from './commands.ts';
-import type { Lookup } from './matches.ts';
+import { groupOf, type Lookup } from './matches.ts';
 import { CHALLENGE_PATH } from './render-frontend.ts';
 import { challengesMapOf, matchesMapOf, portsMapOf, routesMapOf, selectorsMapOf } from './render-haproxy.ts';
 import { type MapEntries, parseMap, parseNewVersion } from './replies.ts';
@@ -58,10 +58,19 @@ export function createProxyMaps(api: RuntimeApi, runDirectory: string): ProxyMap
       await api.tell([`del map ${routes} ${route}`], ['absent']);
     },
     async applyPorts(before, after) {
-      if (before.matches.size + after.matches.size > 0)
-        await addMissing(api, matches, await read(matches), after.matches);
+      if (before.matches.size + after.matches.size > 0) {
+        const live = await read(matches);
+        await removeOthers(api, matches, live, new Map([...before.matches, ...after.matches]));
+        await addMissing(api, matches, live, after.matches);
+      }
       await replaceMap(api, ports, after.ports);
-      if (before.matches.size > 0) await removeOthers(api, matches, await read(matches), after.matches);
+      // A request that has just read the group may still look into it: what a port was before it became plain again
+      // goes with the next change.
+      const used = new Set(after.ports.values());
+      const left = [...before.matches].filter(([key]) => !used.has(groupOf(key)));
+      if (before.matches.size > left.length) {
+        await removeOthers(api, matches, await read(matches), new Map([...left, ...after.matches]));
+      }
     },
     async setChallenge(token, answer) {
       const [map, key] = [challengesMapOf(runDirectory), `${CHALLENGE_PATH}${token}`];

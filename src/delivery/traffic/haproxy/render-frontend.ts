@@ -147,8 +147,9 @@ function renderRouteChoice(maps: FrontendSettings['maps']): readonly string[] {
     `http-request set-var(txn.host) ${HOST},regsub(^[^.]*,*) if ${open}`,
     `${look('txn.host')} if ${open}`,
     `${look('txn.no_host')} if ${open}`,
-    `http-request set-var(txn.lane) var(txn.route),map(${maps.routes}) if ${grouped}`,
-    `http-request set-var(txn.share) var(txn.lane) if ${grouped} ${HAS_MORE}`,
+    // Also where the port was a group a moment ago, and is none any more.
+    `http-request set-var(txn.lane) var(txn.route),map(${maps.routes}) unless { var(txn.lane) -m found }`,
+    `http-request set-var(txn.share) var(txn.lane) if ${HAS_MORE}`,
   ];
 }
 
