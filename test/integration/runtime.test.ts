@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { SOCKET_FAMILIES } from '../../src/engine/runtime/seccomp-profile.ts';
@@ -188,6 +188,20 @@ describe('runtime', { skip }, () => {
       });
       assert.match(text, /touch: \/x: Read-only file system/);
       assert.match(text, /kept\n.*1024/);
+    });
+
+    it('is closed to users of the machine: a set-user-ID program in it would run for them as root', async () => {
+      const mounts = [{ type: 'volume' as const, name: 'closed', target: '/data', readOnly: false, noCopy: true }];
+      const id = await lab.run('sleep 60', { mounts });
+      const places = [
+        join(lab.runDirectory, 'containers'),
+        join(lab.runDirectory, 'steps'),
+        join(lab.root, 'engine/containers'),
+        join(lab.root, 'engine/volumes'),
+      ];
+      for (const place of places) assert.equal((await stat(place)).mode & 0o077, 0, place);
+      assert.equal((await stat(join(lab.runDirectory, 'containers', id, 'config.json'))).mode & 0o077, 0);
+      await lab.runtime.remove(id, { force: true, removeVolumes: false });
     });
 
     it('lets every user read what it is given, whatever the umask of the daemon', async () => {

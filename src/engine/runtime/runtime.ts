@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { chmod, mkdir } from 'node:fs/promises';
 import { adoptContainers, observeHalfStarted } from './adopt.ts';
 import { attachTo, resizeTerminal } from './attach.ts';
 import { checkMachine } from './checks.ts';
@@ -16,7 +16,7 @@ import type { Host } from './host.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { readLogs } from './logs.ts';
 import { chooseRuntime, detectMachine, findInit } from './machine.ts';
-import { runtimePaths } from './paths.ts';
+import { runtimePaths, type RuntimePaths } from './paths.ts';
 import { openRecords } from './records.ts';
 import { usersOfVolume } from './removal.ts';
 import { filterProcesses, processSet, readStatistics } from './statistics.ts';
@@ -39,10 +39,22 @@ async function openHost(options: RuntimeOptions): Promise<Host> {
   const { scope, directory, images, networks, volumes, log } = options;
   const machine = await detectMachine();
   const paths = runtimePaths(scope, directory);
-  const folders = [paths.containers, paths.exits, paths.bundles, paths.sockets, paths.states];
-  await Promise.all(folders.map((path) => mkdir(path, { recursive: true, mode: 0o711 })));
+  await makeFolders(paths);
   const runtime = chooseRuntime(machine, paths.states);
   return { machine, paths, images, networks, volumes, log, runtime, mountCalls: openMountCalls() };
+}
+
+/** Where roots of containers are, root alone may pass: else a set-user-ID program that one of them made runs here. */
+async function makeFolders(paths: RuntimePaths): Promise<void> {
+  const [open, closed] = [
+    [paths.exits, paths.sockets, paths.states],
+    [paths.containers, paths.bundles, paths.steps],
+  ];
+  await Promise.all(open.map((path) => mkdir(path, { recursive: true, mode: 0o711 })));
+  for (const path of closed) {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await chmod(path, 0o700);
+  }
 }
 
 interface Parts {

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { chmodSync, existsSync } from 'node:fs';
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCodeOf } from '../../lib/errors.ts';
@@ -22,6 +23,7 @@ import type {
 
 /** Opens the records of volumes; folders without a record (a crash in between) are left alone. */
 export function openVolumes(options: VolumesOptions): Volumes {
+  if (existsSync(options.directory)) chmodSync(options.directory, 0o700); // an older Bascule let everybody pass
   return new LocalVolumes(options);
 }
 
@@ -43,7 +45,8 @@ class LocalVolumes implements Volumes {
     const known = this.find(row.name);
     if (known !== undefined) return checkSame(known, request);
     const mountpoint = this.#mountpointOf(row.name);
-    await mkdir(join(mountpoint, '..'), { recursive: true, mode: 0o701 });
+    // Root alone may pass: else a set-user-ID program that a container leaves here runs for everybody.
+    await mkdir(join(mountpoint, '..'), { recursive: true, mode: 0o700 });
     await mkdir(mountpoint, { recursive: true, mode: 0o755 });
     await syncDirectory(this.#directory);
     const others = this.find(row.name); // made by somebody else while the folders were
