@@ -134,7 +134,7 @@ function createObtaining({ acme, frontDoor, log, now }: CertificatesOptions, vau
     const certificate = await orderCertificate(server, order);
     const texts = { certificate, key: pemOfKey(key) };
     const pair = readPair(texts, { where: host, certificateFile: server.directory, keyFile: 'its key' });
-    const nextMs = renewalMs(pair, Math.random());
+    const nextMs = renewalMs(pair, { nowMs: now().getTime(), chance: Math.random() });
     await vault.putRecord({ host, pem: pair.pem, failures: 0, nextMs });
     const { fingerprint, pem } = pair;
     const notAfterMs = pair.notAfter.getTime();

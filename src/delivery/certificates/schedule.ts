@@ -10,10 +10,18 @@ export interface Attempts {
 const MINUTE_MS = 60_000;
 const LONGEST_MS = 12 * 60 * MINUTE_MS;
 
-/** At two thirds of its life, a little earlier by chance: not all of one day on the same minute. */
-export function renewalMs(o: { readonly notBefore: Date; readonly notAfter: Date }, chance: number): number {
-  const [begin, end] = [o.notBefore.getTime(), o.notAfter.getTime()];
-  return Math.round(begin + (end - begin) * (2 / 3 - 0.02 * chance));
+/**
+ * At two thirds of its life, a little earlier by chance: not all of one day on the same minute. One that came late in
+ * its life, by the clock of this machine, is not renewed again at once.
+ */
+export function renewalMs(
+  { notBefore, notAfter }: { readonly notBefore: Date; readonly notAfter: Date },
+  { nowMs, chance }: { readonly nowMs: number; readonly chance: number },
+): number {
+  const [begin, end] = [notBefore.getTime(), notAfter.getTime()];
+  const wanted = begin + (end - begin) * (2 / 3 - 0.02 * chance);
+  const earliest = nowMs + Math.max(MINUTE_MS, (end - nowMs) / 3);
+  return Math.round(Math.max(wanted, earliest));
 }
 
 /** After 1, 4, 16 minutes and so on, 12 hours at most, longer by up to a quarter by chance. */
