@@ -1,16 +1,26 @@
 import { z } from 'zod';
-import { amount, command, duration, fraction, optionalDuration, share } from './settings-values.ts';
+import {
+  amount,
+  command,
+  duration,
+  fraction,
+  headerValue,
+  hostName,
+  optionalDuration,
+  share,
+  token,
+} from './settings-values.ts';
 
 /** One of a client's marks by which it belongs to a cohort. */
 const cohort = z.union(
   [
     z.strictObject({
-      header: z.string().min(1).describe('Name of a request header.'),
-      value: z.string().optional().describe('Its value. Default: any.'),
+      header: token.describe('Name of a request header.'),
+      value: headerValue.optional().describe('Its value. Default: any.'),
     }),
     z.strictObject({
-      cookie: z.string().min(1).describe('Name of a cookie.'),
-      value: z.string().optional().describe('Its value. Default: any.'),
+      cookie: token.describe('Name of a cookie.'),
+      value: headerValue.optional().describe('Its value. Default: any.'),
     }),
     z.strictObject({
       address: z.union([z.string(), z.array(z.string()).min(1)]).describe('Addresses or networks of clients.'),
@@ -112,13 +122,18 @@ export const job = z
   })
   .describe('A one-off container of a rollout.');
 
+/** One name, in the letters that the proxy compares. */
+const previewHost = hostName
+  .refine((host) => host !== '*', { error: 'must be a host name such as preview.example.org' })
+  .transform((host) => host.toLowerCase().replace(/\.$/, ''));
+
 export const preview = z
   .union([
     z.strictObject({
-      header: z.string().min(1).describe('Name of a request header.'),
-      value: z.string().min(1).describe('Its value: a token that outsiders do not know.'),
+      header: token.describe('Name of a request header.'),
+      value: headerValue.min(1).describe('Its value: a token that outsiders do not know.'),
     }),
-    z.strictObject({ host: z.string().min(1).describe('A host name of its own.') }),
+    z.strictObject({ host: previewHost.describe('A host name of its own.') }),
   ])
   .optional()
   .describe('Requests with this header, or for this host, reach the new release before any traffic moves.');

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { analysisSettings, canarySettings, job, preview, rollingSettings } from './settings-rollout.ts';
-import { duration, port, size } from './settings-values.ts';
+import { duration, hostName, pathPrefix, port, size } from './settings-values.ts';
 
 /** `x-bascule` at the top level. One schema: it validates, fills in defaults, and the reference is made of it. */
 export const projectSettingsSchema = z.strictObject({
@@ -38,12 +38,8 @@ export const serviceSettingsSchema = z.strictObject({
     .describe('Whether instances are carried over to the next release. Default: true with a writable volume.'),
   route: z
     .strictObject({
-      host: z
-        .string()
-        .min(1)
-        .optional()
-        .describe('Only requests for this host name; `*.example.org` for all below it.'),
-      path: z.string().startsWith('/').optional().describe('Only requests below this path.'),
+      host: hostName.optional().describe('Only requests for this host name; `*.example.org` for all below it.'),
+      path: pathPrefix.optional().describe('Only requests below this path.'),
     })
     .optional()
     .describe('Which requests on the published ports reach this service.'),
@@ -66,7 +62,10 @@ export const serviceSettingsSchema = z.strictObject({
     .optional()
     .describe('TLS on published ports.'),
   access_log: z.boolean().optional().describe('Write one line for each request.'),
-  max_body: size.optional().describe('Largest request body; larger ones are answered 413. Default: no limit.'),
+  max_body: size
+    .refine((bytes) => bytes > 0, { error: 'must be more than 0' })
+    .optional()
+    .describe('Largest request body; larger ones are answered 413. Default: no limit.'),
   probe: z
     .strictObject({
       get: z.string().startsWith('/').default('/').describe('Path of GET requests on a kept-alive connection.'),

@@ -63,3 +63,30 @@ export const command = z
   .union([z.string().min(1), z.array(z.string()).min(1)])
   .transform((value) => (typeof value === 'string' ? value.trim().split(/\s+/) : value))
   .meta({ title: 'program and arguments' });
+
+/** As the proxy takes them: names and values stand in its maps. */
+export const hostName = z
+  .string()
+  .max(254)
+  .regex(/^(?:\*|(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?)$/i, {
+    error: 'must be a host name such as www.example.org, or *.example.org',
+  });
+
+export const pathPrefix = z
+  .string()
+  .max(1_024)
+  .regex(/^\/(?:[A-Za-z0-9._~!$&'()*+,=:@%-]+(?:\/[A-Za-z0-9._~!$&'()*+,=:@%-]+)*)?\/*$/, {
+    error: 'must be a path such as /api',
+  });
+
+/** Names of headers and cookies (RFC 9110, 5.6.2). */
+export const token = z
+  .string()
+  .max(256)
+  .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, { error: 'must be a name of letters, digits and "-"' });
+
+/** What may stand in one header line. */
+export const headerValue = z
+  .string()
+  .max(4_096)
+  .regex(/^[\t -~\u0080-\u{10ffff}]*$/u, { error: 'must be one line of text' });

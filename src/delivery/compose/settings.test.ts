@@ -156,3 +156,33 @@ test('unknown keys and wrong values name their place and the nearest key', () =>
     );
   }
 });
+
+test('what comes into the maps of the proxy is looked at before anything is done', () => {
+  const table: readonly (readonly [top: string, service: string])[] = [
+    ['{}', '{route: {host: "a b; show info"}}'],
+    ['{}', '{route: {host: "a.example\\nb"}}'],
+    ['{}', '{route: {path: "/a b"}}'],
+    ['{}', '{route: {path: "/a//b"}}'],
+    ['{}', '{max_body: 0}'],
+    ['{preview: {host: "*"}}', '{}'],
+    ['{preview: {host: "a|b"}}', '{}'],
+    ['{preview: {header: "a b", value: c}}', '{}'],
+    ['{preview: {header: a, value: "c\\r\\nd"}}', '{}'],
+    ['{canary: {cohorts: [{header: "a:b"}]}}', '{}'],
+    ['{canary: {cohorts: [{cookie: a, value: "b\\nc"}]}}', '{}'],
+  ];
+  const load = (top: string, service: string) =>
+    loadText(`services: {w: {image: x, x-bascule: ${service}}}\nx-bascule: ${top}\n`);
+  for (const [top, service] of table) {
+    assert.throws(
+      () => load(top, service),
+      (error) => error instanceof UserError && error.code === 'compose-invalid',
+      `${top} ${service}`,
+    );
+  }
+  const good = load(
+    '{preview: {host: New.Example.org.}, canary: {cohorts: [{header: X-Beta, value: "a b; c ü"}]}}',
+    '{route: {host: "*.Example.org", path: /a/b-c/}, max_body: 1k}',
+  );
+  assert.deepEqual(good.settings.preview, { kind: 'host', host: 'new.example.org' });
+});
