@@ -7,6 +7,7 @@ import { connect as connectTls } from 'node:tls';
 import { WebSocket } from 'ws';
 import { parsePair, selfSigned } from '../../src/delivery/certificates/index.ts';
 import { openTraffic, type Certificate } from '../../src/delivery/traffic/index.ts';
+import type { UserError } from '../../src/lib/errors.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { run } from '../../src/lib/process.ts';
 import { freePort, isRunning, tellProxy } from '../support/network-clients.ts';
@@ -116,6 +117,27 @@ describe('TLS on published ports', { skip, timeout: 180_000 }, () => {
     await traffic.removeCertificate('wiki/web');
     assert.equal(await subjectFor(port, 'else.test'), 'bascule.invalid');
     assert.equal(await subjectFor(port, 'wiki.test'), 'bascule.invalid');
+  });
+
+  it('refuses what the proxy refuses, and keeps what was', async () => {
+    const { traffic } = scene;
+    const [own, other] = [certificateFor('shop/web', 'shop.test'), certificateFor('shop/web', 'shop.test')];
+    const before = await fingerprintFor(port, 'shop.test');
+    const mixed = own.pem.replace(/-----BEGIN PRIVATE[^]*/, /-----BEGIN PRIVATE[^]*/.exec(other.pem)![0]);
+    for (const name of ['shop/web', 'new/web']) {
+      await assert.rejects(traffic.installCertificate({ ...own, name, pem: mixed }), (error: Error) => {
+        assert.equal((error as UserError).code, 'proxy-refused');
+        assert.doesNotMatch(JSON.stringify({ ...error, message: error.message }), /PRIVATE/);
+        return true;
+      });
+    }
+    assert.equal(await fingerprintFor(port, 'shop.test'), before);
+    assert.deepEqual(
+      traffic.certificates().map(({ name }) => name),
+      ['blog/web', 'shop/web'],
+    );
+    await traffic.installCertificate(certificateFor('shop/web', 'shop.test'));
+    assert.notEqual(await fingerprintFor(port, 'shop.test'), before);
   });
 
   it('sends plain requests to https, with path and query, and no request in circles', async () => {

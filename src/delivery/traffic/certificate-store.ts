@@ -8,6 +8,8 @@ import type { Certificate, InstalledCertificate } from './traffic.ts';
 export interface CertificateStore {
   /** The first one is for whoever asks for a host that has none. */
   all(): readonly Certificate[];
+  /** What it would be with this one. */
+  allWith(certificate: Certificate): readonly Certificate[];
   put(certificate: Certificate): Promise<void>;
   remove(name: string): Promise<void>;
   /** All but our own. */
@@ -35,6 +37,7 @@ export async function openCertificates(directory: string): Promise<CertificateSt
   if (!known.has(OWN)) await put(ownCertificate());
   return {
     all: () => withDefault([...known.values()]),
+    allWith: (certificate) => withDefault([...new Map(known).set(certificate.name, certificate).values()]),
     put,
     remove,
     async clear() {

@@ -29,6 +29,7 @@ const FIRST = `
 
 const NO_CERTIFICATES: CertificateStore = {
   all: () => [],
+  allWith: () => [],
   put: async () => {},
   remove: async () => {},
   clear: async () => {},

@@ -48,7 +48,7 @@ export interface HttpProxy {
   applyRoutes(change: Change, only?: RouteId): Promise<void>;
   removeRoute(route: RouteId): Promise<void>;
   applyPorts(change: Change): Promise<void>;
-  applyCertificates(intent: Intent): Promise<void>;
+  applyCertificates(wanted: Intent['certificates']): Promise<void>;
   setChallenge(token: string, answer: string | null): Promise<void>;
   stop(): Promise<void>;
 }
@@ -122,7 +122,7 @@ export async function createHttpProxy(options: ProxyOptions): Promise<HttpProxy>
     removeInstance: (lane, name) => removeWhenIdle(api, deleteServer(version, lane, name), { lane, name }),
     applyRoutes: ({ before, after }, only) => maps.applyRoutes(before, after, only),
     removeRoute: (route) => maps.removeRoute(route),
-    async applyCertificates({ certificates: wanted }) {
+    async applyCertificates(wanted) {
       await certificates.apply(wanted);
     },
     setChallenge: (token, answer) => maps.setChallenge(token, answer),
