@@ -108,7 +108,7 @@ function ownKey(directory: string, isKnown: boolean): Buffer {
   if (there !== undefined) return there.length >= KEY_BYTES ? there : tooShort(path);
   if (isKnown) throw keyMissing(path);
   for (const name of readdirSync(directory))
-    if (name.startsWith('secrets.key.')) rmSync(join(directory, name), { force: true });
+    if (/^secrets\.key\.[0-9a-f]{12}\.tmp$/.test(name)) rmSync(join(directory, name), { force: true });
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   writeAndSync(temporary, randomBytes(KEY_BYTES));
   try {
