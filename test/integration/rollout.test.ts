@@ -61,7 +61,7 @@ for (const engine of await enginesUnderTest()) {
         /crashes again and again .*exit code 3|health/,
       ],
       ['cannot be started', { web: '    entrypoint: ["/no/such/program"]' }, /no such file/],
-      ['names an image that is nowhere', {}, /image "nowhere:1"/],
+      ['names an image that is nowhere', {}, /image "?nowhere:1/],
     ] as const) {
       it(`keeps the old release when the new one ${what}`, async () => {
         const port = await freePort();
