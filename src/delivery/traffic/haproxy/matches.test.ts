@@ -16,10 +16,11 @@ describe('how a request finds its route', () => {
     assert.deepEqual(
       lookup([
         { ...web, slot: 3 },
+        { ...web, port: 443, tls: true, slot: 3 },
         { ...web, port: 82, protocol: 'tcp' },
       ]),
       {
-        ports: { 80: route, '6@61004': '80' },
+        ports: { 80: route, 443: route, '6@61004': '80', '6@62004': '443' },
         matches: {},
       },
     );

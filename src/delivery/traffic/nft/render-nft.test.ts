@@ -10,6 +10,7 @@ const state: NftState = {
   ports: [
     { port: 8080, protocol: 'http', route: 'shop/web/80', slot: 2 },
     { port: 8443, protocol: 'http', route: 'shop/web/80', hostAddress: '192.0.2.1' },
+    { port: 443, protocol: 'http', route: 'shop/web/80', tls: true, slot: 0 },
     { port: 5432, protocol: 'tcp', route: 'shop/db/5432' },
     { port: 53, protocol: 'udp', route: 'shop/dns/53' },
     { port: 6379, protocol: 'tcp', route: 'shop/cache/6379' },
@@ -37,6 +38,11 @@ describe('rules of published ports', () => {
     assert.ok(rules.includes('publish meta nfproto ipv4 fib daddr type local tcp dport 8080 redirect to :61000'));
     assert.ok(rules.includes('publish meta nfproto ipv6 fib daddr type local tcp dport 8080 redirect to :61003'));
     assert.ok(rules.includes('publish meta nfproto ipv4 ip daddr 192.0.2.1 tcp dport 8443 redirect to :61000'));
+  });
+
+  it('lead those that speak TLS to its other port', () => {
+    assert.ok(rules.includes('publish meta nfproto ipv4 fib daddr type local tcp dport 443 redirect to :62000'));
+    assert.ok(rules.includes('publish meta nfproto ipv6 fib daddr type local tcp dport 443 redirect to :62001'));
   });
 
   it('lead TCP and UDP to their targets in turn, and nowhere without targets', () => {
