@@ -130,12 +130,12 @@ for (const engine of await enginesUnderTest()) {
           .replace(`"${port}:8000"`, `{target: 8000, published: "${port}", app_protocol: tcp}`);
       await scene.deploy(tcp('1'));
       const seen = new Set<string>();
-      let isDone = false;
+      const done = new AbortController();
       const asking = (async () => {
-        while (!isDone) seen.add(await textAt(port));
+        while (!done.signal.aborted) seen.add(await textAt(port));
       })();
       const outcome = await scene.deploy(tcp('2'));
-      isDone = true;
+      done.abort();
       await asking;
       assert.equal(outcome.strategy, 'rolling');
       assert.deepEqual([...seen].sort(), ['version=1', 'version=2']);

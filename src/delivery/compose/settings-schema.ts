@@ -38,7 +38,9 @@ export const serviceSettingsSchema = z.strictObject({
     .describe('Whether instances are carried over to the next release. Default: true with a writable volume.'),
   route: z
     .strictObject({
-      host: hostName.optional().describe('Only requests for this host name; `*.example.org` for each name just below it.'),
+      host: hostName
+        .optional()
+        .describe('Only requests for this host name; `*.example.org` for each name just below it.'),
       path: pathPrefix.optional().describe('Only requests below this path.'),
     })
     .optional()

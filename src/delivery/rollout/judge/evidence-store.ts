@@ -2,8 +2,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import { inTransaction, migrate, type Schema } from '../../../lib/database.ts';
 import { messageOf } from '../../../lib/errors.ts';
 import type { Log } from '../../../lib/log.ts';
-import type { ControlRecord } from '../steer/controls.ts';
-import type { Progress } from './progress-board.ts';
+import type { ControlRecord } from '../steer/control-record.ts';
+import type { Progress } from './progress.ts';
 import type { LaneSamples, RolloutKey } from './samples.ts';
 
 /**

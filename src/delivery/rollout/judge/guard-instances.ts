@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../../lib/errors.ts';
 import type { Fleet, ObservedInstance } from '../../fleet/index.ts';
 import type { GuardState } from './guard-state.ts';
-import type { Baseline, ProgressBoard } from './progress-board.ts';
+import type { Baseline } from './progress.ts';
+import type { ProgressBoard } from './progress-board.ts';
 import type { RolloutKey } from './samples.ts';
 
 export type WatchedFleet = Pick<Fleet, 'observe' | 'events'>;

@@ -1,5 +1,5 @@
 import { type Verdict, verdictOf } from './analysis/index.ts';
-import type { Progress } from './progress-board.ts';
+import type { Progress } from './progress.ts';
 
 /** The last word of the analysis, as far as anything was compared. */
 export function verdictOfProgress({ comparison, activity }: Progress): Verdict | undefined {

@@ -1,5 +1,5 @@
 import { UserError } from '../../../lib/errors.ts';
-import type { ControlRecord } from '../steer/controls.ts';
+import type { ControlRecord } from '../steer/control-record.ts';
 import { plannedOf } from '../execute/execute.ts';
 import type { Ledger, LedgerControl, LedgerStep } from '../face.ts';
 import type { RolloutRecord, StepRecord } from '../execute/journal.ts';

@@ -1,10 +1,7 @@
-import type { StrategyName } from '../../compose/index.ts';
-import type { DeployInput, Plan } from './plan.ts';
+import type { DeployInput } from './plan.ts';
 import { type RouteChanges, routeChanges } from './routes.ts';
 import { type Scene, sceneOf } from './scene.ts';
 import { type PlacedSet, placeSets } from './sets.ts';
-import { isUnchanged } from './standing-after.ts';
-import { warningsOf } from './warnings.ts';
 import { type SetRecord, setKey } from './standing.ts';
 import type { Step } from './step.ts';
 
@@ -26,21 +23,6 @@ export function draftOf(input: DeployInput): Draft {
   const placed = [...sets.values()];
   const changes = routeChanges(scene, sets);
   return { scene, sets, placed, changes, predecessors: predecessorsOf(scene, placed) };
-}
-
-/** The plan of a draft, whose waves a strategy has put in order. */
-export function planOf(draft: Draft, strategy: StrategyName, waves: Waves): Plan {
-  const { kind, target, standing } = draft.scene;
-  return {
-    kind,
-    project: target.project,
-    ...(standing.current === undefined ? {} : { from: standing.current.release }),
-    to: target.number,
-    strategy,
-    warnings: warningsOf(draft),
-    unchanged: isUnchanged(draft),
-    waves: waves.filter((wave) => wave.length > 0),
-  };
 }
 
 /**

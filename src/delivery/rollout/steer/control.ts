@@ -1,5 +1,5 @@
 import { UserError } from '../../../lib/errors.ts';
-import type { ControlRecord } from './controls.ts';
+import type { ControlRecord } from './control-record.ts';
 import type { ControlRequest, RolloutStatus } from '../face.ts';
 import type { RolloutRecord } from '../execute/journal.ts';
 import type { Running } from '../execute/locks.ts';

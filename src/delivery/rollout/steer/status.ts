@@ -5,7 +5,7 @@ import type { RolloutRecord, StepRecord } from '../execute/journal.ts';
 import { ledgerMissing, ledgerStep } from '../ledger/ledger.ts';
 import { isBackground } from '../outcome.ts';
 import type { Parts } from '../parts.ts';
-import type { Activity, Progress } from '../judge/progress-board.ts';
+import type { Activity, Progress } from '../judge/progress.ts';
 import { failedOf } from '../judge/samples-tally.ts';
 import type { LaneSamples, LaneSide, RolloutKey } from '../judge/samples.ts';
 import type { StepOf } from '../plan/step.ts';

@@ -1,5 +1,6 @@
 import type { Plan } from '../plan.ts';
-import { type Draft, planOf } from '../draft.ts';
+import { type Draft } from '../draft.ts';
+import { planOf } from '../finish.ts';
 import { confirmationWave, portionsOf, settleWaves, standUpWaves, tipOverWaves } from '../stages.ts';
 
 /**

@@ -1,6 +1,7 @@
 import type { CanarySettings } from '../../../compose/index.ts';
 import { type Plan, step } from '../plan.ts';
-import { type Draft, planOf, type Waves } from '../draft.ts';
+import { type Draft, type Waves } from '../draft.ts';
+import { planOf } from '../finish.ts';
 import { changesWhere, isAdded, type RouteChanges } from '../routes.ts';
 import { guardedOf, laterChanges, portionsOf, settleWaves, standUpWaves, tipOverWaves } from '../stages.ts';
 import { httpShares, tcpShares, weightSteps } from '../weights.ts';

@@ -1,6 +1,7 @@
 import { isAlive, type Plan, step } from '../plan.ts';
 import { smokeTests } from '../checks.ts';
-import { type Draft, planOf, type Waves } from '../draft.ts';
+import { type Draft, type Waves } from '../draft.ts';
+import { planOf } from '../finish.ts';
 import { discardWaves, leaveWaves } from '../leave.ts';
 import { createWaves } from '../prepare.ts';
 import { changesWhere, isAdded, type RouteChanges, sideOf } from '../routes.ts';
