@@ -75,6 +75,10 @@ export interface RequestSample {
   /** The application itself answered 5xx. */
   readonly appError: boolean;
   readonly method?: string;
+  /** The client's bucket, 0 to 9,999, which several may share; absent where the weight did not choose between two sides. */
+  readonly client?: number;
+  /** The client brought no bucket and got this one by chance: its first request, or it keeps no cookies. */
+  readonly isNewClient?: true;
 }
 
 /**

@@ -4,12 +4,25 @@ import { droppedIn, LOG_FORMAT, lossOf, parseLogLine } from './log-line.ts';
 
 /** One line as HAProxy 2.6 writes it. */
 function line(
-  o: Partial<Record<'lane' | 'server' | 'state' | 'status' | 'answered' | 'flags' | 'by' | 'path', string>>,
+  o: Partial<
+    Record<'lane' | 'server' | 'state' | 'status' | 'answered' | 'flags' | 'by' | 'path' | 'bucket' | 'isNew', string>
+  >,
 ): string {
   const { lane = 'lane-003', server = 'web-1', state = '--', status = '200', flags = 'o', by = '-' } = o;
   const times = ['1795261055879123', '1795261055848123', o.answered ?? '1795261055863373'];
   const head = [...times, lane, server, state, status, '210', '1200', flags, by, 'shop/web/80', 'GET'];
-  return [...head, '192.0.2.7', '1.1', 'id-1', 'example.org', o.path ?? '\\/a?b=1', 'agent \\"x\\"', '-'].join('\t');
+  return [
+    ...head,
+    o.bucket ?? '-',
+    o.isNew ?? '-',
+    '192.0.2.7',
+    '1.1',
+    'id-1',
+    'example.org',
+    o.path ?? '\\/a?b=1',
+    'agent \\"x\\"',
+    '-',
+  ].join('\t');
 }
 
 describe('a line of the proxy’s log', () => {
@@ -33,6 +46,14 @@ describe('a line of the proxy’s log', () => {
       },
     });
     assert.equal(parseLogLine(line({ by: 'cohort' }))?.sample.chosenBy, 'cohort');
+  });
+
+  it('knows the bucket of a client that the weight sent to its side', () => {
+    const known = parseLogLine(line({ bucket: '0' }))?.sample;
+    assert.deepEqual([known?.client, known?.isNewClient], [0, undefined]);
+    const fresh = parseLogLine(line({ bucket: '9999', isNew: '1' }))?.sample;
+    assert.deepEqual([fresh?.client, fresh?.isNewClient], [9_999, true]);
+    assert.equal(parseLogLine(line({}))?.sample.client, undefined);
   });
 
   it('becomes a line of the access log too, when the route has one', () => {

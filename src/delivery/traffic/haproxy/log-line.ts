@@ -26,6 +26,8 @@ export const LOG_FORMAT = [
   '%[var(txn.by)]',
   '%[var(txn.route)]',
   '%[var(txn.method)]',
+  '%[var(txn.bucket)]',
+  '%[var(txn.is_new)]',
   '%ci',
   '%[var(txn.protocol)]',
   '%[var(txn.id)]',
@@ -43,13 +45,15 @@ const FIELD = {
   by: 10,
   route: 11,
   method: 12,
-  client: 13,
-  protocol: 14,
-  id: 15,
-  host: 16,
-  path: 17,
-  userAgent: 18,
-  referer: 19,
+  bucket: 13,
+  isNew: 14,
+  client: 15,
+  protocol: 16,
+  id: 17,
+  host: 18,
+  path: 19,
+  userAgent: 20,
+  referer: 21,
 } as const;
 
 /** What a line of the access log tells besides what a sample does. */
@@ -96,6 +100,7 @@ function sampleOf(fields: readonly string[]): RequestSample {
   const code = Number(status);
   const loss = lossOf({ state, server, status: code });
   const method = present(fields[FIELD.method]);
+  const bucket = present(fields[FIELD.bucket]);
   return {
     atMs: Math.floor(Number(ended) / 1_000),
     route: fields[FIELD.route] ?? '',
@@ -108,6 +113,8 @@ function sampleOf(fields: readonly string[]): RequestSample {
     ...(isDrained(state) ? { isDrained: true } : {}),
     appError: code >= 500 && isByApplication(state),
     ...(method === undefined ? {} : { method }),
+    ...(bucket === undefined ? {} : { client: Number(bucket) }),
+    ...(fields[FIELD.isNew] === '1' ? { isNewClient: true } : {}),
   };
 }
 
