@@ -3,6 +3,7 @@ import {
   DEFAULT_ANALYSIS,
   newAnalysis,
   observe,
+  type SideCounts,
 } from '../../src/delivery/rollout/judge/analysis/index.ts';
 import { mannWhitneyLower } from './mann-whitney.ts';
 import { type Counts, type Look, REQUESTS_A_MINUTE } from './traffic.ts';
@@ -10,8 +11,12 @@ import { type Counts, type Look, REQUESTS_A_MINUTE } from './traffic.ts';
 /** Sees every look of one rollout; says when it would have stopped it, or let it pass. */
 export type Judge = (look: Look) => 'fail' | 'pass' | undefined;
 
+function bothBy(effect: number): AnalysisSettings['designEffect'] {
+  return { worse: effect, notWorse: effect };
+}
+
 /** One metric and requests that are all independent: alpha is used up to the last. */
-const EAGER: AnalysisSettings = { ...DEFAULT_ANALYSIS, metrics: ['errors'], designEffect: 1 };
+const EAGER: AnalysisSettings = { ...DEFAULT_ANALYSIS, metrics: ['errors'], designEffect: bothBy(1) };
 
 /** Bascule's verdict on errors; `until` says which one ends the run. */
 function bascule(until: 'fail' | 'pass', settings: AnalysisSettings): Judge {
@@ -19,8 +24,8 @@ function bascule(until: 'fail' | 'pass', settings: AnalysisSettings): Judge {
   const cheap = until === 'fail' ? { ...settings, delta: { errors: 0.9, slow: 0.9 } } : settings;
   let state = newAnalysis({ ...cheap, metrics: ['errors'] });
   const limits = { fail: Math.log(settings.metrics.length / settings.alpha), pass: -Math.log(settings.beta) };
-  return ({ stable, candidate }) => {
-    state = observe(state, { stable: sideOf(stable), candidate: sideOf(candidate) });
+  return ({ stable, candidate, once }) => {
+    state = observe(state, { stable: sideOf(stable, once?.stable), candidate: sideOf(candidate, once?.candidate) });
     // What verdictOf says, without its estimates: they cost more than all the rest.
     const [errors] = state.metrics;
     if (errors === undefined) return undefined;
@@ -28,6 +33,12 @@ function bascule(until: 'fail' | 'pass', settings: AnalysisSettings): Judge {
     const isEnough = errors.candidate.requests >= settings.minimumRequests;
     return isEnough && errors.notWorse.log >= limits.pass ? 'pass' : undefined;
   };
+}
+
+/** As the default, but with every failure of a user counted. */
+function everyHit(effect: number): Judge {
+  const judge = bascule('fail', { ...DEFAULT_ANALYSIS, designEffect: bothBy(effect) });
+  return ({ once: _, ...look }) => judge(look);
 }
 
 /** Evidence for "worse" at each look, as a decimal logarithm. */
@@ -39,8 +50,8 @@ export function evidenceOf(): (look: Look) => number {
   };
 }
 
-function sideOf({ requests, hits }: Counts): { requests: number; failed: number; slow: number } {
-  return { requests, failed: hits, slow: 0 };
+function sideOf({ requests, hits }: Counts, once?: Counts): SideCounts {
+  return { requests, failed: hits, slow: 0, ...(once === undefined ? {} : { firstFailed: once.hits }) };
 }
 
 /** Turner, Ly and Grünwald as published: rates are estimated from past blocks with a Beta(0.18, 0.18) prior. */
@@ -136,12 +147,10 @@ export const JUDGES: Readonly<Record<string, () => Judge>> = {
   eager: () => bascule('fail', EAGER),
   pass: () => bascule('pass', DEFAULT_ANALYSIS),
   eagerPass: () => bascule('pass', EAGER),
-  design5: () => bascule('fail', { ...DEFAULT_ANALYSIS, designEffect: 5 }),
-  design10: () => bascule('fail', { ...DEFAULT_ANALYSIS, designEffect: 10 }),
-  once: () => {
-    const judge = bascule('fail', { ...DEFAULT_ANALYSIS, designEffect: 1 });
-    return (look) => judge({ ...look, ...look.once });
-  },
+  design1: () => everyHit(1),
+  design2: () => everyHit(2),
+  design5: () => everyHit(5),
+  design10: () => everyHit(10),
   turner,
   peeking,
   flagger: () => threshold({ minutes: 1, successRate: 0.99, badWindows: 10 }),

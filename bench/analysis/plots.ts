@@ -231,14 +231,7 @@ function untilPass(findings: Findings): Chart {
 
 function crowds(findings: Findings): Chart {
   const colours: readonly Colour[] = ['sky', 'blue', 'green', 'yellow', 'orange', 'pink'];
-  const names = [
-    'design effect 1',
-    'design effect 2 (default)',
-    '5',
-    '10',
-    '1, each user counted once',
-    'z test at every look',
-  ];
+  const names = ['every failure, effect 1', '2', '5', '10', 'first failure, 1 (default)', 'z test at every look'];
   return {
     title: 'False alarms when failures cling to a few users who stay on their side',
     x: {

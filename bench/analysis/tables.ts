@@ -161,11 +161,11 @@ function late(findings: Findings): string {
 
 function crowds(findings: Findings): string {
   const names: Readonly<Record<string, string>> = {
-    eager: 'design effect 1',
-    bascule: '2 (default)',
+    design1: 'every failure counted, design effect 1',
+    design2: '2',
     design5: '5',
     design10: '10',
-    once: '1, each user counted once',
+    bascule: 'each user’s first failure, 1 (default)',
     peeking: 'z test, looked at again and again',
   };
   return table(

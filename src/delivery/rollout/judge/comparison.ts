@@ -13,6 +13,7 @@ import {
   slowThresholdOf,
 } from './analysis/index.ts';
 import type { AnalysisPolicy } from '../../compose/index.ts';
+import { type ClientMarks, countFirst, NO_MARKS } from './client-marks.ts';
 import { hasLeft, isFailure } from './samples-tally.ts';
 import type { AnalysedRoute } from '../plan/step.ts';
 
@@ -20,6 +21,13 @@ import type { AnalysedRoute } from '../plan/step.ts';
 export interface Comparison {
   readonly analysis: AnalysisState;
   readonly routes: Readonly<Record<RouteId, RouteEvidence>>;
+  /** Clients whose first failure, and first slow request, have been counted, in the whole rollout. */
+  readonly counted: Counted;
+}
+
+interface Counted {
+  readonly failed: ClientMarks;
+  readonly slow: ClientMarks;
 }
 
 /** What one route has seen since its last block was closed. Each block is a comparison of its own. */
@@ -36,7 +44,15 @@ export interface OpenSide extends Required<SideCounts> {
   readonly durations: Quantiles;
 }
 
-const NOTHING: OpenSide = { requests: 0, failed: 0, slow: 0, timed: 0, durations: NO_DURATIONS };
+const NOTHING: OpenSide = {
+  requests: 0,
+  failed: 0,
+  slow: 0,
+  timed: 0,
+  firstFailed: 0,
+  firstSlow: 0,
+  durations: NO_DURATIONS,
+};
 
 /** Undefined: the project declares that nothing is compared. */
 export function settingsOf(policy: AnalysisPolicy): AnalysisSettings | undefined {
@@ -46,7 +62,7 @@ export function settingsOf(policy: AnalysisPolicy): AnalysisSettings | undefined
 }
 
 export function newComparison(settings: AnalysisSettings): Comparison {
-  return { analysis: newAnalysis(settings), routes: {} };
+  return { analysis: newAnalysis(settings), routes: {}, counted: { failed: NO_MARKS, slow: NO_MARKS } };
 }
 
 /** What is known of the stable sides before: it gives the first threshold of slowness. */
@@ -77,35 +93,48 @@ export function addRequests(
   const fair = samples.filter(({ chosenBy }) => chosenBy === 'weight');
   if (fair.length === 0) return comparison;
   const routes = { ...comparison.routes };
+  let { counted } = comparison;
   for (const side of sides) {
     const own = fair.filter(({ route }) => route === side.route);
-    if (own.length > 0) routes[side.route] = addToRoute(routes[side.route] ?? opened(NO_DURATIONS), side, own);
+    if (own.length === 0) continue;
+    const evidence = routes[side.route] ?? opened(NO_DURATIONS);
+    for (const name of ['stable', 'candidate'] as const) {
+      const group = own.filter(({ lane }) => lane === side[name]);
+      const added = addToSide(evidence[name], group, { counted, thresholdMs: evidence.thresholdMs });
+      counted = added.counted;
+      routes[side.route] = { ...(routes[side.route] ?? evidence), [name]: added.open };
+    }
   }
-  return { ...comparison, routes };
+  return { ...comparison, routes, counted };
 }
 
-function addToRoute(evidence: RouteEvidence, side: AnalysedRoute, samples: readonly RequestSample[]): RouteEvidence {
-  const of = (lane: LaneId): readonly RequestSample[] => samples.filter((sample) => sample.lane === lane);
-  return {
-    ...evidence,
-    stable: addToSide(evidence.stable, of(side.stable), evidence.thresholdMs),
-    candidate: addToSide(evidence.candidate, of(side.candidate), evidence.thresholdMs),
-  };
-}
-
-function addToSide(open: OpenSide, samples: readonly RequestSample[], thresholdMs: number | undefined): OpenSide {
+function addToSide(
+  open: OpenSide,
+  samples: readonly RequestSample[],
+  { counted, thresholdMs }: { readonly counted: Counted; readonly thresholdMs: number | undefined },
+): { readonly open: OpenSide; readonly counted: Counted } {
   const answered = samples.filter((sample) => !hasLeft(sample));
-  const timed = thresholdMs === undefined ? [] : samples.map((sample) => isSlow(sample, thresholdMs));
-  return {
+  const timed =
+    thresholdMs === undefined ? [] : samples.map((sample) => ({ sample, slow: isSlow(sample, thresholdMs) }));
+  const hits = {
+    failed: answered.filter(isFailure),
+    slow: timed.flatMap(({ sample, slow }) => (slow === true ? [sample] : [])),
+  };
+  const failed = countFirst(counted.failed, hits.failed);
+  const slow = countFirst(counted.slow, hits.slow);
+  const now = {
     requests: open.requests + answered.length,
-    failed: open.failed + answered.filter(isFailure).length,
-    slow: open.slow + timed.filter((slow) => slow === true).length,
-    timed: open.timed + timed.filter((slow) => slow !== undefined).length,
+    failed: open.failed + hits.failed.length,
+    firstFailed: open.firstFailed + failed.first,
+    slow: open.slow + hits.slow.length,
+    firstSlow: open.firstSlow + slow.first,
+    timed: open.timed + timed.filter((each) => each.slow !== undefined).length,
     durations: addDurations(
       open.durations,
       samples.flatMap(({ responseMs }) => (responseMs < 0 ? [] : [responseMs])),
     ),
   };
+  return { open: now, counted: { failed: failed.marks, slow: slow.marks } };
 }
 
 /**
@@ -130,13 +159,14 @@ export function closeBlocks(comparison: Comparison, o: { readonly all: boolean }
       analysis = observe(analysis, { stable: countsOf(evidence.stable), candidate: countsOf(evidence.candidate) });
     routes[route] = isWhole || o.all ? nextBlock(evidence) : evidence;
   }
-  return { analysis, routes };
+  return { ...comparison, analysis, routes };
 }
 
 function nextBlock({ past, stable }: RouteEvidence): RouteEvidence {
   return opened(mergeQuantiles(past, stable.durations));
 }
 
-function countsOf({ requests, failed, slow, timed }: OpenSide): Required<SideCounts> {
-  return { requests, failed, slow, timed };
+function countsOf({ durations, ...counts }: OpenSide): Required<SideCounts> {
+  void durations;
+  return counts;
 }

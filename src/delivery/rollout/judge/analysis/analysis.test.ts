@@ -12,7 +12,7 @@ import {
 } from './index.ts';
 
 const SHARE = { share: 1_000 };
-const ERRORS: AnalysisSettings = { ...DEFAULT_ANALYSIS, metrics: ['errors'], designEffect: 1 };
+const ERRORS: AnalysisSettings = { ...DEFAULT_ANALYSIS, metrics: ['errors'], designEffect: { worse: 1, notWorse: 1 } };
 
 const side = fc
   .record({ requests: fc.nat(1_000_000), failed: fc.nat(1_000_000), slow: fc.nat(1_000_000) })
@@ -171,7 +171,10 @@ describe('the state', () => {
 
   it('takes less evidence from the same counts the larger the design effect', () => {
     const evidence = (designEffect: number) => {
-      const state = observe(newAnalysis({ ...ERRORS, designEffect }), blockOf([900, 0], [100, 4]));
+      const state = observe(
+        newAnalysis({ ...ERRORS, designEffect: { worse: designEffect, notWorse: designEffect } }),
+        blockOf([900, 0], [100, 4]),
+      );
       return verdictOf(state, SHARE).metrics[0]?.worse ?? 0;
     };
     assert.ok(evidence(1) > evidence(2) && evidence(2) > evidence(4));

@@ -1,7 +1,16 @@
 import { newCapital, settle } from './capital.ts';
 import { betsOfNotWorse, growthOfNotWorse } from './not-worse.ts';
-import type { AnalysisSettings, AnalysisState, Block, Metric, MetricState, Seen, SideCounts } from './types.ts';
-import { growthOfWorse, ODDS, type Pair } from './worse.ts';
+import type {
+  AnalysisSettings,
+  AnalysisState,
+  Block,
+  Metric,
+  MetricState,
+  OpenSeen,
+  Seen,
+  SideCounts,
+} from './types.ts';
+import { growthOfWorse, ODDS } from './worse.ts';
 
 /** Nothing seen yet. */
 export function newAnalysis(settings: AnalysisSettings): AnalysisState {
@@ -25,12 +34,13 @@ function newMetric(metric: Metric, settings: AnalysisSettings): MetricState {
 }
 
 const NOTHING: Seen = { requests: 0, hits: 0 };
-const NO_PAIR: Pair = { stable: NOTHING, candidate: NOTHING };
+const NONE_OPEN: OpenSeen = { ...NOTHING, first: 0 };
+const NO_PAIR: MetricState['open'] = { stable: NONE_OPEN, candidate: NONE_OPEN };
 
 function observeMetric(state: MetricState, block: Block, settings: AnalysisSettings): MetricState {
   const stable = seenOf(state.metric, block.stable);
   const candidate = seenOf(state.metric, block.candidate);
-  const pair = { stable: sum(state.open.stable, stable), candidate: sum(state.open.candidate, candidate) };
+  const pair = { stable: sumOpen(state.open.stable, stable), candidate: sumOpen(state.open.candidate, candidate) };
   const seen = { ...state, stable: sum(state.stable, stable), candidate: sum(state.candidate, candidate) };
   if (isCold(state, settings)) return seen;
   const isWhole = pair.stable.requests > 0 && pair.candidate.requests > 0;
@@ -43,23 +53,39 @@ function isCold({ metric, candidate }: MetricState, settings: AnalysisSettings):
 }
 
 /** A look with one side only compares nothing; it is kept until the other side has answered. */
-function bet(state: MetricState, pair: Pair, settings: AnalysisSettings): MetricState {
+function bet(state: MetricState, pair: MetricState['open'], settings: AnalysisSettings): MetricState {
   const delta = settings.delta[state.metric];
-  const dependent = (growth: readonly number[]) => growth.map((each) => each / settings.designEffect);
+  const { designEffect } = settings;
+  const dependent = (growth: readonly number[], by: number) => growth.map((each) => each / by);
+  const once = { stable: firstOf(pair.stable), candidate: firstOf(pair.candidate) };
   const hits = pair.stable.hits + pair.candidate.hits;
-  const worse = growthOfWorse(pair, settings.tolerance[state.metric]);
+  const worse = growthOfWorse(once, settings.tolerance[state.metric]);
   const notWorse = growthOfNotWorse(pair, { delta, bets: betsOfNotWorse(delta) });
   return {
     ...state,
     open: NO_PAIR,
-    worse: settle(state.worse, { growth: dependent(worse), hits }),
-    notWorse: settle(state.notWorse, { growth: dependent(notWorse), hits }),
+    worse: settle(state.worse, {
+      growth: dependent(worse, designEffect.worse),
+      hits: once.stable.hits + once.candidate.hits,
+    }),
+    notWorse: settle(state.notWorse, { growth: dependent(notWorse, designEffect.notWorse), hits }),
   };
 }
 
-function seenOf(metric: Metric, side: SideCounts): Seen {
-  const requests = metric === 'errors' ? side.requests : (side.timed ?? side.requests);
-  return { requests, hits: Math.min(metric === 'errors' ? side.failed : side.slow, requests) };
+function seenOf(metric: Metric, side: SideCounts): OpenSeen {
+  const isErrors = metric === 'errors';
+  const requests = isErrors ? side.requests : (side.timed ?? side.requests);
+  const hits = Math.min(isErrors ? side.failed : side.slow, requests);
+  return { requests, hits, first: Math.min((isErrors ? side.firstFailed : side.firstSlow) ?? hits, hits) };
+}
+
+/** All requests, and of the hits the first of each client. */
+function firstOf({ requests, first }: OpenSeen): Seen {
+  return { requests, hits: first };
+}
+
+function sumOpen(a: OpenSeen, b: OpenSeen): OpenSeen {
+  return { ...sum(a, b), first: a.first + b.first };
 }
 
 function sum(a: Seen, b: Seen): Seen {

@@ -7,6 +7,9 @@ export interface SideCounts {
   readonly slow: number;
   /** Requests that were held against the threshold; without it all of them were. 0 while there is no threshold. */
   readonly timed?: number;
+  /** Of `failed` and of `slow`, those that were the first of their client in this rollout; without it all of them. */
+  readonly firstFailed?: number;
+  readonly firstSlow?: number;
 }
 
 /** One block of concurrent traffic at one weight. */
@@ -31,15 +34,21 @@ export interface AnalysisSettings {
   readonly minimumRequests: number;
   /**
    * How many requests hang together, e.g. the retries of one user; at least 1. Evidence is divided by it. 1 where each
-   * client's failures are counted once.
+   * client's hits are counted once, as they are for "worse".
    */
-  readonly designEffect: number;
+  readonly designEffect: { readonly worse: number; readonly notWorse: number };
 }
 
 /** What a metric has seen of one side. */
 export interface Seen {
   readonly requests: number;
   readonly hits: number;
+}
+
+/** What waits to be compared. */
+export interface OpenSeen extends Seen {
+  /** Of `hits`, the first of each client. */
+  readonly first: number;
 }
 
 /** One e-process. */
@@ -58,7 +67,7 @@ export interface MetricState {
   readonly stable: Seen;
   readonly candidate: Seen;
   /** Counts of looks that had only one side: they wait for the other one. */
-  readonly open: { readonly stable: Seen; readonly candidate: Seen };
+  readonly open: { readonly stable: OpenSeen; readonly candidate: OpenSeen };
   readonly worse: Capital;
   readonly notWorse: Capital;
 }

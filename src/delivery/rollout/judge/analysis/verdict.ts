@@ -70,9 +70,10 @@ function stillNeededBy(state: MetricState, { settings, share }: Setting): number
   const outlook = { rates: likelyRates(state, settings.delta[metric]), share };
   const delta = settings.delta[metric];
   const limits = limitsOf(settings);
-  const slowed = (speeds: readonly number[]) => speeds.map((speed) => speed / settings.designEffect);
-  const worse = slowed(speedsOfWorse(outlook, settings.tolerance[metric]));
-  const notWorse = slowed(speedsOfNotWorse(outlook, { delta, bets: betsOfNotWorse(delta) }));
+  const { designEffect } = settings;
+  const slowed = (speeds: readonly number[], by: number) => speeds.map((speed) => speed / by);
+  const worse = slowed(speedsOfWorse(outlook, settings.tolerance[metric]), designEffect.worse);
+  const notWorse = slowed(speedsOfNotWorse(outlook, { delta, bets: betsOfNotWorse(delta) }), designEffect.notWorse);
   const toFail = requestsUntil(limits.worse, state.worse, worse);
   const toPass = requestsUntil(limits.notWorse, state.notWorse, notWorse);
   const missing = settings.minimumRequests - state.candidate.requests;
