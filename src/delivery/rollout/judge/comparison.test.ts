@@ -108,8 +108,46 @@ describe('what counts as evidence', () => {
     assert.ok(requests < 600, `found after ${requests}`);
   });
 
+  it('bets on the first failure of a client only, and counts all of its requests', () => {
+    const failed = { status: 500, appError: true } as const;
+    const evidence = (of: (n: number) => Partial<RequestSample>) => {
+      const good = Array.from({ length: 90 }, () => sample(STABLE));
+      const bad = Array.from({ length: 10 }, (_, n) => sample(CANDIDATE, { ...failed, ...of(n) }));
+      const [errors] = verdictOf(compared([...good, ...bad]).analysis, { share: 1_000 }).metrics;
+      assert.deepEqual([errors?.candidate.requests, errors?.candidate.hits], [10, 10]);
+      return errors?.worse ?? 0;
+    };
+    assert.ok(evidence(() => ({ client: 5 })) < 1);
+    assert.ok(evidence((n) => ({ client: n })) > 4);
+    assert.equal(
+      evidence(() => ({})),
+      evidence(() => ({ client: 5, isNewClient: true })),
+    );
+  });
+
+  it('counts who failed on stable no second time when the weight has moved him', () => {
+    const failed = { status: 500, appError: true, client: 3_000 } as const;
+    const before = compared([sample(STABLE, failed), sample(CANDIDATE)]);
+    const moved = addRequests(closeBlocks(before, { all: true }), SIDES, [sample(CANDIDATE, failed)]);
+    assert.deepEqual(
+      [moved.routes['p/web/80']?.candidate.failed, moved.routes['p/web/80']?.candidate.firstFailed],
+      [1, 0],
+    );
+  });
+
+  it('gives slow requests of one client to the bet once, too', () => {
+    const slow = { responseMs: 100, client: 4 };
+    const open = addRequests(
+      withRoutes(newComparison(DEFAULT_ANALYSIS), SIDES, () => past),
+      SIDES,
+      [sample(CANDIDATE, slow), sample(CANDIDATE, slow)],
+    );
+    const { candidate } = open.routes['p/web/80']!;
+    assert.deepEqual([candidate.slow, candidate.firstSlow, candidate.timed], [2, 1, 2]);
+  });
+
   it('survives being written down', () => {
-    const open = compared([sample(STABLE), sample(STABLE)]);
+    const open = compared([sample(STABLE, { status: 500, appError: true, client: 1 }), sample(STABLE)]);
     assert.deepEqual(JSON.parse(JSON.stringify(open)), open);
   });
 });

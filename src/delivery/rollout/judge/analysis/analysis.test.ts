@@ -169,6 +169,11 @@ describe('the state', () => {
     assert.ok(Math.abs((one?.worse ?? 0) - (five?.worse ?? 0)) < 0.5, `${one?.worse} and ${five?.worse}`);
   });
 
+  it('takes one huge block for what it is, also for slowness', () => {
+    const state = observe(newAnalysis(DEFAULT_ANALYSIS), blockOf([80_000, 0], [20_000, 0]));
+    assert.equal(verdictOf(state, SHARE).verdict, 'pass');
+  });
+
   it('takes less evidence from the same counts the larger the design effect', () => {
     const evidence = (designEffect: number) => {
       const state = observe(

@@ -42,15 +42,19 @@ function observeMetric(state: MetricState, block: Block, settings: AnalysisSetti
   const candidate = seenOf(state.metric, block.candidate);
   const pair = { stable: sumOpen(state.open.stable, stable), candidate: sumOpen(state.open.candidate, candidate) };
   const seen = { ...state, stable: sum(state.stable, stable), candidate: sum(state.candidate, candidate) };
-  if (isCold(state, settings)) return seen;
+  if (isCold(state, settings, candidate.requests)) return seen;
   const isWhole = pair.stable.requests > 0 && pair.candidate.requests > 0;
   return isWhole ? bet(seen, pair, settings) : { ...seen, open: pair };
 }
 
-/** Decided by requests alone, not by how long they took. */
-function isCold({ metric, candidate }: MetricState, settings: AnalysisSettings): boolean {
-  return metric === 'slow' && candidate.requests < settings.minimumRequests;
+/** Decided by requests alone, not by how long they took. In a block of very many the first ones make no difference. */
+function isCold({ metric, candidate }: MetricState, settings: AnalysisSettings, requests: number): boolean {
+  const isFirst = candidate.requests < settings.minimumRequests;
+  return metric === 'slow' && isFirst && requests < settings.minimumRequests * WARM_BLOCK;
 }
+
+/** A block with so many times the requests that warm the caches is compared for slowness although it holds them. */
+const WARM_BLOCK = 100;
 
 /** A look with one side only compares nothing; it is kept until the other side has answered. */
 function bet(state: MetricState, pair: MetricState['open'], settings: AnalysisSettings): MetricState {
