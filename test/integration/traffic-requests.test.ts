@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { request } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -64,10 +64,42 @@ describe('requests, one by one', { skip: await trafficSkip(), timeout: 180_000 }
       await ask(scene.url, { headers: { 'bascule-preview': 't' } });
     });
     assert.deepEqual(
+      seen.map(({ client }) => client),
+      [100, 9_000, undefined, undefined],
+    );
+    const [fresh] = await reported(1, () => ask(scene.url));
+    assert.ok(fresh?.isNewClient === true);
+    assert.ok((fresh.client ?? -1) >= 0 && (fresh.client ?? -1) < 10_000, `${fresh.client}`);
+    assert.deepEqual(
       seen.map(({ lane, chosenBy }) => `${lane} ${chosenBy}`),
       ['lane-001 weight', 'lane-000 weight', 'lane-001 cohort', 'lane-001 preview'],
     );
     await scene.traffic.setPreview(ROUTE, null);
+  });
+
+  it('take for probes only those that know the token, which no application sees', async () => {
+    const { traffic, url } = scene;
+    const token = traffic.probeToken();
+    assert.match(token, /^[0-9a-f]{32}$/);
+    const values = [token, '1', token.toUpperCase(), `${token}0`, token.slice(1)];
+    const askAs = async (value: string): Promise<void> => {
+      const { text } = await ask(`${url}echo`, { headers: { 'x-bascule-probe': value } });
+      assert.equal((JSON.parse(text) as { headers: Record<string, string> }).headers['x-bascule-probe'], undefined);
+    };
+    const seen = await reported(values.length, async () => {
+      for (const value of values) await askAs(value);
+    });
+    assert.deepEqual(
+      seen.map(({ chosenBy }) => chosenBy),
+      ['probe', 'weight', 'weight', 'weight', 'weight'],
+    );
+    await traffic.setRoute(ROUTE, BLUE);
+    await askAs(token);
+    for (const file of ['delivery/traffic/keys', '']) {
+      const path = file === '' ? join(scene.scope.runDirectory, 'haproxy/haproxy.cfg') : join(scene.scope.root, file);
+      assert.equal(statSync(path).mode & 0o777, 0o600, path);
+    }
+    await traffic.setRoute(ROUTE, { ...BLUE, observed: true });
   });
 
   it('agree with what clients counted, by side and status, under load', async (t) => {
