@@ -23,7 +23,7 @@ function targetsAt(port: number, kinds: Partial<typeof KINDS> = KINDS): readonly
 }
 
 const start = (targets: readonly ProbeTarget[], isDrainDeadline = false, before = []) =>
-  startProbes({ targets, before, nowMs: () => Date.now(), isDrainDeadline: () => isDrainDeadline });
+  startProbes({ targets, before, token: 'token', nowMs: () => Date.now(), isDrainDeadline: () => isDrainDeadline });
 
 describe('built-in probes', () => {
   it('count answers, events and pongs, and nothing lost', async () => {
@@ -93,6 +93,7 @@ describe('built-in probes', () => {
     await first.stop();
     const counted = first.reports()[0]!;
     const second = startProbes({
+      token: 'token',
       targets: targetsAt(port, { get: '/' } as never),
       before: first.reports(),
       nowMs: () => Date.now(),

@@ -238,6 +238,7 @@ export class MemoryWorld {
         this.ports = this.ports.filter((known) => known.port !== port.port);
       },
       portHolder: async () => undefined,
+      probeToken: () => 'token',
       counters: async () => ({
         lanes: new Map(),
         frontend: { connections: 0, sessions: 0, requests: 0, requestErrors: 0, unrouted: 0, bytesIn: 0, bytesOut: 0 },
@@ -310,6 +311,7 @@ const READING = [
   'resolveImage',
   'portHolder',
   'counters',
+  'probeToken',
   'ensure',
   'close',
 ];

@@ -7,6 +7,7 @@ import { createAccessLog } from './access-log.ts';
 import { chooseDoor } from './haproxy/process.ts';
 import { createHttpProxy } from './haproxy/proxy.ts';
 import { socketPathOf } from './haproxy/render-haproxy.ts';
+import { openTrafficKeys } from './keys.ts';
 import { createRequests } from './requests.ts';
 import { openCertificates } from './certificate-store.ts';
 import type { Doors } from './ports.ts';
@@ -45,11 +46,13 @@ export async function openTraffic({ scope, directory, log, ...rest }: TrafficOpt
   const laneCount = rest.laneCount ?? DEFAULT_LANE_COUNT;
   const runDirectory = join(scope.runDirectory, 'haproxy');
   const doors = await rememberedDoors(record);
+  const keys = await openTrafficKeys(directory);
   const proxy = await createHttpProxy({
     program: rest.haproxy ?? 'haproxy',
     runDirectory,
     laneCount,
     doors,
+    keys,
     connectionsPerClient: rest.connectionsPerClient ?? DEFAULT_CONNECTIONS_PER_CLIENT,
     log,
   });
@@ -65,6 +68,7 @@ export async function openTraffic({ scope, directory, log, ...rest }: TrafficOpt
     table,
     laneCount,
     doors,
+    keys,
     runDirectory,
     log,
     onClose: () => database.close(),

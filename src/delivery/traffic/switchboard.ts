@@ -11,6 +11,7 @@ import type { CertificateStore } from './certificate-store.ts';
 import { certificateChanges } from './certificates.ts';
 import { applyTraffic, interfacesTo, readTraffic, removeTraffic } from './nft/kernel.ts';
 import { observe, statCommands, usedLanes } from './observe.ts';
+import type { TrafficKeys } from './keys.ts';
 import type { Doors } from './ports.ts';
 import { portChanges } from './publish.ts';
 import type { Requests } from './requests.ts';
@@ -28,6 +29,7 @@ export interface Parts {
   readonly table: string;
   readonly laneCount: number;
   readonly doors: Doors;
+  readonly keys: TrafficKeys;
   readonly runDirectory: string;
   readonly log: Log;
   onClose(): void;
@@ -86,6 +88,7 @@ export function createTraffic(parts: Parts): Traffic {
     ensure: () => inTurn(ensure),
     observe: () => observe(parts),
     onRequests: (listener) => requests.subscribe(listener),
+    probeToken: () => parts.keys.probeToken,
     async counters(lanes) {
       const wanted = lanes ?? usedLanes(record.read());
       // The order matters: see countersOf.

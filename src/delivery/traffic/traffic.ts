@@ -279,6 +279,8 @@ export interface Traffic {
    * listens, or the daemon is away, samples are dropped; nothing ever waits for a listener.
    */
   onRequests(listener: (batch: readonly RequestSample[]) => void): () => void;
+  /** Requests with this value in `X-Bascule-Probe` are the rollout's own. A secret; no application ever sees it. */
+  probeToken(): string;
   /** A route that is not there is answered 503. TCP routes lose their targets. Its preview and options go too. */
   removeRoute(route: RouteId): Promise<void>;
   /** New connections go to these targets, in turn; established ones stay where they are. */

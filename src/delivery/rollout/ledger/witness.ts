@@ -25,7 +25,7 @@ export interface Witness {
 }
 
 export interface WitnessOptions {
-  readonly traffic: Pick<Traffic, 'counters'>;
+  readonly traffic: Pick<Traffic, 'counters' | 'probeToken'>;
   readonly journal: Journal;
   readonly releases: Releases;
   readonly collector: Collector;
@@ -120,6 +120,7 @@ class Watch {
     this.#probes = o.startProbes({
       targets: targetsOf(o, record),
       before: before?.probes ?? [],
+      token: o.traffic.probeToken(),
       nowMs: () => o.now().getTime(),
       isDrainDeadline: () => isDrainDeadline(o.journal.steps(record.project, record.number), o.now().getTime()),
     });

@@ -54,7 +54,8 @@ export async function startProxy(
   await writeFileAtomic(routesMapOf(runDirectory), renderMap(routesEntries(intent)));
   await writeFileAtomic(challengesMapOf(runDirectory), '');
   await using _certificates = await lendCertificates(runDirectory, intent);
-  await writeFileAtomic(configPathOf(runDirectory), renderConfiguration(settings, intent.instances));
+  // There are keys in it.
+  await writeFileAtomic(configPathOf(runDirectory), renderConfiguration(settings, intent.instances), 0o600);
   const takeOver = replacing === undefined ? [] : ['-x', socketPathOf(runDirectory), '-sf', String(replacing)];
   const argv = ['-D', '-f', configPathOf(runDirectory), '-p', pidPathOf(runDirectory), ...takeOver];
   const result = await run([program, ...argv], { cwd: '/', timeoutMs: 30_000 });

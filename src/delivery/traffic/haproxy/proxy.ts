@@ -12,6 +12,7 @@ import {
   undrainServer,
 } from './commands.ts';
 import { endProxy, isProxyAlive, isRunning, machineTraits, startProxy, versionOf } from './process.ts';
+import type { TrafficKeys } from '../keys.ts';
 import type { Doors } from '../ports.ts';
 import { type Lookup, lookupOf } from './matches.ts';
 import { createProxyCertificates } from './proxy-certificates.ts';
@@ -27,6 +28,7 @@ export interface ProxyOptions {
   readonly runDirectory: string;
   readonly laneCount: number;
   readonly doors: Doors;
+  readonly keys: TrafficKeys;
   readonly connectionsPerClient: number;
   readonly log: Log;
 }
@@ -66,6 +68,7 @@ export async function createHttpProxy(options: ProxyOptions): Promise<HttpProxy>
     version,
     runDirectory,
     ...options.doors,
+    keys: options.keys,
     laneCount: options.laneCount,
     connectionsPerClient: options.connectionsPerClient,
     ...(await machineTraits()),

@@ -1,3 +1,4 @@
+import type { TrafficKeys } from '../keys.ts';
 import { type Doors, IPV6_SLOTS, slotPort } from '../ports.ts';
 import { LOG_FORMAT, LOG_LINE_BYTES, LOG_RING } from './log-line.ts';
 import { GROUP } from './matches.ts';
@@ -5,8 +6,8 @@ import { FLAGS } from './shares.ts';
 
 /** Names the program that answers instead of an application, for people and for tests. */
 export const ERROR_HEADER = 'X-Bascule-Error';
-/** On requests of the built-in probes: they are nobody's, and no fair comparison. */
-const PROBE_HEADER = 'X-Bascule-Probe';
+/** On requests of the built-in probes, with the token of this scope: they are nobody's, and no fair comparison. */
+export const PROBE_HEADER = 'X-Bascule-Probe';
 /** Holds a client's bucket, 0 to 9,999, while a route has two sides. */
 const BUCKET_COOKIE = 'bascule-bucket';
 /** For clients that keep no cookies: the same, as a request header. */
@@ -27,6 +28,7 @@ export interface FrontendSettings extends Doors {
   readonly withIpv6: boolean;
   /** Connections that one public address may have open; 0: as many as it likes. */
   readonly connectionsPerClient: number;
+  readonly keys: TrafficKeys;
 }
 
 /**
@@ -53,7 +55,7 @@ export function renderFrontendLines(settings: FrontendSettings): readonly string
     ...renderRouteChoice(maps),
     `http-request allow unless ${SHARED}`,
     ...renderShare(),
-    ...renderLogged(),
+    ...renderLogged(settings.keys),
     ...renderSelection(maps.selectors),
     ...renderWeightedChoice(),
     ...renderRedirect(),
@@ -164,13 +166,13 @@ function renderShare(): readonly string[] {
 }
 
 /** Neither cookies nor authorization are remembered, and query strings only where the route asks for them. */
-function renderLogged(): readonly string[] {
+function renderLogged({ probeToken }: TrafficKeys): readonly string[] {
   const logged = flagged(FLAGS.accessLog);
   return [
     `http-request set-log-level info if ${flagged(FLAGS.observed, FLAGS.accessLog)}`,
     `http-request set-var(txn.began) date(0,us) if ${flagged(FLAGS.observed, FLAGS.accessLog)}`,
     `http-request set-var(txn.method) method if ${flagged(FLAGS.observed, FLAGS.accessLog)}`,
-    `http-request set-var(txn.by) str(probe) if ${flagged(FLAGS.observed)} { req.hdr(${PROBE_HEADER}) -m found }`,
+    `http-request set-var(txn.by) str(probe) if ${flagged(FLAGS.observed)} { req.hdr(${PROBE_HEADER}) -m str ${probeToken} }`,
     `http-request set-var(txn.protocol) req.ver if ${logged}`,
     `http-request set-var(txn.log_host) req.hdr(Host),json(utf8s) if ${logged}`,
     `http-request set-var(txn.log_path) path,json(utf8s) if ${logged}`,

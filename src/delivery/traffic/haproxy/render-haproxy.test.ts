@@ -15,6 +15,7 @@ const settings: ProxySettings = {
   laneCount: 4,
   maxConnections: 9_000,
   connectionsPerClient: 2_000,
+  keys: { probeToken: '0'.repeat(32), bucketKey: Buffer.alloc(32).toString('base64') },
 };
 const instance = { lane: 'lane-002', name: 'web-1', address: '10.0.0.1', port: 80, isDraining: false };
 

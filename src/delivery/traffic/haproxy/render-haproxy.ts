@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { laneName } from '../lanes.ts';
+import type { TrafficKeys } from '../keys.ts';
 import type { Doors } from '../ports.ts';
 import type { LaneId } from '../traffic.ts';
 import { LOG_LINE_BYTES, LOG_RING, LOG_RING_BYTES } from './log-line.ts';
-import { ERROR_HEADER, renderFrontendLines } from './render-frontend.ts';
+import { ERROR_HEADER, PROBE_HEADER, renderFrontendLines } from './render-frontend.ts';
 import { isAtLeast, type ProxyVersion } from './version.ts';
 
 /** Everything that the configuration depends on, besides the instances that it starts with. */
@@ -17,6 +18,7 @@ export interface ProxySettings extends Doors {
   readonly maxConnections: number;
   /** Connections that one public address may have open; 0: as many as it likes. */
   readonly connectionsPerClient: number;
+  readonly keys: TrafficKeys;
   /** The account that the proxy changes to once its sockets are open; undefined: stay. */
   readonly account?: { readonly user: string; readonly group: string };
 }
@@ -166,6 +168,8 @@ function renderLanes(settings: ProxySettings, instances: readonly StartInstance[
     const own = instances.filter((instance) => instance.lane === laneName(index));
     return section(`backend ${laneName(index)}`, [
       `http-request set-timeout server 24h if ${isStream}`,
+      // No application learns it.
+      `http-request del-header ${PROBE_HEADER}`,
       ...own.map(
         (instance) =>
           `server ${renderServer(instance)} ${serverOptions(settings.version, instance)}${instance.isDraining ? ' disabled' : ''}`,

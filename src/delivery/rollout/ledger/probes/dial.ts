@@ -7,6 +7,8 @@ import type { ProbeTarget } from './targets.ts';
 export type RunProbe = (o: ProbeRun) => Promise<void>;
 
 export interface ProbeRun {
+  /** By which the proxy knows probes. */
+  readonly token: string;
   readonly target: ProbeTarget;
   readonly book: ProbeBook;
   /** No more is to be sent; what is under way may end, or is given up. */
@@ -22,18 +24,19 @@ export function agentFor({ isTls }: ProbeTarget): Agent {
 }
 
 /** Probes say who they are. */
-export function headersOf({ kind, host, port, isTls }: ProbeTarget): Record<string, string> {
+export function headersOf({ target, token }: Pick<ProbeRun, 'target' | 'token'>): Record<string, string> {
+  const { host, port, isTls } = target;
   const isUsual = port === (isTls ? 443 : 80);
   return {
     'user-agent': 'bascule-probe',
-    'x-bascule-probe': kind,
+    'x-bascule-probe': token,
     ...(host === undefined ? {} : { host: isUsual ? host : `${host}:${port}` }),
   };
 }
 
-export function open(target: ProbeTarget, options: RequestOptions): ClientRequest {
-  const { address, port, path, isTls, host } = target;
-  const full = { ...options, host: address, port, path, headers: { ...headersOf(target), ...options.headers } };
+export function open(run: ProbeRun, options: RequestOptions): ClientRequest {
+  const { address, port, path, isTls, host } = run.target;
+  const full = { ...options, host: address, port, path, headers: { ...headersOf(run), ...options.headers } };
   if (!isTls) return request(full);
   // Whether the certificate is one that others trust is no question of lost requests.
   return requestByTls({ ...full, rejectUnauthorized: false, ...(host === undefined ? {} : { servername: host }) });
@@ -54,9 +57,10 @@ const NO_ANSWER_MS = 30_000;
 
 /** One request to its end: counted, whatever it was. `send` writes the body and ends the request. */
 export function exchange(
-  { target, book }: ProbeRun,
+  run: ProbeRun,
   o: { readonly options: RequestOptions; send(sent: ClientRequest): void },
 ): Promise<void> {
+  const { book } = run;
   return new Promise((resolve) => {
     let response: IncomingMessage | undefined;
     let isOver = false;
@@ -67,7 +71,7 @@ export function exchange(
       resolve();
     };
     book.sent();
-    const sent = open(target, o.options);
+    const sent = open(run, o.options);
     const fail = (error: NodeJS.ErrnoException): void =>
       end(() => book.failed(failureOf(error, response !== undefined), error.code ?? error.message));
     const timer = setTimeout(() => {

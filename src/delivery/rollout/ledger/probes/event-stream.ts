@@ -14,7 +14,7 @@ export const probeByEventStream: RunProbe = async (run) => {
 };
 
 function holdOpen(run: ProbeRun): Promise<void> {
-  const { target, book, signal } = run;
+  const { book, signal } = run;
   return new Promise((resolve) => {
     let isOver = false;
     const end = (count: () => void): void => {
@@ -24,7 +24,7 @@ function holdOpen(run: ProbeRun): Promise<void> {
       resolve();
     };
     book.sent();
-    const sent = open(target, { agent: false, method: 'GET', headers: { accept: 'text/event-stream' } });
+    const sent = open(run, { agent: false, method: 'GET', headers: { accept: 'text/event-stream' } });
     const leave = (): void => {
       sent.destroy();
       end(() => {});

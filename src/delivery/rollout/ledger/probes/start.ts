@@ -26,6 +26,8 @@ export function startProbes(o: {
   readonly targets: readonly ProbeTarget[];
   /** What they had counted before the daemon ended. */
   readonly before: readonly ProbeReport[];
+  /** By which the proxy knows probes: they are no evidence. */
+  readonly token: string;
   nowMs(): number;
   isDrainDeadline(): boolean;
 }): RunningProbes {
@@ -36,7 +38,7 @@ export function startProbes(o: {
   const books = [...o.before, ...fresh].map((report) => new ProbeBook(report, o.nowMs));
   const ended = o.targets.map(async (target) => {
     const book = books.find(({ report }) => isOf(report, target))!;
-    const run = { target, book, signal, isDrainDeadline: o.isDrainDeadline };
+    const run = { target, token: o.token, book, signal, isDrainDeadline: o.isDrainDeadline };
     await PROBES[target.kind](run).catch((error: unknown) => book.failed('reset', String(error)));
   });
   return {

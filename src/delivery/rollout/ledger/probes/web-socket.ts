@@ -57,11 +57,11 @@ function holdOpen(run: ProbeRun): Promise<void> {
   });
 }
 
-function dial({ target }: ProbeRun): WebSocket {
-  const { address, port, path, isTls, host } = target;
+function dial(run: ProbeRun): WebSocket {
+  const { address, port, path, isTls, host } = run.target;
   const where = address.includes(':') ? `[${address}]` : address;
   return new WebSocket(`${isTls ? 'wss' : 'ws'}://${where}:${port}${path}`, {
-    headers: headersOf(target),
+    headers: headersOf(run),
     rejectUnauthorized: false,
     handshakeTimeout: HANDSHAKE_MS,
     perMessageDeflate: false,
