@@ -44,7 +44,7 @@ export const PASS_BASES: readonly number[] = [0.0001, 0.001, 0.01, 0.05];
 export const MARGIN = 0.01;
 export const LATE_RATES: readonly number[] = [0.01, 0.02, 0.05, 0.2];
 export const FACTORS: readonly number[] = [1, 1.1, 1.2, 1.5, 2, 3];
-export const DESIGNS: readonly string[] = ['design1', 'design2', 'design5', 'design10', 'bascule', 'peeking'];
+export const DESIGNS: readonly string[] = ['design1', 'design2', 'design5', 'design10', 'once', 'peeking'];
 export const CROWDS: readonly { readonly name: string; readonly users: Users }[] = [
   { name: 'sessions of 5 requests, mild', users: { kind: 'session', requestsEach: 5, unlucky: 0.0005 } },
   { name: 'sessions of 5 requests', users: { kind: 'session', requestsEach: 5, unlucky: 0.002 } },

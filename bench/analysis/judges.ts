@@ -35,7 +35,7 @@ function bascule(until: 'fail' | 'pass', settings: AnalysisSettings): Judge {
   };
 }
 
-/** As the default, but with every failure of a user counted. */
+/** As the product, but with every failure of a user counted. */
 function everyHit(effect: number): Judge {
   const judge = bascule('fail', { ...DEFAULT_ANALYSIS, designEffect: bothBy(effect) });
   return ({ once: _, ...look }) => judge(look);
@@ -147,6 +147,7 @@ export const JUDGES: Readonly<Record<string, () => Judge>> = {
   eager: () => bascule('fail', EAGER),
   pass: () => bascule('pass', DEFAULT_ANALYSIS),
   eagerPass: () => bascule('pass', EAGER),
+  once: () => bascule('fail', { ...DEFAULT_ANALYSIS, designEffect: bothBy(1) }),
   design1: () => everyHit(1),
   design2: () => everyHit(2),
   design5: () => everyHit(5),

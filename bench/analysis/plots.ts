@@ -231,7 +231,7 @@ function untilPass(findings: Findings): Chart {
 
 function crowds(findings: Findings): Chart {
   const colours: readonly Colour[] = ['sky', 'blue', 'green', 'yellow', 'orange', 'pink'];
-  const names = ['every failure, effect 1', '2', '5', '10', 'first failure, 1 (default)', 'z test at every look'];
+  const names = ['every failure, effect 1', '2', '5', '10', 'first failures, effect 1', 'z test at every look'];
   return {
     title: 'False alarms when failures cling to a few users who stay on their side',
     x: {

@@ -165,7 +165,7 @@ function crowds(findings: Findings): string {
     design2: '2',
     design5: '5',
     design10: '10',
-    bascule: 'each user’s first failure, 1 (default)',
+    once: 'first failures, design effect 1',
     peeking: 'z test, looked at again and again',
   };
   return table(

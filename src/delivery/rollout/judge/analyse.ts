@@ -125,6 +125,7 @@ class Stage {
     const answered = batch.filter(({ lane, route, chosenBy }) => {
       return (
         chosenBy !== 'preview' &&
+        chosenBy !== 'client' &&
         chosenBy !== 'probe' &&
         sides.some((side) => side.candidate === lane && side.route === route)
       );

@@ -46,6 +46,7 @@ describe('what counts as evidence', () => {
       sample(CANDIDATE),
       sample(CANDIDATE, { chosenBy: 'cohort', appError: true, status: 500 }),
       sample(CANDIDATE, { chosenBy: 'preview', appError: true, status: 500 }),
+      sample(CANDIDATE, { chosenBy: 'client', appError: true, status: 500 }),
     ]);
     assert.deepEqual(errors?.candidate, { requests: 1, hits: 0 });
   });

@@ -8,5 +8,5 @@ export const DEFAULT_ANALYSIS: AnalysisSettings = {
   tolerance: { errors: 1, slow: 1.2 },
   metrics: ['errors', 'slow'],
   minimumRequests: 50,
-  designEffect: { worse: 1, notWorse: 2 },
+  designEffect: { worse: 2, notWorse: 2 },
 };
