@@ -137,6 +137,41 @@ describe('limits and protocols', { skip: await trafficSkip(), timeout: 120_000 }
     await openFrom('127.0.0.1', 3 * CONNECTIONS_PER_CLIENT);
   });
 
+  it('count all addresses of one IPv6 network as one client', async () => {
+    const { port } = scene;
+    const [one, two, elsewhere] = ['2001:db8:66::1', '2001:db8:66::2:1', '2001:db8:66:1::1'] as const;
+    await using stack = new AsyncDisposableStack();
+    for (const address of [one, two, elsewhere]) {
+      await run(['ip', 'address', 'add', `${address}/128`, 'dev', 'lo']);
+      stack.defer(() => void run(['ip', 'address', 'delete', `${address}/128`, 'dev', 'lo']));
+    }
+    const open = async (from: string): Promise<boolean> => {
+      const socket = connect({ port, host: one, localAddress: from });
+      stack.defer(() => void socket.destroy());
+      return answerOn(socket).then(
+        (text) => text.startsWith('HTTP/1.1 200'),
+        () => false,
+      );
+    };
+    for (let count = 0; count < CONNECTIONS_PER_CLIENT; count++) assert.ok(await open(count % 2 === 0 ? one : two));
+    assert.equal(await open(two), false);
+    assert.equal(await open(elsewhere), true);
+  });
+
+  it('believe what was forwarded by this machine and private networks only', async () => {
+    const address = '192.0.2.67';
+    await using stack = new AsyncDisposableStack();
+    await run(['ip', 'address', 'add', `${address}/32`, 'dev', 'lo']);
+    stack.defer(() => void run(['ip', 'address', 'delete', `${address}/32`, 'dev', 'lo']));
+    const seenFrom = async (from: string, to: string): Promise<string | undefined> => {
+      const headers = { 'x-forwarded-for': '198.51.100.1, 198.51.100.2' };
+      const { text } = await ask(`http://${to}:${scene.port}/echo`, { from, headers });
+      return (JSON.parse(text) as { headers: Record<string, string> }).headers['x-forwarded-for'];
+    };
+    assert.equal(await seenFrom('127.0.0.1', '127.0.0.1'), '198.51.100.1, 198.51.100.2, 127.0.0.1');
+    assert.equal(await seenFrom(address, address), address);
+  });
+
   it('speak HTTP/2 without TLS on the same port, by its preface', async () => {
     const session = await openHttp2(scene.port);
     const answers = await Promise.all(Array.from({ length: 20 }, () => session.ask({ ':path': '/' })));

@@ -9,7 +9,16 @@ import { after, before, describe, it } from 'node:test';
 import type { RequestSample } from '../../src/delivery/traffic/index.ts';
 import { startLoad } from '../support/load.ts';
 import { freePort } from '../support/network-clients.ts';
-import { ask, BLUE, BOTH, openTrafficScene, ROUTE, type TrafficScene, trafficSkip } from '../support/traffic-scene.ts';
+import {
+  type Answer,
+  ask,
+  BLUE,
+  BOTH,
+  openTrafficScene,
+  ROUTE,
+  type TrafficScene,
+  trafficSkip,
+} from '../support/traffic-scene.ts';
 import { waitFor } from '../support/wait.ts';
 
 describe('requests, one by one', { skip: await trafficSkip(), timeout: 180_000 }, () => {
@@ -72,9 +81,41 @@ describe('requests, one by one', { skip: await trafficSkip(), timeout: 180_000 }
     assert.ok((fresh.client ?? -1) >= 0 && (fresh.client ?? -1) < 10_000, `${fresh.client}`);
     assert.deepEqual(
       seen.map(({ lane, chosenBy }) => `${lane} ${chosenBy}`),
-      ['lane-001 weight', 'lane-000 weight', 'lane-001 cohort', 'lane-001 preview'],
+      ['lane-001 client', 'lane-000 client', 'lane-001 cohort', 'lane-001 preview'],
     );
     await scene.traffic.setPreview(ROUTE, null);
+  });
+
+  it('believe a bucket in a cookie only when we have signed it', async () => {
+    const { traffic, url } = scene;
+    await traffic.setRoute(ROUTE, { ...BOTH, weight: 5_000, observed: true });
+    const cookieOf = ({ headers }: Answer): string | undefined => headers['set-cookie']?.[0]?.split(';')[0];
+    let first = '';
+    await reported(1, async () => (first = cookieOf(await ask(url)) ?? ''));
+    assert.match(first, /^bascule-bucket=[0-9]{1,4}[.][0-9A-F]{32}$/);
+    const [bucket = '', signature = ''] = first.slice('bascule-bucket='.length).split('.');
+    const other = bucket === '17' ? '18' : '17';
+    const forged = [
+      bucket,
+      '0',
+      `${other}.${signature}`,
+      `${bucket}.${signature.slice(1)}`,
+      `${bucket}.`,
+      `.${signature}`,
+    ];
+    const seen = await reported(forged.length + 2, async () => {
+      assert.equal(cookieOf(await ask(url, { headers: { cookie: `a=b; ${first}; c=d` } })), undefined);
+      for (const value of forged) {
+        const answer = await ask(url, { headers: { cookie: `bascule-bucket=${value}` } });
+        assert.match(cookieOf(answer) ?? '', /^bascule-bucket=[0-9]+[.]/, value);
+      }
+      assert.equal(cookieOf(await ask(url, { headers: { cookie: first, 'bascule-bucket': '0' } })), undefined);
+    });
+    assert.deepEqual(
+      seen.map(({ chosenBy, isNewClient }) => `${chosenBy} ${isNewClient === true}`),
+      ['weight false', ...forged.map(() => 'weight true'), 'client false'],
+    );
+    assert.equal(seen[0]?.client, Number(bucket));
   });
 
   it('take for probes only those that know the token, which no application sees', async () => {

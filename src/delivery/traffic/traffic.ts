@@ -58,10 +58,10 @@ export interface RequestSample {
   /** The lane that answered or should have. */
   readonly lane: LaneId;
   /**
-   * `weight`: by the share alone, thus a fair comparison; `cohort` and `preview` asked for their side; `probe`: by the
-   * share, but no client asked, it is one of the rollout's own.
+   * `weight`: by the share alone, thus a fair comparison; `cohort` and `preview` asked for their side; `client`: it
+   * named its bucket in a header; `probe`: by the share, but no client asked, it is one of the rollout's own.
    */
-  readonly chosenBy: 'weight' | 'cohort' | 'preview' | 'probe';
+  readonly chosenBy: 'weight' | 'cohort' | 'preview' | 'client' | 'probe';
   /** As the client saw it; -1: the client was gone before any. */
   readonly status: number;
   /** From the whole request head to that of the answer, waiting and connecting included, to the microsecond; -1: none came. */

@@ -45,7 +45,8 @@ describe('a line of the proxy’s log', () => {
         method: 'GET',
       },
     });
-    assert.equal(parseLogLine(line({ by: 'cohort' }))?.sample.chosenBy, 'cohort');
+    for (const by of ['cohort', 'preview', 'client', 'probe', 'weight'])
+      assert.equal(parseLogLine(line({ by }))?.sample.chosenBy, by);
   });
 
   it('knows the bucket of a client that the weight sent to its side', () => {

@@ -124,8 +124,10 @@ function millisecondsBetween(from: string | undefined, to: string | undefined): 
   return Number.isNaN(microseconds) ? -1 : microseconds / 1_000;
 }
 
+const REASONS = ['cohort', 'preview', 'client', 'probe'] as const;
+
 function reasonOf(text: string | undefined): RequestSample['chosenBy'] {
-  return text === 'cohort' || text === 'preview' || text === 'probe' ? text : 'weight';
+  return REASONS.find((reason) => reason === text) ?? 'weight';
 }
 
 /** The head of the answer had passed: what ends a session later does not change who made its status. */

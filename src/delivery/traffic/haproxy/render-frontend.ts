@@ -57,11 +57,11 @@ export function renderFrontendLines(settings: FrontendSettings): readonly string
     ...renderShare(),
     ...renderLogged(settings.keys),
     ...renderSelection(maps.selectors),
-    ...renderWeightedChoice(),
+    ...renderWeightedChoice(settings.keys),
     ...renderRedirect(),
     ...renderRequestId(),
     ...renderBodyLimit(),
-    ...renderResponses(),
+    ...renderResponses(settings.keys),
     'use_backend %[var(txn.lane)] if { var(txn.lane) -m found }',
     'default_backend unrouted',
   ];
@@ -108,11 +108,11 @@ const PRIVATE = '127.0.0.0/8 ::1 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/
 
 /**
  * What is the same for all requests of a connection. Connections are counted for public addresses only: a load balancer
- * before us brings those of everybody.
+ * before us brings those of everybody. Whoever has one IPv6 address has all of its /64.
  */
 function renderConnection({ maps, connectionsPerClient }: FrontendSettings): readonly string[] {
   const limit = [
-    `tcp-request connection track-sc0 src table clients unless { src ${PRIVATE} }`,
+    `tcp-request connection track-sc0 src,ipmask(32,64) table clients unless { src ${PRIVATE} }`,
     `tcp-request connection reject if { sc0_conn_cur gt ${connectionsPerClient} }`,
   ];
   return [
@@ -196,17 +196,31 @@ function renderSelection(selectors: string): readonly string[] {
   ];
 }
 
-/** bucket < weight goes to the candidate: whoever is there stays there while the weight grows. */
-function renderWeightedChoice(): readonly string[] {
+/** Of the bucket that is known; the first half is more than anybody can guess. */
+function signatureOf({ bucketKey }: TrafficKeys): string {
+  return `var(txn.bucket),concat(.),hmac(sha256,${bucketKey}),bytes(0,16),hex`;
+}
+
+/**
+ * bucket < weight goes to the candidate: whoever is there stays there while the weight grows. A cookie counts when we
+ * have signed it; a header chooses its side, and its sender is therefore no fair sample of clients.
+ */
+function renderWeightedChoice(keys: TrafficKeys): readonly string[] {
   const weighted = '{ var(txn.weight) -m int 1:9999 }';
-  const valid = (sample: string): string => `{ ${sample} -m reg ^[0-9]{1,4}$ }`;
-  const header = `req.hdr(${BUCKET_HEADER})`;
-  const cookie = `req.cook(${BUCKET_COOKIE})`;
+  const said = '{ var(txn.said) -m reg ^[0-9]{1,4}$ }';
+  const kept = '{ var(txn.kept) -m reg ^[0-9]{1,4}[.][0-9A-F]{32}$ }';
+  const signed = '{ var(txn.kept),field(2,.),secure_memcmp(txn.signature) -m bool }';
   const none = '!{ var(txn.bucket) -m found }';
   return [
     'http-request set-var(txn.lane) var(txn.share),field(2,|) if { var(txn.weight) -m int ge 10000 }',
-    `http-request set-var(txn.bucket) ${header},add(0) if ${weighted} ${valid(header)}`,
-    `http-request set-var(txn.bucket) ${cookie},add(0) if ${weighted} ${none} ${valid(cookie)}`,
+    // Looked at after they were taken: of several, a test of the request would accept any.
+    `http-request set-var(txn.said) req.hdr(${BUCKET_HEADER}) if ${weighted}`,
+    `http-request set-var(txn.bucket) var(txn.said),add(0) if ${said}`,
+    `http-request set-var(txn.by) str(client) if ${said} !{ var(txn.by) -m found }`,
+    `http-request set-var(txn.kept) req.cook(${BUCKET_COOKIE}) if ${weighted} ${none}`,
+    `http-request set-var(txn.bucket) var(txn.kept),field(1,.),add(0) if ${kept}`,
+    `http-request set-var(txn.signature) ${signatureOf(keys)} if ${kept}`,
+    `http-request unset-var(txn.bucket) if ${kept} !${signed}`,
     `http-request set-var(txn.is_new) int(1) if ${weighted} ${none}`,
     `http-request set-var(txn.bucket) rand(10000) if ${weighted} ${none}`,
     `http-request set-var(txn.distance) var(txn.bucket),sub(txn.weight) if ${weighted}`,
@@ -215,7 +229,7 @@ function renderWeightedChoice(): readonly string[] {
 }
 
 /** Rules for responses run for those of applications, not for those that the proxy makes: this tells the two apart. */
-function renderResponses(): readonly string[] {
+function renderResponses(keys: TrafficKeys): readonly string[] {
   const failed = '{ var(txn.failed) -m found }';
   return [
     'http-response set-var(txn.answered) date(0,us) if { var(txn.began) -m found }',
@@ -223,13 +237,13 @@ function renderResponses(): readonly string[] {
     `http-response track-sc1 var(txn.lane) table lane-errors if ${failed}`,
     `http-response sc-inc-gpc0(1) if ${failed}`,
     `http-response del-header ${ERROR_HEADER}`,
-    ...renderBucketCookie(),
+    ...renderBucketCookie(keys),
   ];
 }
 
 /** Not on responses that a shared cache may keep: one client's bucket would become everybody's. */
-function renderBucketCookie(): readonly string[] {
-  const value = `"${BUCKET_COOKIE}=%[var(txn.bucket)]; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax"`;
+function renderBucketCookie(keys: TrafficKeys): readonly string[] {
+  const value = `"${BUCKET_COOKIE}=%[var(txn.bucket)].%[${signatureOf(keys)}]; Path=/; Max-Age=86400; HttpOnly; SameSite=Lax"`;
   const isNew = '{ var(txn.is_new) -m found }';
   const isShared = '{ res.hdr(Cache-Control) -m sub -i public s-maxage }';
   return [`http-response add-header Set-Cookie ${value} if ${isNew} !${isShared}`];
@@ -272,10 +286,13 @@ function renderForwarded(): readonly string[] {
     'X-Forwarded-Host': '%[req.hdr(Host)]',
     'X-Forwarded-Port': '%[var(sess.port)]',
   };
-  return Object.entries(headers).map(
+  // What an outsider says of those before him goes; `option forwardfor` adds his own address later.
+  const forget = 'http-request del-header X-Forwarded-For unless { var(sess.trusted) -m found }';
+  const set = Object.entries(headers).map(
     ([name, value]) =>
       `http-request set-header ${name} ${value} unless { var(sess.trusted) -m found } { req.hdr(${name}) -m found }`,
   );
+  return [forget, ...set];
 }
 
 /** Taken over from those who may say it; the answers of the proxy itself carry it too. */
