@@ -11,7 +11,7 @@ import { enginesUnderTest } from '../support/engines.ts';
 import { freePort } from '../support/machine.ts';
 import { DATABASE, shop, starts, textAt, underLoad } from '../support/rollout-shop.ts';
 
-/** A daemon's process that is really killed, over real engines. Every single call is tried in rollout/resume.test.ts. */
+/** A daemon's process that is really killed, over real engines. Every single call is tried in killed-in-memory.test.ts. */
 
 for (const engine of await enginesUnderTest()) {
   describe(

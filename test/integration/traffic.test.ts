@@ -10,7 +10,7 @@ import { after, before, describe, it } from 'node:test';
 import { openTraffic, type RouteShare, type Traffic } from '../../src/delivery/traffic/index.ts';
 import type { UserError } from '../../src/lib/errors.ts';
 import { silentLog } from '../../src/lib/log.ts';
-import { run } from '../../src/lib/process.ts';
+import { run, runOrThrow } from '../../src/lib/process.ts';
 import { type Scope, scopeOf } from '../../src/lib/scope.ts';
 import { type Backend, startBackend } from '../support/backend.ts';
 import { freePort, greet, isRunning, ownAddresses, startGreeter, tellProxy, text } from '../support/network-clients.ts';
@@ -364,6 +364,28 @@ describe('traffic', { skip, timeout: 240_000 }, () => {
     await traffic.removeRoute('lab/db/7000');
   });
 
+  it('is reached from outside by published ports only, not by the own ports of the proxy', async () => {
+    await using lab = await openLab();
+    const config = readFileSync(join(scope.runDirectory, 'haproxy/haproxy.cfg'), 'utf8');
+    const door = Number(/bind 0\.0\.0\.0:(\d+)$/m.exec(config)?.[1]);
+    assert.ok(door > 60_000);
+    for (const family of [4, 6] as const) assert.match(await lab.getFromOutside(port, family), /^HTTP\/1\.[01] 200/);
+    assert.equal(await lab.getFromOutside(door), '');
+    const { slot } = /redirect to :(?<slot>\d+)/.exec(await ipv6RedirectOf(scope, port))?.groups ?? {};
+    assert.equal(await lab.getFromOutside(Number(slot), 6), '');
+    // This machine may.
+    assert.match(await text(`http://127.0.0.1:${door}/`), /Nothing is deployed behind port/);
+    const others = (await ownAddresses()).map((address) => text(`http://${address}:${port}/`));
+    assert.ok((await Promise.all(others)).every((version) => version === 'blue'));
+    // Who closes the published port before the redirect has closed it.
+    const table = `closed_${scope.suffix}`;
+    const close = `table inet ${table} { chain c { type filter hook prerouting priority -300; tcp dport ${port} drop; } }`;
+    await runOrThrow(['nft', '-f', '-'], { input: close });
+    const answer = await lab.getFromOutside(port);
+    await runOrThrow(['nft', 'delete', 'table', 'inet', table]);
+    assert.equal(answer, '');
+  });
+
   it('is adopted after its owner was killed, with every request answered meanwhile', async () => {
     const otherScope = scopeOf(await mkdtemp(join(tmpdir(), 'bascule-traffic-')));
     const otherPort = await freePort();
@@ -488,4 +510,9 @@ function namesOf({ lanes }: { lanes: Awaited<ReturnType<Traffic['observe']>>['la
 
 function hasCode(code: string): (error: UserError) => boolean {
   return (error) => error.code === code;
+}
+
+async function ipv6RedirectOf({ suffix }: Scope, port: number): Promise<string> {
+  const { stdout } = await run(['nft', 'list', 'chain', 'inet', `bascule_traffic_${suffix}`, 'publish']);
+  return stdout.split('\n').find((line) => line.includes('ipv6') && line.includes(`dport ${port} `)) ?? '';
 }

@@ -3,14 +3,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { openDatabase } from '../../../lib/database.ts';
-import { silentLog } from '../../../lib/log.ts';
-import { projectOf, requestOf } from '../../../../test/support/delivery-scene.ts';
-import { MemoryWorld } from '../../../../test/support/memory-world.ts';
-import { createDelivery } from '../delivery.ts';
-import type { Delivery } from '../face.ts';
-import { openJournal } from './journal.ts';
-import { liveSets } from '../plan/standing.ts';
+import { openDatabase } from '../../src/lib/database.ts';
+import { silentLog } from '../../src/lib/log.ts';
+import { projectOf, requestOf } from '../support/delivery-scene.ts';
+import { MemoryWorld } from '../support/memory-world.ts';
+import { createDelivery } from '../../src/delivery/rollout/delivery.ts';
+import type { Delivery } from '../../src/delivery/rollout/face.ts';
+import { openJournal } from '../../src/delivery/rollout/execute/journal.ts';
+import { liveSets } from '../../src/delivery/rollout/plan/standing.ts';
 
 /** Two HTTP services, a stateful one and a job; `v` changes the web, `api` and `db` the others. */
 interface Versions {
