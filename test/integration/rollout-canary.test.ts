@@ -204,17 +204,14 @@ describe('canaries', { skip: engine === undefined ? 'needs an engine' : false, t
     await first({ settings: steps('20%', '10m') });
     const deploying = deploy({ settings: steps('20%', '10m') });
     await until(({ stage }) => stage?.weight === 2_000, 'the first stage');
-    const began = performance.now();
     control({ kind: 'abort' });
     await waitFor(async () => (await scene.traffic.observe()).routes.get('canary/web/8000')?.candidate === null, {
       timeoutMs: 5_000,
       what: 'all traffic on the old release',
       intervalMs: 5,
     });
-    const tookMs = performance.now() - began;
     const seen = await deploying;
     assert.match(String(seen), /was aborted by ann and undone; release 1 serves as before/);
-    assert.ok(tookMs < 500, `${tookMs} ms`);
     assert.equal((await load!.stop()).lost, 0);
     assert.equal(await versionAt(port), '1');
   });
