@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -68,6 +68,39 @@ describe('the keys of a root', () => {
     assert.throws(() => openKeyring({ directory }), code('secrets-key-missing'));
     writeFileSync(join(directory, 'secrets.key'), key);
     openKeyring({ directory });
+  });
+
+  it('are not made anew either when what knows them is lost too, as long as there are sealed contents', () => {
+    const directory = folder();
+    const [keyPath, checkPath] = [join(directory, 'secrets.key'), join(directory, 'secrets.check')];
+    const keys = openKeyring({ directory });
+    const version = keys.versionOf(Buffer.from('x'));
+    mkdirSync(join(directory, 'files'));
+    writeFileSync(join(directory, 'files', version), keys.seal('file', version, Buffer.from('x')));
+    const key = readFileSync(keyPath);
+    rmSync(checkPath);
+    rmSync(keyPath);
+    assert.throws(() => openKeyring({ directory }), code('secrets-key-missing'));
+    assert.deepEqual(readdirSync(directory), ['files']);
+    const keyFile = join(folder(), 'credential');
+    writeFileSync(keyFile, Buffer.alloc(32, 7));
+    assert.throws(() => openKeyring({ directory, keyFile }), code('secrets-key-wrong'));
+    assert.deepEqual(readdirSync(directory), ['files']);
+    writeFileSync(keyPath, key);
+    openKeyring({ directory });
+    assert.throws(() => openKeyring({ directory, keyFile }), code('secrets-key-wrong'));
+  });
+
+  it('are warned of when others can read them', () => {
+    const directory = folder();
+    const said: object[] = [];
+    const log = { warn: (fields: object) => void said.push(fields) };
+    openKeyring({ directory, log });
+    assert.deepEqual(said, []);
+    const path = join(directory, 'secrets.key');
+    chmodSync(path, 0o640);
+    openKeyring({ directory, log });
+    assert.deepEqual(said, [{ path, mode: '640', fix: `chmod 600 ${path}` }]);
   });
 
   it('may come from elsewhere', () => {

@@ -1,17 +1,20 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   linkSync,
   openSync,
   readdirSync,
   readFileSync,
+  statSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { systemCodeOf, UserError } from '../../lib/errors.ts';
+import type { Log } from '../../lib/log.ts';
 
 export type Purpose = 'file' | 'release' | 'check';
 
@@ -30,6 +33,8 @@ export interface KeyringOptions {
   readonly directory: string;
   /** A file with 32 bytes or more, e.g. a systemd credential. */
   readonly keyFile?: string;
+  /** Is told when others can read the key. */
+  readonly log?: Pick<Log, 'warn'>;
 }
 
 /**
@@ -39,11 +44,53 @@ export interface KeyringOptions {
 export function openKeyring(o: KeyringOptions): Keyring {
   const checkFile = join(o.directory, 'secrets.check');
   const check = readIfThere(checkFile);
-  const master = o.keyFile === undefined ? ownKey(o.directory, check !== undefined) : givenKey(o.keyFile);
+  const sealed = sealedIn(o.directory);
+  const isKnown = check !== undefined || sealed.length > 0;
+  const master = o.keyFile === undefined ? ownKey(o.directory, isKnown) : givenKey(o.keyFile);
+  warnIfReadable(o);
   const keyring = keyringOf(master);
-  if (check === undefined) writeDurably(checkFile, keyring.seal('check', 'check', Buffer.from('bascule')));
-  else requireSameKey(keyring, check, o);
+  if (check !== undefined) requireSameKey(keyring, check, o);
+  else {
+    requireOpensAny(keyring, sealed, o);
+    writeDurably(checkFile, keyring.seal('check', 'check', Buffer.from('bascule')));
+  }
   return keyring;
+}
+
+interface SealedFile {
+  readonly path: string;
+  readonly version: string;
+}
+
+/** Contents that some key has sealed already. */
+function sealedIn(directory: string): readonly SealedFile[] {
+  const folder = join(directory, 'files');
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  return names.flatMap((name) => {
+    const version = /^(?:old-)?([0-9a-f]{64})$/.exec(name)?.[1];
+    return version === undefined ? [] : [{ path: join(folder, name), version }];
+  });
+}
+
+/** Where what knows the key is lost, contents know it too. One of them may be broken; that all are is not believed. */
+function requireOpensAny(keyring: Keyring, sealed: readonly SealedFile[], o: KeyringOptions): void {
+  if (sealed.length === 0) return;
+  const opens = ({ path, version }: SealedFile): boolean => {
+    try {
+      return keyring.open('file', version, readFileSync(path)).length >= 0;
+    } catch {
+      return false;
+    }
+  };
+  if (!sealed.some(opens)) throw keyWrong(o);
+}
+
+function warnIfReadable({ directory, keyFile, log }: KeyringOptions): void {
+  const path = keyFile ?? join(directory, 'secrets.key');
+  const mode = statSync(path).mode & 0o777;
+  if ((mode & 0o077) === 0) return;
+  const fix = `chmod 600 ${path}`;
+  log?.warn({ path, mode: mode.toString(8), fix }, 'others on this machine may read or change the key of all secrets');
 }
 
 const MAGIC = Buffer.from('BSC1');
@@ -128,18 +175,22 @@ function givenKey(path: string): Buffer {
   return there.length >= KEY_BYTES ? there : tooShort(path);
 }
 
-function requireSameKey(keyring: Keyring, check: Buffer, { directory, keyFile }: KeyringOptions): void {
+function requireSameKey(keyring: Keyring, check: Buffer, o: KeyringOptions): void {
   try {
     keyring.open('check', 'check', check);
   } catch (cause) {
-    throw new UserError({
-      code: 'secrets-key-wrong',
-      kind: 'unavailable',
-      message: `the key in ${keyFile ?? join(directory, 'secrets.key')} is not the one that this root was sealed with`,
-      fix: 'Give the key of this root back (BASCULE_SECRETS_KEY_FILE or secrets.key); nothing was changed.',
-      cause,
-    });
+    throw keyWrong(o, cause);
   }
+}
+
+function keyWrong({ directory, keyFile }: KeyringOptions, cause?: unknown): UserError {
+  return new UserError({
+    code: 'secrets-key-wrong',
+    kind: 'unavailable',
+    message: `the key in ${keyFile ?? join(directory, 'secrets.key')} is not the one that this root was sealed with`,
+    fix: 'Give the key of this root back (BASCULE_SECRETS_KEY_FILE or secrets.key); nothing was changed.',
+    ...(cause === undefined ? {} : { cause }),
+  });
 }
 
 function keyMissing(path: string): UserError {

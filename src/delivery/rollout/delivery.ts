@@ -149,7 +149,7 @@ function partsOf(options: DeliveryOptions, stopping: AbortSignal): Parts {
   const collector = createCollector({ traffic, store });
   const controls = createControls(store, (project) => changes.touch(project));
   const { runDirectory, keyFile } = options;
-  const keyring = openKeyring({ directory, ...(keyFile === undefined ? {} : { keyFile }) });
+  const keyring = openKeyring({ directory, log, ...(keyFile === undefined ? {} : { keyFile }) });
   const releases = openReleases({ database, keyring });
   const board = createProgressBoard(store, (project) => changes.touch(project));
   return {
