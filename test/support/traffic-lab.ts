@@ -10,11 +10,14 @@ import { run, runOrThrow } from '../../src/lib/process.ts';
 export interface Lab extends AsyncDisposable {
   readonly target: string;
   askFromOutside(port: number): Promise<string>;
+  /** The answer to a plain HTTP request; empty when there is none within a moment. */
+  getFromOutside(port: number, family?: 4 | 6): Promise<string>;
   askFromNeighbour(port: number): Promise<string>;
 }
 
 const SERVE = `require('net').createServer((s) => { s.on('error', () => {}); s.write('from the lab'); }).listen(7000, () => console.log('ready'))`;
 const ASK = `const s = require('net').connect(process.argv[2], process.argv[1]); s.setTimeout(4000, () => process.exit(1)); s.on('error', () => process.exit(2)); s.on('data', (d) => { console.log(String(d)); process.exit(0); })`;
+const GET = `const s = require('net').connect(process.argv[2], process.argv[1], () => s.write('GET / HTTP/1.0\\r\\n\\r\\n')); s.setTimeout(1500, () => process.exit(1)); s.on('error', () => process.exit(2)); s.on('data', (d) => { console.log(String(d)); process.exit(0); })`;
 
 export async function openLab(): Promise<Lab> {
   const id = randomBytes(2).toString('hex');
@@ -22,6 +25,7 @@ export async function openLab(): Promise<Lab> {
   const [bridge, outside] = [`tl${id}b`, `tl${id}o`];
   const inner = { network: `10.213.${octet}`, hosts: [`tl${id}-1`, `tl${id}-2`] as const };
   const outer = `10.214.${octet}`;
+  const outer6 = `fd00:214:${octet}:`;
   const server: { process?: ChildProcess } = {};
   const close = async (): Promise<void> => {
     server.process?.kill('SIGKILL');
@@ -45,6 +49,10 @@ export async function openLab(): Promise<Lab> {
     );
     await ip(['addr', 'add', `${outer}.1/24`, 'dev', `tl${id}v`], ['link', 'set', `tl${id}v`, 'up']);
     await configure(outside, `${outer}.2`, `${outer}.1`);
+    await ip(
+      ['-6', 'addr', 'add', `${outer6}:1/64`, 'dev', `tl${id}v`, 'nodad'],
+      ['-n', outside, '-6', 'addr', 'add', `${outer6}:2/64`, 'dev', 'eth0', 'nodad'],
+    );
     server.process = spawn('ip', ['netns', 'exec', inner.hosts[0], process.execPath, '-e', SERVE]);
     if (server.process.stdout !== null) await once(server.process.stdout, 'data');
   } catch (error) {
@@ -54,6 +62,7 @@ export async function openLab(): Promise<Lab> {
   return {
     target: `${inner.network}.2`,
     askFromOutside: (port) => ask(outside, `${outer}.1`, port),
+    getFromOutside: (port, family = 4) => ask(outside, family === 4 ? `${outer}.1` : `${outer6}:1`, port, GET),
     askFromNeighbour: (port) => ask(inner.hosts[1], `${inner.network}.1`, port),
     [Symbol.asyncDispose]: close,
   };
@@ -71,7 +80,7 @@ async function configure(namespace: string, address: string, gateway: string): P
   );
 }
 
-async function ask(namespace: string, address: string, port: number): Promise<string> {
-  const argv = ['netns', 'exec', namespace, process.execPath, '-e', ASK, '--', address, String(port)];
+async function ask(namespace: string, address: string, port: number, script = ASK): Promise<string> {
+  const argv = ['netns', 'exec', namespace, process.execPath, '-e', script, '--', address, String(port)];
   return (await run(['ip', ...argv], { timeoutMs: 10_000 })).stdout.trim();
 }

@@ -40,6 +40,13 @@ describe('rules of published ports', () => {
     assert.ok(rules.includes('publish meta nfproto ipv4 ip daddr 192.0.2.1 tcp dport 8443 redirect to :61000'));
   });
 
+  it('close the ports of the proxy to connections from outside that were not led to them', () => {
+    assert.deepEqual(
+      rules.filter((rule) => rule.startsWith('doors')),
+      ['doors iifname "lo" accept', 'doors ct status dnat accept', 'doors tcp dport { 61000-61064, 62000-62064 } drop'],
+    );
+  });
+
   it('lead those that speak TLS to its other port', () => {
     assert.ok(rules.includes('publish meta nfproto ipv4 fib daddr type local tcp dport 443 redirect to :62000'));
     assert.ok(rules.includes('publish meta nfproto ipv6 fib daddr type local tcp dport 443 redirect to :62001'));

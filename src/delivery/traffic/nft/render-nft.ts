@@ -1,4 +1,4 @@
-import { type Doors, doorOf, type RecordedPort, slotPort } from '../ports.ts';
+import { type Doors, doorOf, IPV6_SLOTS, type RecordedPort, slotPort } from '../ports.ts';
 import type { PortKey, RouteId, TcpTarget } from '../traffic.ts';
 
 export interface NftState extends Doors {
@@ -32,6 +32,7 @@ export function renderTraffic(state: NftState): string {
     ]),
     `add rule inet ${table} prerouting jump publish`,
     `add rule inet ${table} output jump publish`,
+    ...renderDoors(state).map((rule) => `add rule inet ${table} doors ${rule}`),
     ...publish.map((rule) => `add rule inet ${table} publish ${rule}`),
     ...renderMasquerade(state).map((rule) => `add rule inet ${table} postrouting ${rule}`),
     ...state.targetInterfaces.map((name) => `add rule inet ${table} guard iifname "${name}" ip daddr 127.0.0.0/8 drop`),
@@ -49,6 +50,7 @@ const SETS = ['http_ports', 'tcp_ports', 'udp_ports'] as const;
 /**
  * Just before the usual place of destination NAT (-100), where Docker's rules are, and of source NAT (100). `guard`
  * comes before connection tracking: an interface that may carry packets from 127.0.0.1 must not bring any to it.
+ * `doors` comes before the filters of others; what it accepts they may still drop.
  */
 const CHAINS: readonly (readonly [string, string])[] = [
   ['publish', ''],
@@ -56,7 +58,17 @@ const CHAINS: readonly (readonly [string, string])[] = [
   ['output', '{ type nat hook output priority -105; policy accept; }'],
   ['postrouting', '{ type nat hook postrouting priority 95; policy accept; }'],
   ['guard', '{ type filter hook prerouting priority -310; policy accept; }'],
+  ['doors', '{ type filter hook input priority -5; policy accept; }'],
 ];
+
+/**
+ * The proxy's own ports are for connections that were redirected to them: whoever closes a published port before the
+ * redirect has closed it. Connections of this machine to itself stay as they are.
+ */
+function renderDoors({ httpPort, tlsPort }: Doors): readonly string[] {
+  const rows = [httpPort, tlsPort].map((door) => `${door}-${slotPort(door, IPV6_SLOTS - 1)}`);
+  return ['iifname "lo" accept', 'ct status dnat accept', `tcp dport { ${rows.join(', ')} } drop`];
+}
 
 function renderPort(state: NftState, port: RecordedPort): readonly string[] {
   const where = renderWhere(port);
