@@ -108,8 +108,10 @@ function hidden({ files, releases }: Parts, { project, to }: RolloutRecord, fail
 
 /** Its requests are seen and its lanes are read before anything moves. */
 async function begin(parts: Parts, record: RolloutRecord): Promise<RolloutRecord> {
-  const [read] = await Promise.all([readBefore(parts, record), parts.observation.begin(record)]);
+  // Both look on from the same moment: what one of them counts the other has seen.
+  const observing = parts.observation.begin(record);
   parts.witness.begin(record);
+  const [read] = await Promise.all([readBefore(parts, record), observing]);
   return read;
 }
 
