@@ -17,8 +17,10 @@ export async function readLedger(parts: Parts, project: string, rollout?: number
   const latest = journal.latest(project);
   const record = rollout === undefined ? latest : journal.find(project, rollout);
   if (record === undefined) throw ledgerMissing(project, rollout);
+  const current = await upToDate(parts, record, latest);
+  // No pause from here on: both tell of the same requests.
+  const ledger = ledgerOf(parts, current);
   const series = seriesOf(witness.series({ project, rollout: record.number }));
-  const ledger = ledgerOf(parts, await upToDate(parts, record, latest));
   return series.points.length === 0 ? ledger : { ...ledger, series };
 }
 
