@@ -43,7 +43,10 @@ for (const victim of Object.keys(STRIDES) as Victim[]) {
           await assertWhole(machine, { port, services: SERVICES, stateful: 'db', when: `killed at "${title}"` });
         }
         const report = await load.stop();
-        assert.ok(killedAt.length >= Math.floor(10 / STRIDES[victim]), `only ${killedAt.length} steps: ${killedAt.join(', ')}`);
+        assert.ok(
+          killedAt.length >= Math.floor(10 / STRIDES[victim]),
+          `only ${killedAt.length} steps: ${killedAt.join(', ')}`,
+        );
         assert.ok(report.lost <= killedAt.length * LOSSES[victim], JSON.stringify([report.lost, report.examples]));
         console.log(`${victim}: killed at ${killedAt.length} steps, ${report.requests} requests, ${report.lost} lost`);
       });
