@@ -2,16 +2,32 @@ export { imageNameOf } from '../fleet/index.ts';
 export { createDelivery, type DeliveryOptions } from './delivery.ts';
 export type {
   AmendRequest,
-  BuiltImage,
   ControlRequest,
   Delivery,
   DeployRequest,
   DownRequest,
   ExecRequest,
+  InstanceTrafficRequest,
+  LogQuery,
+  RollbackRequest,
+  WatchOptions,
+} from './face.ts';
+export type {
+  BuiltImage,
   ExecSession,
   GuardView,
-  InstanceTrafficRequest,
   InstanceView,
+  LogLine,
+  PlanView,
+  ProjectView,
+  ReleaseDetail,
+  ReleaseDiff,
+  ReleaseView,
+  RolloutStatus,
+  RunningRollout,
+  SideView,
+} from './views.ts';
+export type {
   Ledger,
   LedgerControl,
   LedgerFigures,
@@ -22,19 +38,7 @@ export type {
   LedgerSide,
   LedgerStep,
   LedgerTraffic,
-  LogLine,
-  LogQuery,
-  PlanView,
-  ProjectView,
-  ReleaseDetail,
-  ReleaseDiff,
-  ReleaseView,
-  RollbackRequest,
-  RolloutStatus,
-  RunningRollout,
-  SideView,
-  WatchOptions,
-} from './face.ts';
+} from './ledger-view.ts';
 export type { Metric, MetricVerdict, Verdict } from './judge/analysis/index.ts';
 export type { Probe } from './execute/probe.ts';
 export type { ProgressEvent } from './progress.ts';

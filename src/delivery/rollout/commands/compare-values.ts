@@ -1,4 +1,4 @@
-import type { ReleaseDiff } from '../face.ts';
+import type { ReleaseDiff } from '../views.ts';
 
 type Change = ReleaseDiff['changes'][number];
 

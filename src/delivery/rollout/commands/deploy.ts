@@ -1,7 +1,8 @@
 import { assertSupported } from '../../compose/index.ts';
 import type { Release } from '../../release/index.ts';
 import { withImages } from './amend.ts';
-import type { DeployRequest, PlanView, WatchOptions } from '../face.ts';
+import type { DeployRequest, WatchOptions } from '../face.ts';
+import type { PlanView } from '../views.ts';
 import type { RolloutOutcome } from '../outcome.ts';
 import type { Parts } from '../parts.ts';
 import { findImages, releaseOf, resolveImages } from './prepare.ts';

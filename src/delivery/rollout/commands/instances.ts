@@ -1,7 +1,8 @@
 import { nearestWord } from '../../../lib/nearest.ts';
 import { UserError } from '../../../lib/errors.ts';
 import type { ObservedInstance } from '../../fleet/index.ts';
-import type { ExecRequest, ExecSession, LogLine, LogQuery } from '../face.ts';
+import type { ExecRequest, LogQuery } from '../face.ts';
+import type { ExecSession, LogLine } from '../views.ts';
 import { mergeAsItComes, mergeByTime } from './merge.ts';
 import type { Parts } from '../parts.ts';
 import { requireProject } from './views.ts';

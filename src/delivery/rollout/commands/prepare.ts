@@ -9,7 +9,8 @@ import {
   type ReleasedService,
 } from '../../release/index.ts';
 import { normalisedMatch, type RouteMatch } from '../../traffic/index.ts';
-import type { BuiltImage, DeployRequest, WatchOptions } from '../face.ts';
+import type { BuiltImage } from '../views.ts';
+import type { DeployRequest, WatchOptions } from '../face.ts';
 
 /** Builds, or finds, the image of every service; gives them by service. */
 export async function resolveImages(

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import { renderProject } from '../../compose/index.ts';
 import type { Release } from '../../release/index.ts';
-import type { ReleaseDetail, ReleaseDiff } from '../face.ts';
+import type { ReleaseDetail, ReleaseDiff } from '../views.ts';
 import type { Parts } from '../parts.ts';
 import { compareValues } from './compare-values.ts';
 import { withoutSecretValues } from './secret-values.ts';

@@ -1,7 +1,8 @@
 import { UserError } from '../../../lib/errors.ts';
 import type { StrategyName } from '../../compose/index.ts';
 import type { Release } from '../../release/index.ts';
-import type { PlanView, WatchOptions } from '../face.ts';
+import type { PlanView } from '../views.ts';
+import type { WatchOptions } from '../face.ts';
 import type { Running } from '../execute/locks.ts';
 import type { RolloutKind, RolloutOutcome } from '../outcome.ts';
 import type { Parts } from '../parts.ts';

@@ -1,6 +1,7 @@
 import { UserError } from '../../../lib/errors.ts';
 import type { Release } from '../../release/index.ts';
-import type { PlanView, RollbackRequest, WatchOptions } from '../face.ts';
+import type { PlanView } from '../views.ts';
+import type { RollbackRequest, WatchOptions } from '../face.ts';
 import type { RolloutOutcome } from '../outcome.ts';
 import type { Parts } from '../parts.ts';
 import type { Plan } from '../plan/plan.ts';

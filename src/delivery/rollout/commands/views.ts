@@ -1,7 +1,7 @@
 import { UserError } from '../../../lib/errors.ts';
 import type { ObservedInstance } from '../../fleet/index.ts';
 import type { Release, ReleaseState } from '../../release/index.ts';
-import type { InstanceView, ProjectView, ReleaseView, RunningRollout } from '../face.ts';
+import type { InstanceView, ProjectView, ReleaseView, RunningRollout } from '../views.ts';
 import { viewOf } from '../execute/locks.ts';
 import type { Parts } from '../parts.ts';
 import { portsOf } from '../execute/run-rollout.ts';

@@ -1,5 +1,5 @@
 import { UserError } from '../../../lib/errors.ts';
-import type { RunningRollout } from '../face.ts';
+import type { RunningRollout } from '../views.ts';
 import { isBackground, type RolloutKind } from '../outcome.ts';
 
 /** What runs on a project at this moment. */

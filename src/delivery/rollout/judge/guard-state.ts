@@ -1,4 +1,4 @@
-import type { GuardView } from '../face.ts';
+import type { GuardView } from '../views.ts';
 
 /** What a guard has said until now. Plain JSON. */
 export interface GuardState extends GuardView {

@@ -1,4 +1,4 @@
-import type { RolloutStatus } from '../face.ts';
+import type { RolloutStatus } from '../views.ts';
 import type { Comparison } from './comparison.ts';
 import type { GuardState } from './guard-state.ts';
 

@@ -1,7 +1,7 @@
 import { formatDuration } from '../../../lib/duration.ts';
 import type { Verdict } from './analysis/index.ts';
 import type { Steering } from '../steer/controls.ts';
-import type { GuardView, RolloutStatus } from '../face.ts';
+import type { GuardView, RolloutStatus } from '../views.ts';
 import type { StageEnd } from '../plan/step.ts';
 
 /** All that decides whether a stage may end. */

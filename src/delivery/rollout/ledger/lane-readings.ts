@@ -1,5 +1,5 @@
 import type { LaneCounters, LaneId, Traffic } from '../../traffic/index.ts';
-import type { LedgerTraffic } from '../face.ts';
+import type { LedgerTraffic } from '../ledger-view.ts';
 import type { Counted, Journal, LaneReading, RolloutRecord } from '../execute/journal.ts';
 import type { LiveRelease, SetRecord } from '../plan/standing.ts';
 

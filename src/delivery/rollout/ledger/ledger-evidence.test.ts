@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { addDurations, NO_DURATIONS } from '../judge/analysis/index.ts';
-import type { LedgerTraffic } from '../face.ts';
+import type { LedgerTraffic } from '../ledger-view.ts';
 import { doubtsOf, sidesOf, type Sources, totalsOf } from './ledger-evidence.ts';
 import { isDrainDeadline } from '../execute/drain-deadline.ts';
 import type { StepRecord } from '../execute/journal.ts';

@@ -8,7 +8,7 @@ import type {
   LedgerSeries,
   LedgerSide,
   LedgerTraffic,
-} from '../face.ts';
+} from '../ledger-view.ts';
 import { lostOf, type ProbeReport } from './probes/index.ts';
 import { NO_LOSSES, type Tally } from '../judge/samples-tally.ts';
 import type { Collector, LaneSamples, LaneSide } from '../judge/samples.ts';

@@ -1,6 +1,7 @@
 import { UserError } from '../../../lib/errors.ts';
 import type { ControlRecord } from './control-record.ts';
-import type { ControlRequest, RolloutStatus } from '../face.ts';
+import type { ControlRequest } from '../face.ts';
+import type { RolloutStatus } from '../views.ts';
 import type { RolloutRecord } from '../execute/journal.ts';
 import type { Running } from '../execute/locks.ts';
 import { isBackground } from '../outcome.ts';

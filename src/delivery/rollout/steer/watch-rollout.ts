@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RolloutStatus } from '../face.ts';
+import type { RolloutStatus } from '../views.ts';
 import type { Parts } from '../parts.ts';
 import { rolloutStatus, statusOf } from './status.ts';
 
