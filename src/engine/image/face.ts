@@ -49,7 +49,7 @@ export interface PrunedImages {
 }
 
 export interface ImageEvent {
-  readonly kind: 'tag' | 'untag' | 'delete' | 'load' | 'import';
+  readonly kind: 'tag' | 'untag' | 'delete' | 'load' | 'import' | 'pull' | 'push';
   readonly id: Digest;
   /** Docker's `name` attribute: the reference, or the id where there is none. */
   readonly name: string;
@@ -97,6 +97,32 @@ export interface BootstrapOptions {
   /** A line of what the bootstrap says. */
   onOutput(line: string): void;
   readonly signal?: AbortSignal;
+}
+
+/** A compressed form of a layer that a registry has (pulled from it, or pushed to it). */
+export interface LayerBlob {
+  readonly diffId: Digest;
+  /** Of the blob; the diffId itself where it is not compressed. */
+  readonly digest: Digest;
+  /** Of the OCI Image Specification. */
+  readonly mediaType: string;
+  readonly sizeBytes: number;
+  /** Who has it: registry and path, e.g. `docker.io/library/debian`. */
+  readonly repository?: string;
+}
+
+export interface AddLayerOptions {
+  /** What the archive must be. */
+  readonly diffId: Digest;
+  /** Of the archive; more is refused. */
+  readonly maxBytes?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface RegisterConfigOptions {
+  readonly references?: readonly string[];
+  /** `name@sha256:…` each. */
+  readonly repoDigests?: readonly string[];
 }
 
 /** A container that was made from an image. */
@@ -160,6 +186,36 @@ export interface ImageStore {
   discard(upper: Upper): Promise<void>;
   /** @throws UserError `layer-not-found`, `invalid-reference` */
   register(request: RegisterRequest): Promise<ImageRecord>;
+
+  /** Length of the layer's archive, whose digest is its diffID. @throws UserError `layer-not-found` */
+  layerTarBytes(diffId: Digest): number;
+  /**
+   * Writes the layer's archive, and ends the stream; on failure the stream is destroyed.
+   * @throws UserError `layer-not-found`, `layer-damaged`
+   */
+  writeLayerTar(diffId: Digest, sink: Writable, signal?: AbortSignal): Promise<void>;
+  /**
+   * Unpacks a layer's uncompressed archive as it comes. A wrong digest, a hostile name or too many bytes leave nothing
+   * behind. One who asks for a layer that is being unpacked waits for it. The layer is kept for an hour, until an
+   * image has it.
+   * @throws UserError `archive-invalid`
+   */
+  addLayer(tar: Readable, o: AddLayerOptions): Promise<Layer>;
+  /** Keeps layers for an hour for an image that is about to be registered. @returns those that are there */
+  holdLayers(diffIds: readonly Digest[]): readonly Digest[];
+  /** No image comes for these after all: those that nothing else needs are deleted. */
+  dropLayers(diffIds: readonly Digest[]): Promise<void>;
+  /**
+   * Registers an image whose configuration came from elsewhere: its bytes make the id.
+   * @throws UserError `archive-invalid`, `image-os-unsupported`, `layer-not-found`, `invalid-reference`
+   */
+  registerConfig(bytes: Buffer, o: RegisterConfigOptions): Promise<ImageRecord>;
+  /** The bytes whose digest is the id. @throws UserError `image-not-found` */
+  configBytes(id: Digest): Buffer;
+  /** So that nothing is compressed twice, and blobs can be mounted from other repositories. */
+  rememberBlob(blob: LayerBlob): void;
+  /** The newest first. */
+  blobsOf(diffId: Digest): readonly LayerBlob[];
 
   /** `docker import`: a root file system's tar, plain or compressed, becomes an image of one layer. */
   importRoot(tar: Readable, o: ImportOptions): Promise<ImageRecord>;

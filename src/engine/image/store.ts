@@ -65,6 +65,15 @@ function createStore(parts: Parts): ImageStore {
     seal: (upper, signal) => layers.seal(upper, signal),
     discard: (upper) => layers.discard(upper),
     register: async (request) => images.register(request),
+    layerTarBytes: (diffId) => layers.tarBytes(diffId),
+    writeLayerTar: () => Promise.reject(new Error('to come')),
+    addLayer: () => Promise.reject(new Error('to come')),
+    holdLayers: () => [],
+    dropLayers: () => Promise.reject(new Error('to come')),
+    registerConfig: () => Promise.reject(new Error('to come')),
+    configBytes: (id) => images.configBytes(id),
+    rememberBlob: () => {},
+    blobsOf: () => [],
     importRoot: (tar, options) => importRoot(tar, { ...parts, options }),
     async load(tar, options) {
       const loaded = await loadImages(tar, { ...options, layers, images });

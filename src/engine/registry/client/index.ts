@@ -1,0 +1,16 @@
+export type {
+  BlobSource,
+  Credential,
+  FetchedManifest,
+  FindCredential,
+  PulledImage,
+  PullOptions,
+  PushedImage,
+  RegistryClient,
+  RegistryClientOptions,
+  RegistrySettings,
+  ResolvedImage,
+  TransferEvent,
+  TransferOptions,
+} from './face.ts';
+export { createRegistryClient } from './client.ts';

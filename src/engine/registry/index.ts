@@ -1,0 +1,16 @@
+export {
+  createRegistryClient,
+  type BlobSource,
+  type Credential,
+  type FetchedManifest,
+  type FindCredential,
+  type PulledImage,
+  type PullOptions,
+  type PushedImage,
+  type RegistryClient,
+  type RegistryClientOptions,
+  type RegistrySettings,
+  type ResolvedImage,
+  type TransferEvent,
+  type TransferOptions,
+} from './client/index.ts';
