@@ -30,8 +30,8 @@ describe('TLS on published ports', { skip, timeout: 180_000 }, () => {
     await traffic.setRoute(OTHER, { stable: 'lane-001', candidate: null, weight: 0 });
     await traffic.publishPort({ port, protocol: 'http', route: ROUTE, host: 'shop.test', tls: true });
     await traffic.publishPort({ port, protocol: 'http', route: OTHER, host: '*.blog.test', tls: true });
-    await traffic.installCertificate(certificateFor('shop/web', 'shop.test'));
-    await traffic.installCertificate(certificateFor('blog/web', '*.blog.test'));
+    await traffic.installCertificate(await certificateFor('shop/web', 'shop.test'));
+    await traffic.installCertificate(await certificateFor('blog/web', '*.blog.test'));
   });
 
   after(async () => {
@@ -93,7 +93,7 @@ describe('TLS on published ports', { skip, timeout: 180_000 }, () => {
       }
     });
     for (let round = 0; round < 10; round++) {
-      const fresh = certificateFor('shop/web', 'shop.test');
+      const fresh = await certificateFor('shop/web', 'shop.test');
       await traffic.installCertificate(fresh);
       assert.equal(await fingerprintFor(port, 'shop.test'), fresh.fingerprint);
     }
@@ -106,7 +106,7 @@ describe('TLS on published ports', { skip, timeout: 180_000 }, () => {
 
   it('moves a certificate to other hosts, and takes it away', async () => {
     const { traffic } = scene;
-    const certificate = certificateFor('wiki/web', 'wiki.test');
+    const certificate = await certificateFor('wiki/web', 'wiki.test');
     await traffic.installCertificate(certificate);
     assert.equal(await subjectFor(port, 'wiki.test'), 'wiki.test');
     await traffic.installCertificate({ ...certificate, hosts: ['docs.test'] });
@@ -121,7 +121,7 @@ describe('TLS on published ports', { skip, timeout: 180_000 }, () => {
 
   it('refuses what the proxy refuses, and keeps what was', async () => {
     const { traffic } = scene;
-    const [own, other] = [certificateFor('shop/web', 'shop.test'), certificateFor('shop/web', 'shop.test')];
+    const [own, other] = [await certificateFor('shop/web', 'shop.test'), await certificateFor('shop/web', 'shop.test')];
     const before = await fingerprintFor(port, 'shop.test');
     const mixed = own.pem.replace(/-----BEGIN PRIVATE[^]*/, /-----BEGIN PRIVATE[^]*/.exec(other.pem)![0]);
     for (const name of ['shop/web', 'new/web']) {
@@ -136,7 +136,7 @@ describe('TLS on published ports', { skip, timeout: 180_000 }, () => {
       traffic.certificates().map(({ name }) => name),
       ['blog/web', 'shop/web'],
     );
-    await traffic.installCertificate(certificateFor('shop/web', 'shop.test'));
+    await traffic.installCertificate(await certificateFor('shop/web', 'shop.test'));
     assert.notEqual(await fingerprintFor(port, 'shop.test'), before);
   });
 
@@ -213,8 +213,8 @@ describe('TLS on published ports', { skip, timeout: 180_000 }, () => {
   });
 });
 
-function certificateFor(name: string, host: string): Certificate {
-  const { pem, fingerprint } = parsePair(selfSigned({ name: host, now: new Date(), days: 30 }));
+async function certificateFor(name: string, host: string): Promise<Certificate> {
+  const { pem, fingerprint } = parsePair(await selfSigned({ name: host, now: new Date(), days: 30 }));
   return { name, hosts: [host], fingerprint, pem, isDefault: false, notAfterMs: Date.now() + 86_400_000 };
 }
 

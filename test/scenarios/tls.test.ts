@@ -54,7 +54,7 @@ services:
     (await checks()).find(({ name }) => name === 'certificate shop/web');
 
   it('refuses a key of another certificate before anything is changed', async () => {
-    machine.write({ ...compose('1', files()), 'cert.pem': pemOf(HOST), 'key.pem': pemOf(HOST) });
+    machine.write({ ...compose('1', files()), 'cert.pem': await pemOf(HOST), 'key.pem': await pemOf(HOST) });
     const { exitCode, stderr } = await machine.run(['up']);
     assert.notEqual(exitCode, 0);
     assert.match(stderr, /services\.web\.x-bascule\.tls: the key in .*key\.pem does not belong/);
@@ -62,7 +62,7 @@ services:
   });
 
   it('refuses a certificate of another host, and files that are not there', async () => {
-    const other = pemOf('other.example.org');
+    const other = await pemOf('other.example.org');
     machine.write({ 'cert.pem': other, 'key.pem': other });
     assert.match((await machine.run(['up'])).stderr, /is for other\.example\.org, not for shop\.example\.org/);
     machine.write(compose('1', files().replace('key.pem', 'nowhere.pem')));
@@ -70,7 +70,7 @@ services:
   });
 
   it('serves own certificates, and sends plain requests there', async () => {
-    const pem = pemOf(HOST);
+    const pem = await pemOf(HOST);
     machine.write({ ...compose('1', files()), 'cert.pem': pem, 'key.pem': pem });
     await machine.must(['up']);
     assert.equal(await served(secure), fingerprintOf(pem));
@@ -82,7 +82,7 @@ services:
 
   it('takes a new certificate without touching anything else', async () => {
     const before = await containers();
-    const pem = pemOf(HOST);
+    const pem = await pemOf(HOST);
     machine.write({ 'cert.pem': pem, 'key.pem': pem });
     await machine.must(['deploy']);
     assert.equal(await served(secure), fingerprintOf(pem));
@@ -91,7 +91,7 @@ services:
   });
 
   it('keeps the newest certificate in a rollback', async () => {
-    const pem = pemOf(HOST);
+    const pem = await pemOf(HOST);
     machine.write({ ...compose('2', files()), 'cert.pem': pem, 'key.pem': pem });
     await machine.must(['deploy']);
     assert.equal(await pageOf(secure), 'version=2\n');
@@ -155,7 +155,7 @@ function namesIn(value: unknown): readonly string[] {
   return [...JSON.stringify(value).matchAll(/"(?:name|id)":"([^"]+)"/g)].map(([, name]) => name!).sort();
 }
 
-function pemOf(host: string): string {
+function pemOf(host: string): Promise<string> {
   return selfSigned({ name: host, now: new Date(), days: 90 });
 }
 

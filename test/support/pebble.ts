@@ -39,7 +39,7 @@ export async function startPebble(o: {
     await freePort(),
   ];
   const rootCertificate = join(folder, 'server.pem');
-  const pem = selfSigned({ name: 'localhost', now: new Date(), days: 2 });
+  const pem = await selfSigned({ name: 'localhost', now: new Date(), days: 2 });
   await writeFile(rootCertificate, pem);
   await writeFile(join(folder, 'config.json'), JSON.stringify({ pebble: configurationOf() }));
   const names = spawn('pebble-challtestsrv', [

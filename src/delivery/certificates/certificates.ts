@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { messageOf, systemCodeOf, UserError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
-import { orderCertificate } from './acme/client.ts';
 import { type CertificatePair, checkPair, type PairSource, parsePair, readPair } from './pair.ts';
 import { afterFailure, renewalMs, sleepMs } from './schedule.ts';
 import { type AcmeRecord, openVault, type Vault } from './vault.ts';
@@ -131,6 +130,8 @@ function createObtaining({ acme, frontDoor, log, now }: CertificatesOptions, vau
     const key = newKey();
     const server = { ...(await serverOf(acme)), accountKey: await vault.accountKey() };
     const order = { host, key, signal, setChallenge: frontDoor.setChallenge.bind(frontDoor) };
+    // The library takes 45 MB: only a daemon that requests certificates loads it.
+    const { orderCertificate } = await import('./acme/client.ts');
     const certificate = await orderCertificate(server, order);
     const texts = { certificate, key: pemOfKey(key) };
     const pair = readPair(texts, { where: host, certificateFile: server.directory, keyFile: 'its key' });

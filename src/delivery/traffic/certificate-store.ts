@@ -34,7 +34,7 @@ export async function openCertificates(directory: string): Promise<CertificateSt
     await rm(pathOf(name), { force: true });
     await syncDirectory(directory);
   };
-  if (!known.has(OWN)) await put(ownCertificate());
+  if (!known.has(OWN)) await put(await ownCertificate());
   return {
     all: () => withDefault([...known.values()]),
     allWith: (certificate) => withDefault([...new Map(known).set(certificate.name, certificate).values()]),
@@ -60,8 +60,8 @@ async function readAll(directory: string): Promise<Map<string, Certificate>> {
   return found;
 }
 
-function ownCertificate(): Certificate {
-  const pem = selfSigned({ name: 'bascule.invalid', now: new Date(), days: OWN_DAYS });
+async function ownCertificate(): Promise<Certificate> {
+  const pem = await selfSigned({ name: 'bascule.invalid', now: new Date(), days: OWN_DAYS });
   return { name: OWN, hosts: [], isDefault: false, ...fingerprintedPem(pem) };
 }
 

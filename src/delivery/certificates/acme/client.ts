@@ -1,9 +1,9 @@
 import type { KeyObject } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Authorization, Client, crypto, type Order } from 'acme-client';
 import { messageOf, UserError } from '../../../lib/errors.ts';
-import { signingRequest } from '../x509.ts';
-import { type AcmeResponse, exchange } from './http.ts';
-import { keyAuthorization, signedBody } from './jws.ts';
+import { pemOfKey } from '../x509.ts';
+import { unreachable, withTransport } from './transport.ts';
 
 export interface AcmeServer {
   /** Address of its directory. */
@@ -26,141 +26,101 @@ export interface AcmeOrder {
 /** How long one order may take. */
 const ORDER_MS = 180_000;
 const POLL_MS = { first: 250, most: 5_000 };
-const NONCE_ATTEMPTS = 8;
+/** X.520 allows no more in a common name. */
+const LONGEST_COMMON_NAME = 64;
 
 /**
  * Gets a certificate of one host by http-01 (RFC 8555, 7 and 8.3): the chain, PEM.
- * @throws UserError `acme-failed` with the words of the server
+ * @throws UserError `acme-failed` with the words of the server, `acme-unreachable`
  */
 export async function orderCertificate(server: AcmeServer, order: AcmeOrder): Promise<string> {
-  const signal = AbortSignal.any([order.signal, AbortSignal.timeout(ORDER_MS)]);
-  const session = await openSession(server, signal);
-  const identifiers = [{ type: 'dns', value: order.host }];
-  const placed = await session.post(session.directory.newOrder, { identifiers });
-  const { authorizations, finalize } = placed.body as unknown as OrderBody;
-  for (const url of authorizations) await authorize({ session, server, order, signal }, url);
-  const csr = signingRequest(order.host, order.key).toString('base64url');
-  await session.post(finalize, { csr });
-  const done = (await settled(session, placed.location, signal)) as unknown as OrderBody;
-  if (done.status !== 'valid' || done.certificate === undefined) throw failed(order.host, reasonOf(done));
-  return (await session.post(done.certificate, undefined)).text;
+  const limit = AbortSignal.timeout(ORDER_MS);
+  const signal = AbortSignal.any([order.signal, limit]);
+  const { directory, authority } = server;
+  try {
+    return await withTransport({ directory, authority, signal }, () => ordered(server, { ...order, signal }));
+  } catch (error) {
+    if (error instanceof UserError || order.signal.aborted) throw error;
+    if (limit.aborted) throw failed(order.host, `the authority did not decide within ${ORDER_MS / 1_000} seconds`);
+    throw failed(order.host, messageOf(error));
+  }
 }
 
-interface OrderBody {
-  readonly status: string;
-  readonly authorizations: readonly string[];
-  readonly finalize: string;
-  readonly certificate?: string;
-  readonly error?: Problem;
+async function ordered(server: AcmeServer, order: AcmeOrder): Promise<string> {
+  const client = await signedIn(server);
+  const placed = await client.createOrder({ identifiers: [{ type: 'dns', value: order.host }] });
+  for (const each of await client.getAuthorizations(placed)) await prove(each, { client, placed, order });
+  const done = await finalized(await client.finalizeOrder(placed, await requestOf(order)), { client, order });
+  return client.getCertificate(done);
 }
 
-interface Authorization {
-  readonly status: string;
-  readonly challenges: readonly {
-    readonly type: string;
-    readonly url: string;
-    readonly token: string;
-    readonly error?: Problem;
-  }[];
-}
-
-interface Problem {
-  readonly type?: string;
-  readonly detail?: string;
+/** With the account of the key, which is made when there is none: by giving an address one agrees to the terms. */
+async function signedIn({ directory, accountKey, email }: AcmeServer): Promise<Client> {
+  const client = new Client({ directoryUrl: directory, accountKey: pemOfKey(accountKey) });
+  await client.getTermsOfServiceUrl().catch((cause: unknown) => {
+    throw cause instanceof UserError ? cause : unreachable(directory, cause);
+  });
+  await client.createAccount({ termsOfServiceAgreed: true, contact: [`mailto:${email}`] });
+  return client;
 }
 
 interface Errand {
-  readonly session: Session;
-  readonly server: AcmeServer;
+  readonly client: Client;
+  readonly placed: Order;
   readonly order: AcmeOrder;
-  readonly signal: AbortSignal;
 }
 
-async function authorize({ session, server, order, signal }: Errand, url: string): Promise<void> {
-  const asked = (await session.post(url, undefined)).body as unknown as Authorization;
-  if (asked.status === 'valid') return;
-  const challenge = asked.challenges.find(({ type }) => type === 'http-01');
+/** That the host is ours. Not by the library's `auto`, whose waits know no signal. */
+async function prove(authorization: Authorization, { client, placed, order }: Errand): Promise<void> {
+  if (authorization.status === 'valid') return;
+  const challenge = authorization.challenges.find(({ type }) => type === 'http-01');
   if (challenge === undefined) throw failed(order.host, 'the server offers no check by http-01');
-  await order.setChallenge(challenge.token, keyAuthorization(challenge.token, server.accountKey));
+  await order.setChallenge(challenge.token, await client.getChallengeKeyAuthorization(challenge));
   try {
-    await session.post(challenge.url, {});
-    const checked = (await settled(session, url, signal)) as unknown as Authorization;
-    if (checked.status === 'valid') return;
-    throw failed(order.host, reasonOf(checked.challenges.find(({ error }) => error !== undefined) ?? {}));
+    await client.completeChallenge(challenge);
+    const checked = await settled(order.signal, async () =>
+      (await client.getAuthorizations(placed)).find(({ url }) => url === authorization.url),
+    );
+    if (checked.status !== 'valid') throw failed(order.host, reasonIn(checked));
   } finally {
     await order.setChallenge(challenge.token, null);
   }
 }
 
+async function finalized(begun: Order, { client, order }: Omit<Errand, 'placed'>): Promise<Order> {
+  const done = await settled(order.signal, () => client.getOrder(begun));
+  if (done.status !== 'valid') throw failed(order.host, detailOf(done.error));
+  return done;
+}
+
 /** Asks until something has come to its end (RFC 8555, 7.1.6). */
-async function settled(session: Session, url: string, signal: AbortSignal): Promise<Body> {
+async function settled<T extends Order | Authorization>(
+  signal: AbortSignal,
+  ask: () => Promise<T | undefined>,
+): Promise<T> {
   for (let waitMs = POLL_MS.first; ; waitMs = Math.min(waitMs * 2, POLL_MS.most)) {
-    const { body } = await session.post(url, undefined);
-    if (body['status'] === 'valid' || body['status'] === 'invalid') return body;
+    const found = await ask();
+    if (found !== undefined && !UNDECIDED.has(found.status)) return found;
     await delay(waitMs, undefined, { signal });
   }
 }
 
-type Body = Readonly<Record<string, unknown>>;
+const UNDECIDED: ReadonlySet<string> = new Set(['pending', 'ready', 'processing']);
 
-interface Session {
-  readonly directory: { readonly newNonce: string; readonly newAccount: string; readonly newOrder: string };
-  post(
-    url: string,
-    payload: object | undefined,
-  ): Promise<{ readonly body: Body; readonly text: string; readonly location: string }>;
+async function requestOf({ host, key }: AcmeOrder): Promise<Buffer> {
+  const subject = host.length > LONGEST_COMMON_NAME ? {} : { commonName: host };
+  const [, request] = await crypto.createCsr({ ...subject, altNames: [host] }, pemOfKey(key));
+  return request;
 }
 
-/** With the account of the key, which is made when there is none: by giving an address one agrees to the terms. */
-async function openSession(server: AcmeServer, signal: AbortSignal): Promise<Session> {
-  const ask = (method: 'GET' | 'HEAD' | 'POST', url: string, body?: string): Promise<AcmeResponse> =>
-    exchange({ method, url, authority: server.authority, signal, ...(body === undefined ? {} : { body }) }).catch(
-      (cause: unknown) => {
-        throw unreachableServer(server.directory, cause);
-      },
-    );
-  const found = await ask('GET', server.directory);
-  if (found.status !== 200) throw unreachableServer(server.directory, new Error(`status ${found.status}`));
-  const directory = bodyOf(found.text) as unknown as Session['directory'];
-  let nonce: string | undefined;
-  let account: string | undefined;
-
-  const post: Session['post'] = async (url, payload) => {
-    for (let attempt = 1; ; attempt++) {
-      nonce ??= nonceOf(await ask('HEAD', directory.newNonce));
-      const signature = { key: server.accountKey, account, nonce: nonce ?? '', url };
-      const response = await ask('POST', url, signedBody(signature, payload));
-      nonce = nonceOf(response);
-      const body = bodyOf(response.text);
-      if (response.status < 400) return { body, text: response.text, location: response.headers.location ?? '' };
-      if (body['type'] === BAD_NONCE && attempt < NONCE_ATTEMPTS) continue;
-      throw failed(new URL(server.directory).host, reasonOf({ error: body }));
-    }
-  };
-  const contact = [`mailto:${server.email}`];
-  account = (await post(directory.newAccount, { termsOfServiceAgreed: true, contact })).location;
-  return { directory, post };
+function reasonIn({ challenges }: Authorization): string {
+  return detailOf(challenges.find(({ error }) => error !== undefined)?.error);
 }
 
-/** RFC 8555, 6.5: try again with the new one. */
-const BAD_NONCE = 'urn:ietf:params:acme:error:badNonce';
-
-function nonceOf({ headers }: AcmeResponse): string | undefined {
-  const nonce = headers['replay-nonce'];
-  return typeof nonce === 'string' ? nonce : undefined;
-}
-
-/** A certificate is no JSON, and has no body in this sense. */
-function bodyOf(text: string): Body {
-  try {
-    return JSON.parse(text) as Body;
-  } catch {
-    return {};
-  }
-}
-
-function reasonOf({ error }: { readonly error?: Problem }): string {
-  return error?.detail ?? error?.type ?? 'the server gives no reason';
+/** Of a problem document (RFC 7807), which the library gives as it came. */
+function detailOf(problem: object | undefined): string {
+  const { detail, type }: { detail?: unknown; type?: unknown } = problem ?? {};
+  return [detail, type].find((each) => typeof each === 'string') ?? 'the server gives no reason';
 }
 
 function failed(what: string, reason: string): UserError {
@@ -169,15 +129,5 @@ function failed(what: string, reason: string): UserError {
     kind: 'failed',
     message: `no certificate for ${what}: ${reason}`,
     fix: 'The name must lead to this machine, and its port 80 must be published and reachable from the internet.',
-  });
-}
-
-function unreachableServer(directory: string, cause: unknown): UserError {
-  return new UserError({
-    code: 'acme-unreachable',
-    kind: 'unavailable',
-    message: `the ACME server ${directory} does not answer: ${messageOf(cause)}`,
-    fix: 'Look at acme.directory and acme.root_certificate of the configuration, and at the network. It is tried again by itself.',
-    cause,
   });
 }

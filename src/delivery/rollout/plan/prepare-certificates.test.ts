@@ -10,11 +10,12 @@ import type { Release } from '../../release/index.ts';
 import type { InstalledCertificate } from '../../traffic/index.ts';
 import { certificateNeeds } from './prepare-certificates.ts';
 
+const pem = await selfSigned({ name: 'shop.example.org', now: new Date(), days: 60 });
+
 describe('what a release needs of certificates', () => {
   let folder: string;
   let certificates: Certificates;
   let file: string;
-  const pem = selfSigned({ name: 'shop.example.org', now: new Date(), days: 60 });
   const { fingerprint, notAfter } = parsePair(pem);
   const installed: InstalledCertificate = {
     ...{ name: 'shop/web', hosts: ['shop.example.org'], fingerprint, isDefault: false },
