@@ -1,61 +1,98 @@
 import { nearestWord } from '../../../lib/nearest.ts';
 import type { Flag, Instruction } from './parse.ts';
-import { errorAt, type Source, unsupportedAt } from './source.ts';
-import { FLAGS } from './statement.ts';
+import { errorAt, type Source } from './source.ts';
+import { type FlagKind, FLAGS } from './statement.ts';
 
 export interface FlagValue {
   readonly value: string;
   readonly flag: Flag;
 }
 
-/** The flags of an instruction by name; a flag given twice is an error, except RUN --mount. */
+/** The flags of an instruction by name. */
 export interface FlagSet {
   get(name: string): FlagValue | undefined;
   all(name: string): readonly FlagValue[];
+  /** Of a switch; undefined where it is not given. */
+  isOn(name: string): boolean | undefined;
 }
 
 /** @throws UserError for flags that the instruction does not have, with the nearest that it has */
 export function readFlags(source: Source, instruction: Instruction): FlagSet {
-  const { known, unsupported } = FLAGS[instruction.keyword] ?? { known: [], unsupported: [] };
   const values = new Map<string, FlagValue[]>();
   for (const flag of instruction.flags) {
-    const [, name = '', value] = /^--([^=]*)(?:=([^]*))?$/.exec(flag.text) ?? [];
-    if (unsupported.includes(name)) throw unsupportedAt(source, flag.position, `${spelled(instruction)} --${name}`);
-    if (!known.includes(name)) throw unknownFlag(source, { instruction, flag, name, known });
-    if (value === undefined && name !== 'link') {
-      throw errorAt(source, flag.position, {
-        message: `the flag --${name} needs a value`,
-        fix: `Write --${name}=VALUE.`,
-      });
-    }
-    const before = values.get(name) ?? [];
-    if (before.length > 0 && name !== 'mount') {
-      throw errorAt(source, flag.position, {
-        message: `the flag --${name} is given twice`,
-        fix: 'Remove one of them.',
-      });
-    }
-    values.set(name, [...before, { value: value ?? 'true', flag }]);
+    const { name, value } = readFlag(source, instruction, flag);
+    values.set(name, [...(values.get(name) ?? []), { value, flag }]);
   }
-  return { get: (name) => values.get(name)?.[0], all: (name) => values.get(name) ?? [] };
+  for (const [name, given] of values) refuseRepeated(source, instruction, { name, given });
+  return {
+    get: (name) => values.get(name)?.[0],
+    all: (name) => values.get(name) ?? [],
+    isOn(name) {
+      const given = values.get(name)?.[0];
+      return given === undefined ? undefined : given.value === 'true';
+    },
+  };
 }
 
-interface UnknownFlag {
-  readonly instruction: Instruction;
-  readonly flag: Flag;
-  readonly name: string;
-  readonly known: readonly string[];
-}
-
-function unknownFlag(source: Source, { instruction, flag, name, known }: UnknownFlag): Error {
-  const near = nearestWord(name, known);
-  const list = known.map((word) => `--${word}`).join(', ') || 'none';
-  return errorAt(source, flag.position, {
-    message: `unknown flag --${name} of ${spelled(instruction)}`,
-    fix: near === undefined ? `${spelled(instruction)} has these flags: ${list}.` : `Did you mean --${near}?`,
+function readFlag(
+  source: Source,
+  instruction: Instruction,
+  flag: Flag,
+): { readonly name: string; readonly value: string } {
+  const [, name = '', value] = /^--([^=]*)(?:=([^]*))?$/.exec(flag.text) ?? [];
+  const kind = kindOf(instruction, name);
+  if (kind === undefined) throw unknownFlag(source, instruction, { flag, name });
+  if (kind === 'switch') return { name, value: switchValue(source, flag, { name, value }) };
+  if (value !== undefined) return { name, value };
+  throw errorAt(source, flag.position, {
+    message: `the flag --${name} needs a value`,
+    fix: `Write --${name}=VALUE.`,
   });
 }
 
-function spelled(instruction: Instruction): string {
-  return instruction.keyword.toUpperCase();
+function kindOf({ keyword }: Instruction, name: string): FlagKind | undefined {
+  const flags = FLAGS[keyword] ?? {};
+  return Object.hasOwn(flags, name) ? flags[name] : undefined;
+}
+
+function switchValue(
+  source: Source,
+  flag: Flag,
+  { name, value = 'true' }: { readonly name: string; readonly value: string | undefined },
+): string {
+  const word = value.toLowerCase();
+  if (word === 'true' || word === 'false') return word;
+  throw errorAt(source, flag.position, {
+    message: `--${name} is either true or false, not "${value}"`,
+    fix: `Write --${name}, --${name}=true or --${name}=false.`,
+  });
+}
+
+function refuseRepeated(
+  source: Source,
+  instruction: Instruction,
+  { name, given }: { readonly name: string; readonly given: readonly FlagValue[] },
+): void {
+  const second = given[1];
+  if (second === undefined || kindOf(instruction, name) === 'values') return;
+  throw errorAt(source, second.flag.position, {
+    message: `the flag --${name} is given twice`,
+    fix: 'Remove one of them.',
+  });
+}
+
+function unknownFlag(
+  source: Source,
+  instruction: Instruction,
+  { flag, name }: { readonly flag: Flag; readonly name: string },
+): Error {
+  const known = Object.keys(FLAGS[instruction.keyword] ?? {});
+  const spelled = instruction.keyword.toUpperCase();
+  const near = nearestWord(name, known);
+  const list = known.map((word) => `--${word}`).join(', ');
+  const all = list === '' ? `${spelled} has no flags.` : `${spelled} has these flags: ${list}.`;
+  return errorAt(source, flag.position, {
+    message: `unknown flag --${name} of ${spelled}`,
+    fix: near === undefined ? all : `Did you mean --${near}?`,
+  });
 }

@@ -1,7 +1,7 @@
 import { parseDurationMs } from '../../../lib/duration.ts';
 import { nearestWord } from '../../../lib/nearest.ts';
 import type { HealthcheckConfig } from '../../../lib/oci/index.ts';
-import { type FlagSet, readFlags } from './flags.ts';
+import { type FlagSet, type FlagValue, readFlags } from './flags.ts';
 import type { Instruction } from './parse.ts';
 import { readRunMount } from './run-mount.ts';
 import { errorAt, type Source, unsupportedAt } from './source.ts';
@@ -83,11 +83,30 @@ function readRun({ source, instruction, flags }: Reading): StatementBody {
       fix: 'RUN --network is one of default, none, host.',
     });
   }
-  const mounts = flags.all('mount').map((flag) => readRunMount(source, flag));
+  const mounts = flags.all('mount');
+  for (const mount of mounts) if (!mount.value.includes('$')) readRunMount(source, mount);
+  const security = flags.get('security')?.value ?? 'sandbox';
+  if (security !== 'sandbox' && security !== 'insecure') {
+    throw errorAt(source, flags.get('security')?.flag.position ?? instruction.position, {
+      message: `unknown security "${security}"`,
+      fix: 'RUN --security is either sandbox or insecure.',
+    });
+  }
+  const device = flags.get('device');
+  if (device !== undefined) throw devicesUnsupported(source, device);
   const command = commandOf(instruction.args, instruction.isJson);
   const isEmpty = command.form === 'shell' ? command.text === '' : command.args.length === 0;
   if (isEmpty) throw missingArguments(source, instruction, 'RUN command');
-  return { kind: 'run', command, mounts, network, heredocs: instruction.heredocs };
+  return { kind: 'run', command, mounts, network, security, heredocs: instruction.heredocs };
+}
+
+function devicesUnsupported(source: Source, { flag }: FlagValue): Error {
+  return errorAt(source, flag.position, {
+    code: 'dockerfile-unsupported',
+    kind: 'unsupported',
+    message: 'RUN --device needs devices that the machine describes (CDI), which this engine does not read',
+    fix: 'Remove the flag, or do this step in a container that is started with the device.',
+  });
 }
 
 function readCopy({ source, instruction, flags }: Reading, isAdd: boolean): StatementBody {
@@ -96,8 +115,6 @@ function readCopy({ source, instruction, flags }: Reading, isAdd: boolean): Stat
   if (destination === undefined || sources.length === 0) {
     throw missingArguments(source, instruction, `${instruction.keyword.toUpperCase()} SOURCE... DESTINATION`);
   }
-  const remote = sources.find((word) => isAdd && /^(?:https?:\/\/|git@|git:\/\/|ssh:\/\/)/.test(word));
-  if (remote !== undefined) throw unsupportedAt(source, instruction.restPosition, `ADD of a URL (${remote})`);
   return {
     kind: 'copy',
     isAdd,
@@ -106,6 +123,12 @@ function readCopy({ source, instruction, flags }: Reading, isAdd: boolean): Stat
     from: flags.get('from')?.value,
     chown: flags.get('chown')?.value,
     chmod: flags.get('chmod')?.value,
+    link: flags.isOn('link') ?? false,
+    parents: flags.isOn('parents') ?? false,
+    excludes: flags.all('exclude').map(({ value }) => value),
+    checksum: flags.get('checksum')?.value,
+    keepsGitDirectory: flags.isOn('keep-git-dir') ?? false,
+    unpack: flags.isOn('unpack'),
     heredocs: instruction.heredocs,
   };
 }

@@ -1,4 +1,5 @@
 import type { HealthcheckConfig } from '../../../lib/oci/index.ts';
+import type { FlagValue } from './flags.ts';
 import type { Heredoc } from './lines.ts';
 import type { Instruction } from './parse.ts';
 
@@ -7,36 +8,50 @@ export type Command =
   | { readonly form: 'shell'; readonly text: string }
   | { readonly form: 'exec'; readonly args: readonly string[] };
 
-/** `RUN --mount` (Dockerfile reference: RUN --mount). Paths and ids are not expanded yet. */
+/** `RUN --mount` (Dockerfile reference: RUN --mount). */
 export type RunMount =
   | {
       readonly type: 'bind';
       readonly target: string;
       readonly source: string;
       readonly from: string | undefined;
+      readonly readOnly: boolean;
     }
-  | {
+  | (MountOwner & {
       readonly type: 'cache';
       readonly target: string;
       readonly id: string;
-      /** `sharing=locked`: one step at a time has it. */
-      readonly isLocked: boolean;
+      readonly sharing: CacheSharing;
       readonly readOnly: boolean;
-      readonly mode: number;
-      readonly uid: number;
-      readonly gid: number;
-    }
+      /** What the cache begins with. */
+      readonly from: string | undefined;
+      readonly source: string;
+    })
   | { readonly type: 'tmpfs'; readonly target: string; readonly sizeBytes: number | undefined }
-  | {
+  | (MountOwner & {
       readonly type: 'secret';
       readonly id: string;
+      /** Empty: only the variable. */
       readonly target: string;
       readonly env: string | undefined;
       readonly required: boolean;
-      readonly mode: number;
-      readonly uid: number;
-      readonly gid: number;
-    };
+    })
+  | (MountOwner & {
+      /** The socket of an SSH agent; `SSH_AUTH_SOCK` names the first one. */
+      readonly type: 'ssh';
+      readonly id: string;
+      readonly target: string;
+      readonly required: boolean;
+    });
+
+export interface MountOwner {
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Of a cache mount: steps have it together; one step at a time; each of the steps that run at once has its own. */
+export type CacheSharing = 'shared' | 'locked' | 'private';
 
 /** One member a kind, so that a switch narrows each. */
 type Each<K extends string, T> = K extends K ? { readonly kind: K } & T : never;
@@ -54,19 +69,28 @@ export type StatementBody =
   | {
       readonly kind: 'run';
       readonly command: Command;
-      readonly mounts: readonly RunMount[];
+      /** `--mount` as written: variables in them are expanded first. */
+      readonly mounts: readonly FlagValue[];
       readonly network: 'default' | 'none' | 'host';
+      readonly security: 'sandbox' | 'insecure';
       readonly heredocs: readonly Heredoc[];
     }
   | {
       readonly kind: 'copy';
-      /** ADD: tar archives are unpacked. */
+      /** ADD: it fetches URLs and git repositories, and unpacks tar archives. */
       readonly isAdd: boolean;
       readonly sources: readonly string[];
       readonly destination: string;
       readonly from: string | undefined;
       readonly chown: string | undefined;
       readonly chmod: string | undefined;
+      readonly link: boolean;
+      readonly parents: boolean;
+      readonly excludes: readonly string[];
+      readonly checksum: string | undefined;
+      readonly keepsGitDirectory: boolean;
+      /** Undefined: archives of the context are unpacked, those of URLs are not. */
+      readonly unpack: boolean | undefined;
       readonly heredocs: readonly Heredoc[];
     }
   | Each<'env' | 'label', { readonly pairs: readonly (readonly [name: string, value: string])[] }>
@@ -99,13 +123,35 @@ export const KEYWORDS = [
   'WORKDIR',
 ] as const;
 
-/** Flags that this builder does, and those that the reference has beside them. */
-export const FLAGS: Readonly<
-  Record<string, { readonly known: readonly string[]; readonly unsupported: readonly string[] }>
-> = {
-  from: { known: ['platform'], unsupported: [] },
-  run: { known: ['mount', 'network'], unsupported: ['security', 'device'] },
-  copy: { known: ['from', 'chown', 'chmod', 'link'], unsupported: ['parents', 'exclude'] },
-  add: { known: ['chown', 'chmod', 'link'], unsupported: ['keep-git-dir', 'checksum', 'exclude', 'unpack'] },
-  healthcheck: { known: ['interval', 'timeout', 'start-period', 'start-interval', 'retries'], unsupported: [] },
+/** What a flag takes: a value, once or again and again, or nothing (`--name`), `true` or `false`. */
+export type FlagKind = 'value' | 'values' | 'switch';
+
+/** The flags of every instruction (Dockerfile reference). */
+export const FLAGS: Readonly<Record<string, Readonly<Record<string, FlagKind>>>> = {
+  from: { platform: 'value' },
+  run: { mount: 'values', network: 'value', security: 'value', device: 'values' },
+  copy: {
+    from: 'value',
+    chown: 'value',
+    chmod: 'value',
+    link: 'switch',
+    parents: 'switch',
+    exclude: 'values',
+  },
+  add: {
+    'keep-git-dir': 'switch',
+    checksum: 'value',
+    chown: 'value',
+    chmod: 'value',
+    link: 'switch',
+    unpack: 'switch',
+    exclude: 'values',
+  },
+  healthcheck: {
+    interval: 'value',
+    timeout: 'value',
+    'start-period': 'value',
+    'start-interval': 'value',
+    retries: 'value',
+  },
 };

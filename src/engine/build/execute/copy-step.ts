@@ -19,7 +19,7 @@ export async function performCopy(performance: Performance, action: CopyAction, 
     destination: action.destination,
     intoDirectory: action.intoDirectory,
     ownership,
-    mode: action.chmod,
+    mode: action.chmod?.kind === 'mode' ? action.chmod.mode : undefined,
     now: session.now(),
     signal: session.signal,
   };
@@ -27,7 +27,7 @@ export async function performCopy(performance: Performance, action: CopyAction, 
   const intoDirectory = action.intoDirectory || given.length > 1;
   const inline = action.inlineFiles.length === 0 ? [] : await inlineSources(session, action);
   for (const source of [...inline, ...given]) {
-    const archive = action.unpacks ? await archiveOf(session, source) : undefined;
+    const archive = action.sources.some(({ unpacks }) => unpacks) ? await archiveOf(session, source) : undefined;
     if (archive === undefined) await copySources([source], { ...options, intoDirectory });
     else await copySources([archive], { ...options, ownership: action.chown === undefined ? 'as-source' : ownership });
   }
@@ -36,7 +36,7 @@ export async function performCopy(performance: Performance, action: CopyAction, 
 /** From the context everything becomes 0:0; from a stage or an image owners are kept, as the reference does. */
 async function ownershipOf(action: CopyAction, root: string): Promise<Ownership> {
   if (action.chown !== undefined) return resolveOwner(root, action.chown);
-  return action.origin.kind === 'context' ? { uid: 0, gid: 0 } : 'as-source';
+  return action.sources.every(({ origin }) => origin.kind === 'context') ? { uid: 0, gid: 0 } : 'as-source';
 }
 
 async function inlineSources(session: Session, action: CopyAction): Promise<readonly SelectedSource[]> {

@@ -38,7 +38,7 @@ export async function openRunMounts(performance: Performance, action: RunAction)
         specs.push(await bindMount(performance, mount));
         break;
       case 'cache':
-        if (mount.isLocked) releases.push(await lockCache(performance.session, mount.id));
+        if (mount.sharing === 'locked') releases.push(await lockCache(performance.session, mount.id));
         specs.push(await cacheMount(performance.session, mount));
         break;
       case 'tmpfs':
@@ -50,6 +50,9 @@ export async function openRunMounts(performance: Performance, action: RunAction)
         break;
       case 'secret':
         await addSecret(mount);
+        break;
+      case 'ssh':
+        throw new Error('no ssh mounts yet');
     }
   }
 

@@ -41,6 +41,7 @@ export function openInputs({ session, step, results }: InputsOf): StepInputs {
 
   async function mountOrigin(origin: Origin): Promise<SourceRoot> {
     if (origin.kind === 'context') return session.context;
+    if (origin.kind !== 'image' && origin.kind !== 'stage') throw new Error(`no origin ${origin.kind} yet`);
     const { images } = session.workshop.options;
     const layers =
       origin.kind === 'image' ? images.layersOf(origin.image.id) : (await resultOf(results, origin.index)).layers;
@@ -105,7 +106,7 @@ function readsOf(step: Step): readonly Read[] {
     case 'workdir':
       return [];
     case 'copy':
-      return action.sources.length === 0 ? [] : [{ origin: action.origin, patterns: action.sources }];
+      return action.sources.map(({ origin, path }) => ({ origin, patterns: [path] }));
     case 'run':
       return action.mounts.flatMap((mount) =>
         mount.type === 'bind' ? [{ origin: mount.origin, patterns: [mount.source] }] : [],
@@ -123,6 +124,10 @@ async function referenceOf(origin: Origin, results: StageResults): Promise<strin
       return (await resultOf(results, origin.index)).key;
     case 'image':
       return keyOf('layers', chainIdOf(origin.image.config.rootfs.diff_ids) ?? '');
+    case 'named-context':
+    case 'url':
+    case 'git':
+      return undefined;
   }
 }
 

@@ -8,12 +8,14 @@ export const describe = {
   },
   copy(o: {
     readonly isAdd: boolean;
+    readonly parents: boolean;
     readonly chown: string | undefined;
     readonly chmod: string | undefined;
     readonly sources: readonly string[];
     readonly destination: string;
   }): string {
     const flags = [
+      ...(o.parents ? ['--parents'] : []),
       ...(o.chown === undefined ? [] : [`--chown=${o.chown}`]),
       ...(o.chmod === undefined ? [] : [`--chmod=${o.chmod}`]),
     ];

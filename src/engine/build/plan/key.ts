@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Action, Origin, PlannedMount } from './plan.ts';
 
 /** Raised when keys, or what layers hold for a key, change their meaning. */
-const KEY_VERSION = 1;
+const KEY_VERSION = 2;
 
 /** 64 hexadecimal digits over parts that cannot run into each other. */
 export function keyOf(...parts: readonly string[]): string {
@@ -22,7 +22,10 @@ export function actionText(action: Action): string {
     case 'workdir':
       return JSON.stringify(action);
     case 'copy':
-      return JSON.stringify({ ...action, origin: originText(action.origin) });
+      return JSON.stringify({
+        ...action,
+        sources: action.sources.map((source) => ({ ...source, origin: originText(source.origin) })),
+      });
     case 'run': {
       const { passingEnv: _, ...rest } = action;
       return JSON.stringify({ ...rest, mounts: action.mounts.map(mountText) });
@@ -31,10 +34,27 @@ export function actionText(action: Action): string {
 }
 
 /** Where it reads from in kind only: the content is digested. */
-function originText(origin: Origin): string {
-  return origin.kind === 'context' ? 'context' : 'image';
+function originText(origin: Origin): unknown {
+  switch (origin.kind) {
+    case 'context':
+    case 'named-context':
+      return 'context';
+    case 'stage':
+    case 'image':
+      return 'image';
+    case 'url':
+    case 'git':
+      return origin;
+  }
 }
 
 function mountText(mount: PlannedMount): unknown {
-  return mount.type === 'bind' ? { ...mount, origin: originText(mount.origin) } : mount;
+  switch (mount.type) {
+    case 'bind':
+      return { ...mount, origin: originText(mount.origin) };
+    case 'cache':
+      return { ...mount, seed: mount.seed && { ...mount.seed, origin: originText(mount.seed.origin) } };
+    default:
+      return mount;
+  }
 }

@@ -4,27 +4,33 @@ import type { Origin } from './plan.ts';
 import { imageMissing } from './planning.ts';
 import type { StageState } from './stage-state.ts';
 
-/** What `--from` names: an earlier stage by name or number, else an image; absent: the context. */
+/** What `--from` names: a named context, an earlier stage by name or number, else an image; absent: the context. */
 export function originOf(state: StageState, statement: Statement, from: string | undefined): Origin {
   if (from === undefined) return { kind: 'context' };
-  const { stages, input, source } = state.planning;
-  const isNumber = /^\d+$/.test(from);
-  const named = stages.findLast(
-    (stage) =>
-      stage.index < state.index && (stage.name === from.toLowerCase() || (isNumber && stage.index === Number(from))),
-  );
-  if (named !== undefined) {
-    state.needs.add(named.index);
-    return { kind: 'stage', index: named.index };
+  const { planning } = state;
+  const name = from.toLowerCase();
+  const given = planning.input.namedContexts?.get(name);
+  if (given !== undefined) return given.kind === 'image' ? given : { kind: 'named-context', name };
+  const stage = stageOf(state, statement, from);
+  if (stage !== undefined) {
+    state.needs.add(stage);
+    return { kind: 'stage', index: stage };
   }
-  const later = stages.find((stage) => stage.name === from.toLowerCase() || (isNumber && stage.index === Number(from)));
-  if (later !== undefined || isNumber) {
-    throw errorAt(source, statement.instruction.position, {
-      message: `--from=${from} names ${later === undefined ? 'no build stage' : 'this stage or a later one'}`,
-      fix: 'A stage reads from stages above it: move that stage up, or correct the name.',
-    });
-  }
-  const image = input.findImage(from);
+  const image = planning.input.findImage(from);
   if (image !== undefined) return { kind: 'image', image };
-  throw imageMissing(state.planning, statement, from);
+  throw imageMissing(planning, statement, from);
+}
+
+function stageOf(state: StageState, statement: Statement, from: string): number | undefined {
+  const isNumber = /^\d+$/.test(from);
+  const named = state.planning.stages.filter(
+    ({ name, index }) => name === from.toLowerCase() || (isNumber && index === Number(from)),
+  );
+  const earlier = named.findLast(({ index }) => index < state.index);
+  if (earlier !== undefined) return earlier.index;
+  if (named.length === 0 && !isNumber) return undefined;
+  throw errorAt(state.source, statement.instruction.position, {
+    message: `--from=${from} names ${named.length === 0 ? 'no build stage' : 'this stage or a later one'}`,
+    fix: 'A stage reads from stages above it: move that stage up, or correct the name.',
+  });
 }

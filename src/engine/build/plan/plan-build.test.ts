@@ -132,7 +132,11 @@ describe('instructions', () => {
       actions(stage, 'workdir').map(({ path }) => path),
       ['/a', '/a/c'],
     );
-    const copies = actions(stage, 'copy').map((copy) => [copy.sources, copy.destination, copy.intoDirectory]);
+    const copies = actions(stage, 'copy').map((copy) => [
+      copy.sources.map(({ path }) => path),
+      copy.destination,
+      copy.intoDirectory,
+    ]);
     assert.deepEqual(copies, [
       [['x'], '/a/c/y', true],
       [['x'], '/a/c', true],
@@ -165,13 +169,6 @@ describe('errors', () => {
       /^Dockerfile:2:3: unknown instruction "FRM"\n {2}2 \|   FRM x\n {4}\|   \^$/,
     ],
     ['FROM busybox\nCOPY --form=a x /', 'dockerfile-invalid', /^Dockerfile:2:6: unknown flag --form/],
-    [
-      'FROM busybox\nCOPY --parents x /',
-      'dockerfile-unsupported',
-      /^Dockerfile:2:6: COPY --parents is not supported yet/,
-    ],
-    ['FROM busybox\nADD https://x.test/y /', 'dockerfile-unsupported', /^Dockerfile:2:5: ADD of a URL/],
-    ['FROM busybox\nRUN --mount=type=ssh x', 'dockerfile-unsupported', /^Dockerfile:2:5: RUN --mount=type=ssh/],
     ['FROM busybox\nRUN --mount=type=chache,target=/x y', 'dockerfile-invalid', /unknown type of mount "chache"/],
     ['FROM --platform=linux/s390x busybox', 'dockerfile-unsupported', /building for linux\/s390x on linux\/amd64/],
     ['FROM busybox\nENV A=${B', 'dockerfile-invalid', /^Dockerfile:2:5: cannot expand/],

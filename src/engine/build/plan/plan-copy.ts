@@ -1,14 +1,17 @@
 import { posix } from 'node:path';
 import { type Heredoc, heredocText } from '../dockerfile/lines.ts';
+import { type ModeChange, parseMode } from '../dockerfile/mode.ts';
+import { remoteOf } from '../dockerfile/remote.ts';
 import { errorAt } from '../dockerfile/source.ts';
 import type { Statement } from '../dockerfile/statement.ts';
 import { describe } from './created-by.ts';
 import { originOf } from './origin.ts';
-import type { CopyAction } from './plan.ts';
+import type { CopyAction, CopySource, Origin } from './plan.ts';
+import { remoteSource } from './plan-remote.ts';
 import type { Applied } from './planning.ts';
 import type { StageState } from './stage-state.ts';
 
-type CopyStatement = Extract<Statement, { readonly kind: 'copy' }>;
+export type CopyStatement = Extract<Statement, { readonly kind: 'copy' }>;
 
 export function planCopy(state: StageState, statement: CopyStatement): Applied {
   const at = statement.instruction.restPosition;
@@ -21,28 +24,21 @@ export function planCopy(state: StageState, statement: CopyStatement): Applied {
     flag === undefined ? undefined : expand(flag),
   );
   const isDirectory = /(?:^|\/)\.{0,2}$/.test(destination);
-  if (statement.sources.length > 1 && !isDirectory) {
-    throw errorAt(state.source, at, {
-      message: `with more than one source the destination must be a folder: "${destination}"`,
-      fix: `Write it with a slash at its end: ${destination}/`,
-    });
-  }
+  refuseManyIntoOne(state, statement, { destination, isDirectory });
   const action: CopyAction = {
     kind: 'copy',
-    origin: originOf(state, statement, statement.from),
-    sources: written.map((source) => sourcePath(state, statement, source)),
+    sources: sourcesOf(state, statement, written),
     inlineFiles: heredocs.map((heredoc) => ({ name: heredoc.name, content: contentOf(state, statement, heredoc) })),
     destination: posix.resolve(state.workingDirectory(), destination),
     intoDirectory: isDirectory,
     chown,
     chmod: modeOf(state, statement, chmod),
-    unpacks: statement.isAdd,
+    excludes: statement.excludes.map(expand),
+    isLinked: statement.link,
   };
-  const names = [...heredocs.map(({ name }) => `<<${name}`), ...written];
-  return {
-    action,
-    createdBy: describe.copy({ isAdd: statement.isAdd, chown, chmod, sources: names, destination }),
-  };
+  const names = [...written, ...heredocs.map(({ name }) => `<<${name}`)];
+  const { isAdd, parents } = statement;
+  return { action, createdBy: describe.copy({ isAdd, parents, chown, chmod, sources: names, destination }) };
 }
 
 function heredocName(word: string): string | undefined {
@@ -55,21 +51,59 @@ function contentOf(state: StageState, statement: CopyStatement, heredoc: Heredoc
   return heredoc.expands ? state.expansion.heredoc(text, statement.instruction.restPosition) : text;
 }
 
-/** Paths begin at the root of where they come from; a path above it is refused. */
-function sourcePath(state: StageState, statement: CopyStatement, source: string): string {
-  const relative = posix.normalize(source.replace(/^\/+/, '') || '.').replace(/\/$/, '');
-  if (relative !== '..' && !relative.startsWith('../')) return relative;
-  throw errorAt(state.source, statement.instruction.restPosition, {
-    message: `forbidden path outside the build context: ${source}`,
-    fix: 'Copy the file into the context, or choose a higher folder as the context.',
+function refuseManyIntoOne(
+  state: StageState,
+  { sources, instruction }: CopyStatement,
+  { destination, isDirectory }: { readonly destination: string; readonly isDirectory: boolean },
+): void {
+  if (sources.length === 1 || isDirectory) return;
+  throw errorAt(state.source, instruction.restPosition, {
+    message: `with more than one source the destination must be a folder: "${destination}"`,
+    fix: `Write it with a slash at its end: ${destination}/`,
   });
 }
 
-function modeOf(state: StageState, statement: CopyStatement, chmod: string | undefined): number | undefined {
-  if (chmod === undefined) return undefined;
-  if (/^[0-7]{1,5}$/.test(chmod)) return Number.parseInt(chmod, 8) & 0o7777;
+function sourcesOf(state: StageState, statement: CopyStatement, written: readonly string[]): readonly CopySource[] {
+  const sources = written.map((text) => {
+    const remote = remoteOf(text);
+    return remote === undefined
+      ? localSource(originOf(state, statement, statement.from), statement, text)
+      : remoteSource(state, statement, { text, remote });
+  });
+  refuseChecksum(state, statement, sources);
+  return sources;
+}
+
+function refuseChecksum(state: StageState, statement: CopyStatement, sources: readonly CopySource[]): void {
+  const isOneRemote = sources.length === 1 && ['url', 'git'].includes(sources[0]?.origin.kind ?? '');
+  if (statement.checksum === undefined || isOneRemote) return;
   throw errorAt(state.source, statement.instruction.position, {
-    message: `--chmod=${chmod} is no octal mode`,
-    fix: 'Write it like --chmod=755.',
+    message: '--checksum belongs to one source that is a URL or a git repository',
+    fix: 'Write an ADD of its own for that source, or remove the flag.',
+  });
+}
+
+/** Paths begin at the root of where they come from, and never leave it: `../x` is `x`. */
+function localSource(origin: Origin, { isAdd, parents, unpack }: CopyStatement, text: string): CopySource {
+  const pivot = parents ? text.indexOf('/./') : -1;
+  return {
+    origin,
+    path: insideRoot(text),
+    parentsBelow: parents ? (pivot < 0 ? '' : insideRoot(text.slice(0, pivot)).replace(/^\.$/, '')) : undefined,
+    unpacks: unpack ?? isAdd,
+  };
+}
+
+function insideRoot(path: string): string {
+  return posix.resolve('/', path).slice(1) || '.';
+}
+
+function modeOf(state: StageState, statement: CopyStatement, chmod: string | undefined): ModeChange | undefined {
+  if (chmod === undefined) return undefined;
+  const change = parseMode(chmod);
+  if (change !== undefined) return change;
+  throw errorAt(state.source, statement.instruction.position, {
+    message: `--chmod=${chmod} is no mode`,
+    fix: 'Write it in octal (--chmod=755) or as changes (--chmod=u=rwX,go=rX).',
   });
 }

@@ -1,5 +1,7 @@
 import { posix } from 'node:path';
 import { heredocText } from '../dockerfile/lines.ts';
+import { errorAt } from '../dockerfile/source.ts';
+import { readRunMount } from '../dockerfile/run-mount.ts';
 import type { RunMount, Statement } from '../dockerfile/statement.ts';
 import { describe } from './created-by.ts';
 import { originOf } from './origin.ts';
@@ -20,7 +22,8 @@ export function planRun(state: StageState, statement: RunStatement): Applied {
     workingDirectory: state.workingDirectory(),
     user: state.config().User ?? '',
     network: statement.network === 'default' ? state.planning.input.networkMode : statement.network,
-    mounts: statement.mounts.map((mount) => plannedMount(state, statement, mount)),
+    security: statement.security,
+    mounts: plannedMounts(state, statement),
   };
   return { action, createdBy: describe.run(args, state.buildArguments()) };
 }
@@ -41,22 +44,49 @@ function commandOf(state: StageState, { command, heredocs }: RunStatement): Pick
   return { args: [path], script: { path, content } };
 }
 
+function plannedMounts(state: StageState, statement: RunStatement): readonly PlannedMount[] {
+  let agents = 0;
+  return statement.mounts.map((flag) => {
+    const expand = (text: string): string => state.expansion.word(text, flag.flag.position);
+    const mount = readRunMount(state.source, flag, expand);
+    const planned = plannedMount(state, statement, mount);
+    if (planned.type !== 'ssh') return planned;
+    const number = agents++;
+    return { ...planned, target: planned.target || `/run/buildkit/ssh_agent.${number}`, isDefault: number === 0 };
+  });
+}
+
 function plannedMount(state: StageState, statement: RunStatement, mount: RunMount): PlannedMount {
-  const at = statement.instruction.position;
-  const target =
-    mount.target === '' ? '' : posix.resolve(state.workingDirectory(), state.expansion.word(mount.target, at));
+  const target = targetOf(state, statement, mount);
   switch (mount.type) {
-    case 'bind':
-      return {
-        type: 'bind',
-        target,
-        source: posix.resolve('/', state.expansion.word(mount.source, at)).slice(1) || '.',
-        origin: originOf(state, statement, mount.from),
-      };
-    case 'cache':
-      return { ...mount, target, id: state.expansion.word(mount.id, at) };
+    case 'bind': {
+      const { from, source, ...bind } = mount;
+      return { ...bind, target, source: pathOf(source), origin: originOf(state, statement, from) };
+    }
+    case 'cache': {
+      const { from, source, ...cache } = mount;
+      const seed =
+        from === undefined ? undefined : { origin: originOf(state, statement, from), source: pathOf(source) };
+      return { ...cache, target, seed };
+    }
+    case 'ssh':
+      return { ...mount, target, isDefault: false };
     case 'tmpfs':
     case 'secret':
       return { ...mount, target };
   }
+}
+
+function targetOf(state: StageState, statement: RunStatement, mount: RunMount): string {
+  if (mount.target === '') return '';
+  const target = posix.resolve(state.workingDirectory(), mount.target);
+  if (target !== '/') return target;
+  throw errorAt(state.source, statement.instruction.position, {
+    message: `a ${mount.type} mount cannot cover the root folder`,
+    fix: 'Name a folder below it as the target.',
+  });
+}
+
+function pathOf(source: string): string {
+  return posix.resolve('/', source).slice(1) || '.';
 }

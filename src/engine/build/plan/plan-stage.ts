@@ -6,6 +6,7 @@ import type { Statement } from '../dockerfile/statement.ts';
 import { describe } from './created-by.ts';
 import type { StagePlan, Step } from './plan.ts';
 import type { Applied, Planning, RawStage, StageInput } from './planning.ts';
+import { refuseUnexecuted } from './not-yet.ts';
 import { planCopy } from './plan-copy.ts';
 import { planRun } from './plan-run.ts';
 import { createStageState, type StageState } from './stage-state.ts';
@@ -50,6 +51,7 @@ function fromStep(raw: RawStage): UnnumberedStep {
 
 function planStep(state: StageState, statement: Statement): UnnumberedStep {
   const { action, createdBy } = apply(state, statement);
+  refuseUnexecuted(state, statement, action);
   return { text: statement.instruction.original, position: statement.instruction.position, createdBy, action };
 }
 

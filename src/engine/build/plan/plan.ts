@@ -1,5 +1,7 @@
 import type { Digest, ExecutionConfig, ImageConfig, Platform } from '../../../lib/oci/index.ts';
+import type { ModeChange } from '../dockerfile/mode.ts';
 import type { Position, Source } from '../dockerfile/source.ts';
+import type { CacheSharing, MountOwner } from '../dockerfile/statement.ts';
 
 /** What a build does, decided before anything is touched: the stages that are needed, in an order that works. */
 export interface BuildPlan {
@@ -64,6 +66,8 @@ export interface RunAction {
   readonly workingDirectory: string;
   readonly user: string;
   readonly network: 'default' | 'none' | 'host';
+  /** `insecure`: with all privileges, as `docker run --privileged`. */
+  readonly security: 'sandbox' | 'insecure';
   readonly mounts: readonly PlannedMount[];
   /** A here-document with a `#!` line: it is put there as a file and started. */
   readonly script: { readonly path: string; readonly content: string } | undefined;
@@ -73,44 +77,91 @@ export interface RunAction {
 export type Origin =
   | { readonly kind: 'context' }
   | { readonly kind: 'stage'; readonly index: number }
-  | { readonly kind: 'image'; readonly image: BaseImage };
+  | { readonly kind: 'image'; readonly image: BaseImage }
+  /** A folder that the build was given under a name (`--build-context`). */
+  | { readonly kind: 'named-context'; readonly name: string }
+  | UrlOrigin
+  | GitOrigin;
+
+/** A file that ADD fetches: the root of the origin holds only this. */
+export interface UrlOrigin {
+  readonly kind: 'url';
+  readonly url: string;
+  /** Last part of the URL's path; empty where it has none. */
+  readonly fileName: string;
+  /** `sha256:…` */
+  readonly checksum: string | undefined;
+}
+
+/** A repository that ADD clones: the root of the origin is the tree of `subdirectory`. */
+export interface GitOrigin {
+  readonly kind: 'git';
+  /** As git takes it, without the fragment. */
+  readonly remote: string;
+  /** Branch, tag or commit; undefined: what the remote's HEAD names. */
+  readonly ref: string | undefined;
+  /** Relative; empty: all of it. */
+  readonly subdirectory: string;
+  /** First digits of the commit, at least 1. */
+  readonly checksum: string | undefined;
+  readonly keepsGitDirectory: boolean;
+  readonly submodules: boolean;
+}
 
 export type PlannedMount =
   | {
-      /** Read-only. */
       readonly type: 'bind';
       readonly target: string;
       readonly source: string;
       readonly origin: Origin;
+      /** Else what is written is thrown away after the step. */
+      readonly readOnly: boolean;
     }
-  | {
+  | (MountOwner & {
       readonly type: 'cache';
       readonly target: string;
       readonly id: string;
-      readonly isLocked: boolean;
+      readonly sharing: CacheSharing;
       readonly readOnly: boolean;
-      readonly mode: number;
-      readonly uid: number;
-      readonly gid: number;
-    }
+      /** What a new cache begins with; undefined: an empty folder with this owner and mode. */
+      readonly seed: { readonly origin: Origin; readonly source: string } | undefined;
+    })
   | { readonly type: 'tmpfs'; readonly target: string; readonly sizeBytes: number | undefined }
-  | {
+  | (MountOwner & {
       readonly type: 'secret';
       readonly id: string;
       /** Empty: only the variable. */
       readonly target: string;
       readonly env: string | undefined;
       readonly required: boolean;
-      readonly mode: number;
-      readonly uid: number;
-      readonly gid: number;
-    };
+    })
+  | (MountOwner & {
+      /** The socket of an SSH agent. */
+      readonly type: 'ssh';
+      readonly id: string;
+      readonly target: string;
+      readonly required: boolean;
+      /** `SSH_AUTH_SOCK` names this one: the first. */
+      readonly isDefault: boolean;
+    });
+
+/** One source of a COPY or ADD, in the order written. */
+export interface CopySource {
+  readonly origin: Origin;
+  /** Relative to the origin's root, with wildcards; `.` is all of it. */
+  readonly path: string;
+  /**
+   * `--parents`: the folders of `path` below this one are made in the destination too (`x` of `x/./y/file`; empty: all).
+   * Wildcards may then be `**`. Undefined: no parents are kept.
+   */
+  readonly parentsBelow: string | undefined;
+  /** Tar archives are unpacked. */
+  readonly unpacks: boolean;
+}
 
 export interface CopyAction {
   readonly kind: 'copy';
-  readonly origin: Origin;
-  /** Relative to the origin's root, with wildcards; `.` is all of it. */
-  readonly sources: readonly string[];
+  readonly sources: readonly CopySource[];
   /** Here-documents: files that are in the Dockerfile itself. */
   readonly inlineFiles: readonly { readonly name: string; readonly content: string }[];
   /** Absolute, clean, without a slash at its end. */
@@ -118,10 +169,11 @@ export interface CopyAction {
   /** The destination is a folder whether it is there or not. */
   readonly intoDirectory: boolean;
   readonly chown: string | undefined;
-  /** Octal. */
-  readonly chmod: number | undefined;
-  /** ADD: local tar archives are unpacked. */
-  readonly unpacks: boolean;
+  readonly chmod: ModeChange | undefined;
+  /** Patterns of what is not copied (`--exclude`), as those of sources; relative to what a source names. */
+  readonly excludes: readonly string[];
+  /** `--link`: a layer of its own that does not see what was there before: no link of the destination is followed. */
+  readonly isLinked: boolean;
 }
 
 export interface WorkdirAction {
@@ -140,4 +192,10 @@ export interface PlanInput {
   readonly networkMode: 'default' | 'none' | 'host';
   /** Undefined where there is no such image. */
   findImage(name: string): BaseImage | undefined;
+  /** What `--build-context` gives for a name, in lower case; it goes before stages and images. */
+  readonly namedContexts?: ReadonlyMap<string, NamedContext>;
 }
+
+export type NamedContext =
+  /** A folder, a git repository, an archive: files. */
+  { readonly kind: 'files' } | { readonly kind: 'image'; readonly image: BaseImage };
