@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readdir, stat } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
@@ -89,6 +91,26 @@ describe('certificates by ACME', { skip, timeout: 180_000 }, () => {
     assert.equal(state?.failures, 1);
     assert.ok(state !== undefined && state.next > now());
     assert.match(state.reason ?? '', /far\.example\.org/);
+  });
+
+  it('are not waited for when nobody wants them any longer, and the server says nothing', async () => {
+    const asked = Promise.withResolvers<void>();
+    const silent = createServer(() => asked.resolve()).listen(0, '127.0.0.1').unref();
+    await once(silent, 'listening');
+    const { port: silentPort } = silent.address() as { port: number };
+    const { rootCertificate } = pebble;
+    await using mute = await closing(
+      open({ directory: `https://127.0.0.1:${silentPort}/dir`, rootCertificate }, 'certificates-mute'),
+    );
+    const [cancelled, closed] = [new AbortController(), { name: 'mute/other', host: 'other.example.org' }];
+    const wanted = mute.value.obtain({ name: 'mute/web', host: 'mute.example.org' }, cancelled.signal);
+    const others = assert.rejects(mute.value.obtain(closed, signal), { name: 'AbortError' });
+    await asked.promise;
+    cancelled.abort(new Error('nobody wants it'));
+    await assert.rejects(wanted, { message: 'nobody wants it' });
+    await mute.value.close();
+    await others;
+    silent.close();
   });
 
   it('leave the old one where it is while the server is down', async () => {

@@ -33,7 +33,7 @@ export async function selfSigned(o: {
       signingAlgorithm: ALGORITHM,
       keys,
     },
-    webcrypto as Crypto,
+    webcrypto,
   );
   return `${certificate.toString('pem')}\n${pemOfKey(await keyOf(keys.privateKey))}`;
 }

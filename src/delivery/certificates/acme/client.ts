@@ -40,7 +40,8 @@ export async function orderCertificate(server: AcmeServer, order: AcmeOrder): Pr
   try {
     return await withTransport({ directory, authority, signal }, () => ordered(server, { ...order, signal }));
   } catch (error) {
-    if (error instanceof UserError || order.signal.aborted) throw error;
+    order.signal.throwIfAborted();
+    if (error instanceof UserError) throw error;
     if (limit.aborted) throw failed(order.host, `the authority did not decide within ${ORDER_MS / 1_000} seconds`);
     throw failed(order.host, messageOf(error));
   }
