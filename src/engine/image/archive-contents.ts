@@ -69,14 +69,19 @@ export async function readArchiveContents(read: ReadDocument, architecture: stri
 
 /** @throws UserError `archive-invalid`, `image-os-unsupported` */
 export function parseArchivedConfig(bytes: Buffer, layerCount: number): ParsedConfig {
-  const { os, rootfs } = parse(imageConfig, bytes, 'image configuration');
-  const diffIds = rootfs.diff_ids ?? [];
+  const { diffIds } = parseImageConfig(bytes);
   if (diffIds.length !== layerCount) {
     throw invalidArchive(
       `an image names ${diffIds.length} layers in its configuration and ${layerCount} in its manifest`,
     );
   }
-  if (os === 'linux') return { diffIds };
+  return { diffIds };
+}
+
+/** @throws UserError `archive-invalid`, `image-os-unsupported` */
+export function parseImageConfig(bytes: Buffer): ParsedConfig {
+  const { os, rootfs } = parse(imageConfig, bytes, 'image configuration');
+  if (os === 'linux') return { diffIds: rootfs.diff_ids ?? [] };
   throw new UserError({
     code: 'image-os-unsupported',
     kind: 'unsupported',

@@ -195,12 +195,13 @@ export interface ImageStore {
    */
   writeLayerTar(diffId: Digest, sink: Writable, signal?: AbortSignal): Promise<void>;
   /**
-   * Unpacks a layer's uncompressed archive as it comes. A wrong digest, a hostile name or too many bytes leave nothing
+   * Unpacks a layer's uncompressed archive as it comes; `open` is called a second time where the folder cannot give its
+   * bytes again (a name comes twice). A wrong digest, a hostile name or too many bytes leave nothing
    * behind. One who asks for a layer that is being unpacked waits for it. The layer is kept for an hour, until an
    * image has it.
    * @throws UserError `archive-invalid`
    */
-  addLayer(tar: Readable, o: AddLayerOptions): Promise<Layer>;
+  addLayer(open: () => Promise<Readable>, o: AddLayerOptions): Promise<Layer>;
   /** Keeps layers for an hour for an image that is about to be registered. @returns those that are there */
   holdLayers(diffIds: readonly Digest[]): readonly Digest[];
   /** No image comes for these after all: those that nothing else needs are deleted. */

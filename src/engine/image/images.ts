@@ -6,6 +6,7 @@ import {
   type Digest,
   type ImageConfig,
 } from '../../lib/oci/index.ts';
+import { parseImageConfig } from './archive-contents.ts';
 import { imageNotFound } from './errors.ts';
 import type {
   HistoryRow,
@@ -13,6 +14,7 @@ import type {
   ImageRecord,
   PrunedImages,
   PruneOptions,
+  RegisterConfigOptions,
   RegisterRequest,
   RemovedImage,
   RemoveOptions,
@@ -95,6 +97,16 @@ export class Images {
     this.#records.insertImage({ id, bytes, parent, references });
     this.#layers.release(request.config.rootfs.diff_ids);
     for (const name of references) this.#announce({ kind: 'tag', id, name });
+    return this.get(id);
+  }
+
+  /** An image whose configuration came from elsewhere. */
+  registerConfig(bytes: Buffer, o: RegisterConfigOptions): ImageRecord {
+    const { diffIds } = parseImageConfig(bytes);
+    const repoDigests = (o.repoDigests ?? []).map((text) => familiarString(parseReference(text)));
+    const config = { rootfs: { type: 'layers', diff_ids: diffIds } } as unknown as ImageConfig;
+    const { id } = this.registerBytes(bytes, { config, references: o.references ?? [] });
+    for (const reference of repoDigests) this.#records.addRepoDigest(id, reference);
     return this.get(id);
   }
 

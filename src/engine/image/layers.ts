@@ -7,6 +7,7 @@ import type { Digest } from '../../lib/oci/index.ts';
 import { createDurability, type Durability } from './durability.ts';
 import { layerNotFound } from './errors.ts';
 import type { Layer, Upper } from './face.ts';
+import { writeByRecipe } from './layer-recipe.ts';
 import { writeLayerTar, type LayerTarFigures } from './layer-tar.ts';
 import {
   childrenOf,
@@ -23,6 +24,20 @@ import { openXattrReader, type XattrReader } from './xattr.ts';
 
 /** A layer that nobody has registered in an image yet is kept this long. */
 const HOLD_MS = 3_600_000;
+
+/** How a layer's archive is made again: from its folder alone, from the folder by a recipe, or it is kept as it came. */
+export type ArchiveForm =
+  | { readonly kind: 'folder' }
+  | { readonly kind: 'recipe' | 'original'; /** A file that may be taken. */ readonly path: string };
+
+/** A folder that is to become a layer. */
+export interface NewLayer {
+  readonly upper: Upper;
+  /** Verified. */
+  readonly diffId: Digest;
+  readonly figures: LayerTarFigures;
+  readonly form: ArchiveForm;
+}
 
 /** What an archive that came from elsewhere was unpacked to. */
 export interface Unpacked {
@@ -96,7 +111,7 @@ export class LayerStore {
   async seal(upper: Upper, signal?: AbortSignal): Promise<Layer> {
     const sink = createDigestSink();
     const figures = await this.#writeFolder(upper.directory, { sink, ...(signal === undefined ? {} : { signal }) });
-    return this.#keep({ upper, diffId: sink.digest(), figures, original: undefined });
+    return this.keep({ upper, diffId: sink.digest(), figures, form: { kind: 'folder' } });
   }
 
   /** Keeps an unpacked archive; its bytes too, where they cannot be made from the folder. */
@@ -104,10 +119,19 @@ export class LayerStore {
     const { upper, diffId } = unpacked;
     const sink = createDigestSink();
     const figures = await this.#writeFolder(upper.directory, { sink, ...(signal === undefined ? {} : { signal }) });
-    if (sink.digest() === diffId) return this.#keep({ upper, diffId, figures, original: undefined });
-    const original = await unpacked.original();
-    const { size: tarBytes } = await stat(original);
-    return this.#keep({ upper, diffId, figures: { ...figures, tarBytes }, original });
+    if (sink.digest() === diffId) return this.keep({ upper, diffId, figures, form: { kind: 'folder' } });
+    const path = await unpacked.original();
+    const { size: tarBytes } = await stat(path);
+    return this.keep({ upper, diffId, figures: { ...figures, tarBytes }, form: { kind: 'original', path } });
+  }
+
+  /** From here to the row nothing waits: of two equal layers one is kept. */
+  async keep(layer: NewLayer): Promise<Layer> {
+    this.hold(layer.diffId);
+    const existing = this.find(layer.diffId);
+    if (existing === undefined) this.#insert(layer);
+    await this.#removePair(layer.upper, { isMoved: existing === undefined });
+    return existing ?? this.get(layer.diffId);
   }
 
   /** The image that needed these is registered. */
@@ -128,12 +152,10 @@ export class LayerStore {
     const row = this.#records.layer(diffId);
     if (row === undefined) throw layerNotFound(diffId);
     const digest = createDigestSink(sink);
+    const directory = this.#places.layer(row.directory);
     if (row.hasOriginal) await copyFile(this.#places.blob(diffId), digest);
-    else
-      await this.#writeFolder(this.#places.layer(row.directory), {
-        sink: digest,
-        ...(signal === undefined ? {} : { signal }),
-      });
+    else if (row.hasRecipe) await writeByRecipe(this.#places.recipe(diffId), { directory, sink: digest });
+    else await this.#writeFolder(directory, { sink: digest, ...(signal === undefined ? {} : { signal }) });
     if (digest.digest() !== diffId) throw damaged(diffId);
   }
 
@@ -203,34 +225,18 @@ export class LayerStore {
     }
   }
 
-  /** From here to the row nothing waits: of two equal layers one is kept. */
-  async #keep(o: {
-    upper: Upper;
-    diffId: Digest;
-    figures: LayerTarFigures;
-    original: string | undefined;
-  }): Promise<Layer> {
-    this.hold(o.diffId);
-    const existing = this.find(o.diffId);
-    if (existing === undefined) this.#insert(o);
-    await this.#removePair(o.upper, { isMoved: existing === undefined });
-    return existing ?? this.get(o.diffId);
-  }
-
-  #insert(o: { upper: Upper; diffId: Digest; figures: LayerTarFigures; original: string | undefined }): void {
+  #insert({ upper, diffId, figures, form }: NewLayer): void {
     const directory = shortName();
-    if (o.original !== undefined) renameSync(o.original, this.#places.blob(o.diffId));
-    renameSync(o.upper.directory, this.#places.layer(directory));
+    if (form.kind !== 'folder') renameSync(form.path, this.#places[placeOf[form.kind]](diffId));
+    renameSync(upper.directory, this.#places.layer(directory));
     this.#records.insertLayer({
-      diffId: o.diffId,
-      directory,
-      sizeBytes: o.figures.contentBytes,
-      tarBytes: o.figures.tarBytes,
-      hasOriginal: o.original !== undefined,
+      ...{ diffId, directory, sizeBytes: figures.contentBytes, tarBytes: figures.tarBytes },
+      hasOriginal: form.kind === 'original',
+      hasRecipe: form.kind === 'recipe',
       unsyncedBoot: this.#durability.bootId,
       createdAt: Date.now(),
     });
-    this.#durability.note(o.diffId);
+    this.#durability.note(diffId);
   }
 
   /** Without the upper folder there is next to nothing in it: a child process would cost more than the removal. */
@@ -256,7 +262,8 @@ export class LayerStore {
 
   #pathsOf(row: LayerRow): readonly string[] {
     const directory = this.#places.layer(row.directory);
-    return row.hasOriginal ? [directory, this.#places.blob(row.diffId)] : [directory];
+    if (row.hasOriginal) return [directory, this.#places.blob(row.diffId)];
+    return row.hasRecipe ? [directory, this.#places.recipe(row.diffId)] : [directory];
   }
 
   #layerOf(row: LayerRow): Layer {
@@ -267,6 +274,8 @@ export class LayerStore {
     return writeLayerTar(directory, { ...o, xattrs: this.#xattrs });
   }
 }
+
+const placeOf = { original: 'blob', recipe: 'recipe' } as const;
 
 async function copyFile(path: string, sink: Sink): Promise<void> {
   for await (const chunk of createReadStream(path, { highWaterMark: 256 * 1024 })) {

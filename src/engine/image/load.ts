@@ -88,7 +88,7 @@ async function loadLayer(
   const upper = await layers.newUpper();
   try {
     const plain = await decompressed(createReadStream(file.path), signal);
-    const actual = await unpackLayer(plain, {
+    const { diffId: actual } = await unpackLayer(plain, {
       directory: upper.directory,
       ...(signal === undefined ? {} : { signal }),
     });

@@ -13,6 +13,8 @@ export interface Places {
   readonly temporary: string;
   layer(name: string): string;
   blob(digest: Digest): string;
+  /** How the archive of a layer is made again from its folder. */
+  recipe(digest: Digest): string;
 }
 
 export interface TemporaryDirectory extends AsyncDisposable {
@@ -27,6 +29,7 @@ export async function makePlaces(directory: string): Promise<Places> {
     temporary: join(directory, 'temporary'),
     layer: (name) => join(directory, 'layers', name),
     blob: (digest) => join(directory, 'blobs', 'sha256', hexOf(digest)),
+    recipe: (digest) => join(directory, 'blobs', 'sha256', `${hexOf(digest)}.recipe`),
   };
   for (const path of [places.layers, places.uppers, places.blobs, places.temporary]) {
     await mkdir(path, { recursive: true, mode: 0o700 });

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { inTransaction, migrate, withoutSync } from '../../lib/database.ts';
 import type { Digest, ImageConfig } from '../../lib/oci/index.ts';
+import type { LayerBlob } from './face.ts';
 
 const SCHEMA = {
   room: 'image',
@@ -31,6 +32,15 @@ const SCHEMA = {
        PRIMARY KEY (reference, image_id)
      ) STRICT;
      CREATE INDEX repo_digest_image ON repo_digest (image_id);`,
+    `ALTER TABLE layer ADD COLUMN has_recipe INTEGER NOT NULL DEFAULT 0; -- the folder gives the bytes by a recipe
+     CREATE TABLE layer_blob (
+       diff_id TEXT NOT NULL REFERENCES layer (diff_id) ON DELETE CASCADE,
+       digest TEXT NOT NULL,
+       media_type TEXT NOT NULL,
+       size_bytes INTEGER NOT NULL,
+       repository TEXT NOT NULL,         -- that has the blob, e.g. docker.io/library/debian; '' where none is known
+       PRIMARY KEY (diff_id, digest, repository)
+     ) STRICT;`,
   ],
 };
 
@@ -41,6 +51,7 @@ export interface LayerRow {
   readonly sizeBytes: number;
   readonly tarBytes: number;
   readonly hasOriginal: boolean;
+  readonly hasRecipe: boolean;
   readonly unsyncedBoot: string | undefined;
   readonly createdAt: number;
 }
@@ -149,13 +160,28 @@ export class ImageRecords {
 
   /** A power cut may lose the row, and the folder is swept then; the image that needs it is committed later. */
   insertLayer(layer: LayerRow): void {
-    const { diffId, directory, sizeBytes, tarBytes, hasOriginal, unsyncedBoot, createdAt } = layer;
-    const values = [diffId, directory, sizeBytes, tarBytes, Number(hasOriginal), unsyncedBoot ?? null, createdAt];
-    withoutSync(this.#database, () => this.#run('INSERT INTO layer VALUES (?, ?, ?, ?, ?, ?, ?)', values));
+    const { diffId, directory, sizeBytes, tarBytes, hasOriginal, unsyncedBoot, createdAt, hasRecipe } = layer;
+    const values = [
+      ...[diffId, directory, sizeBytes, tarBytes, Number(hasOriginal), unsyncedBoot ?? null, createdAt],
+      Number(hasRecipe),
+    ];
+    withoutSync(this.#database, () => this.#run('INSERT INTO layer VALUES (?, ?, ?, ?, ?, ?, ?, ?)', values));
   }
 
   deleteLayer(diffId: Digest): void {
     this.#run('DELETE FROM layer WHERE diff_id = ?', [diffId]);
+  }
+
+  /** Nothing for a layer that is not there: nobody would ask. */
+  insertBlob({ diffId, digest, mediaType, sizeBytes, repository }: LayerBlob): void {
+    if (this.layer(diffId) === undefined) return;
+    const values = [diffId, digest, mediaType, sizeBytes, repository ?? ''];
+    withoutSync(this.#database, () => this.#run('INSERT OR REPLACE INTO layer_blob VALUES (?, ?, ?, ?, ?)', values));
+  }
+
+  /** The newest first. */
+  blobsOf(diffId: Digest): readonly LayerBlob[] {
+    return this.#rows('SELECT * FROM layer_blob WHERE diff_id = ? ORDER BY rowid DESC', [diffId]).map(blobOf);
   }
 
   markSynced(diffIds: readonly Digest[]): void {
@@ -210,7 +236,19 @@ function layerOf(row: Row): LayerRow {
     sizeBytes: Number(row['size_bytes']),
     tarBytes: Number(row['tar_bytes']),
     hasOriginal: row['has_original'] === 1,
+    hasRecipe: row['has_recipe'] === 1,
     unsyncedBoot: (row['unsynced_boot'] as string | null) ?? undefined,
     createdAt: Number(row['created_at']),
+  };
+}
+
+function blobOf(row: Row): LayerBlob {
+  const repository = String(row['repository']);
+  return {
+    diffId: row['diff_id'] as Digest,
+    digest: row['digest'] as Digest,
+    mediaType: String(row['media_type']),
+    sizeBytes: Number(row['size_bytes']),
+    ...(repository === '' ? {} : { repository }),
   };
 }

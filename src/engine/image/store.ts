@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { platformOfNode, type ExecutionConfig, type ImageConfig } from '../../lib/oci/index.ts';
+import { createLayerAdder, writeArchiveTo } from './add-layer.ts';
 import { recipeOf } from './bootstrap-catalog.ts';
 import { writeBootstrapRoot } from './bootstrap.ts';
 import { decompressed } from './decompress.ts';
@@ -33,18 +34,19 @@ export async function openImageStore(o: ImageStoreOptions): Promise<ImageStore> 
   const images = new Images({ records, layers, announce });
   const lost = await layers.sweep();
   for (const id of images.dropWithout(lost)) o.log.warn({ id }, 'an image lost a layer and is dropped');
-  return createStore({ layers, images, announce, onEvent: (listener) => void listeners.push(listener) });
+  return createStore({ layers, images, records, announce, onEvent: (listener) => void listeners.push(listener) });
 }
 
 interface Parts {
   readonly layers: LayerStore;
   readonly images: Images;
+  readonly records: ImageRecords;
   readonly announce: (event: Omit<ImageEvent, 'at'>) => void;
   readonly onEvent: (listener: (event: ImageEvent) => void) => void;
 }
 
 function createStore(parts: Parts): ImageStore {
-  const { layers, images, announce, onEvent } = parts;
+  const { layers, images, records, announce, onEvent } = parts;
   const bootstraps = new SharedWork();
   return {
     list: () => images.list(),
@@ -66,14 +68,20 @@ function createStore(parts: Parts): ImageStore {
     discard: (upper) => layers.discard(upper),
     register: async (request) => images.register(request),
     layerTarBytes: (diffId) => layers.tarBytes(diffId),
-    writeLayerTar: () => Promise.reject(new Error('to come')),
-    addLayer: () => Promise.reject(new Error('to come')),
-    holdLayers: () => [],
-    dropLayers: () => Promise.reject(new Error('to come')),
-    registerConfig: () => Promise.reject(new Error('to come')),
+    writeLayerTar: (diffId, sink, signal) => writeArchiveTo(sink, { diffId, layers, signal }),
+    addLayer: createLayerAdder(layers),
+    holdLayers(diffIds) {
+      for (const diffId of diffIds) layers.hold(diffId);
+      return diffIds.filter((diffId) => layers.find(diffId) !== undefined);
+    },
+    async dropLayers(diffIds) {
+      layers.release(diffIds);
+      await layers.removeUnused(diffIds);
+    },
+    registerConfig: async (bytes, options) => images.registerConfig(bytes, options),
     configBytes: (id) => images.configBytes(id),
-    rememberBlob: () => {},
-    blobsOf: () => [],
+    rememberBlob: (blob) => records.insertBlob(blob),
+    blobsOf: (diffId) => records.blobsOf(diffId),
     importRoot: (tar, options) => importRoot(tar, { ...parts, options }),
     async load(tar, options) {
       const loaded = await loadImages(tar, { ...options, layers, images });

@@ -25,6 +25,8 @@ export interface TarHandler {
   onData(data: Buffer): void;
   /** After the last piece of content. */
   onEntryEnd(): void;
+  /** Everything that is no content of an entry, in its place among them: headers (after their `onEntry`), padding, the end. */
+  onFrame?(data: Buffer): void;
 }
 
 export interface TarParser {
@@ -56,7 +58,13 @@ class Parser implements TarParser {
 
   write(chunk: Buffer): void {
     let rest = chunk;
-    while (rest.length > 0 && !this.#isEnded) rest = rest.subarray(this.#take(rest));
+    while (rest.length > 0 && !this.#isEnded) {
+      const isContent = this.#remaining > 0 && this.#isInEntry;
+      const length = this.#take(rest);
+      if (!isContent) this.#handler.onFrame?.(rest.subarray(0, length));
+      rest = rest.subarray(length);
+    }
+    if (rest.length > 0) this.#handler.onFrame?.(rest);
   }
 
   end(): void {
