@@ -42,7 +42,11 @@ describe('load and save', { skip }, () => {
     assert.deepEqual(bench.treeOf(app.id).map(withoutFraction), tree.map(withoutFraction));
     const again = await bench.save(['base:1', 'app'], 'again.tar');
     assert.equal(sha256Of(again), sha256Of(archive));
-    assert.deepEqual(bench.contents()['blobs/sha256'], [], 'our own layers need no second copy');
+    const beside = bench.contents()['blobs/sha256'] ?? [];
+    assert.ok(
+      beside.every((name) => name.endsWith('.recipe')),
+      'layers need no second copy',
+    );
   });
 
   it('loads compressed archives', async () => {

@@ -85,7 +85,7 @@ export interface ImportOptions {
 /** What `load` does at the moment. */
 interface LoadProgress {
   readonly diffId: Digest;
-  readonly state: 'verifying' | 'unpacking' | 'exists' | 'done';
+  readonly state: 'unpacking' | 'exists' | 'done';
 }
 
 export interface LoadOptions {

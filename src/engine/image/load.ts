@@ -1,25 +1,22 @@
-import { createReadStream, createWriteStream } from 'node:fs';
-import { link, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { systemCodeOf } from '../../lib/errors.ts';
-import { hexOf, platformOfNode, type Digest, type ImageConfig } from '../../lib/oci/index.ts';
+import { platformOfNode, type Digest, type ImageConfig } from '../../lib/oci/index.ts';
 import { parseArchivedConfig, readArchiveContents, type ArchivedBlob, type ArchivedImage } from './archive-contents.ts';
 import { spoolArchive, type SpooledArchive, type SpooledFile } from './archive-spool.ts';
 import { decompressed } from './decompress.ts';
-import type { ImageRecord, LoadOptions } from './face.ts';
+import type { ImageRecord, ImageStore, LoadOptions } from './face.ts';
 import type { Images } from './images.ts';
 import type { LayerStore } from './layers.ts';
 import { invalidArchive } from './tar-parser.ts';
 import { textOf } from './tar-entry.ts';
-import { unpackLayer } from './unpack.ts';
 
 interface LoadContext extends LoadOptions {
   readonly layers: LayerStore;
   readonly images: Images;
   readonly archive: SpooledArchive;
-  readonly directory: string;
+  readonly addLayer: ImageStore['addLayer'];
 }
 
 /** An image whose layers are all in the store. */
@@ -35,13 +32,13 @@ interface ReadyImage {
  */
 export async function loadImages(
   tar: Readable,
-  o: LoadOptions & { layers: LayerStore; images: Images },
+  o: LoadOptions & { layers: LayerStore; images: Images; addLayer: ImageStore['addLayer'] },
 ): Promise<readonly ImageRecord[]> {
   await using temporary = await o.layers.temporary();
   const added: Digest[] = [];
   try {
     const archive = await spoolArchive(await decompressed(tar, o.signal), temporary.path);
-    const context: LoadContext = { ...o, archive, directory: temporary.path };
+    const context: LoadContext = { ...o, archive };
     const ready = await prepareImages(context, added);
     return ready.map((image) => registerLoaded(image, o.images));
   } catch (error) {
@@ -85,39 +82,10 @@ async function loadLayer(
     return false;
   }
   onProgress?.({ diffId, state: 'unpacking' });
-  const upper = await layers.newUpper();
-  try {
-    const plain = await decompressed(createReadStream(file.path), signal);
-    const { diffId: actual } = await unpackLayer(plain, {
-      directory: upper.directory,
-      ...(signal === undefined ? {} : { signal }),
-    });
-    if (actual !== diffId) throw invalidArchive(`a layer should be ${diffId} and is ${actual}`);
-    onProgress?.({ diffId, state: 'verifying' });
-    await layers.adopt({ upper, diffId, original: () => plainFile(file, { diffId, context }) }, signal);
-  } catch (error) {
-    await layers.discard(upper);
-    throw error;
-  }
+  const open = (): Promise<Readable> => decompressed(createReadStream(file.path), signal);
+  await context.addLayer(open, { diffId, ...(signal === undefined ? {} : { signal }) });
   onProgress?.({ diffId, state: 'done' });
   return true;
-}
-
-/** The layer's archive, uncompressed, as a file of its own: another image in the archive may need the spooled one. */
-async function plainFile(
-  file: SpooledFile,
-  { diffId, context }: { diffId: Digest; context: LoadContext },
-): Promise<string> {
-  const path = join(context.directory, `${hexOf(diffId)}.tar`);
-  if (file.digest === diffId) {
-    await link(file.path, path);
-    return path;
-  }
-  await pipeline(
-    await decompressed(createReadStream(file.path), context.signal),
-    createWriteStream(path, { mode: 0o600 }),
-  );
-  return path;
 }
 
 function fetchBlob(archive: SpooledArchive, blob: ArchivedBlob): SpooledFile {

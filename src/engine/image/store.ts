@@ -48,6 +48,7 @@ interface Parts {
 function createStore(parts: Parts): ImageStore {
   const { layers, images, records, announce, onEvent } = parts;
   const bootstraps = new SharedWork();
+  const addLayer = createLayerAdder(layers);
   return {
     list: () => images.list(),
     find: (nameOrId) => images.find(nameOrId),
@@ -69,7 +70,7 @@ function createStore(parts: Parts): ImageStore {
     register: async (request) => images.register(request),
     layerTarBytes: (diffId) => layers.tarBytes(diffId),
     writeLayerTar: (diffId, sink, signal) => writeArchiveTo(sink, { diffId, layers, signal }),
-    addLayer: createLayerAdder(layers),
+    addLayer,
     holdLayers(diffIds) {
       for (const diffId of diffIds) layers.hold(diffId);
       return diffIds.filter((diffId) => layers.find(diffId) !== undefined);
@@ -84,7 +85,7 @@ function createStore(parts: Parts): ImageStore {
     blobsOf: (diffId) => records.blobsOf(diffId),
     importRoot: (tar, options) => importRoot(tar, { ...parts, options }),
     async load(tar, options) {
-      const loaded = await loadImages(tar, { ...options, layers, images });
+      const loaded = await loadImages(tar, { ...options, layers, images, addLayer });
       for (const image of loaded) announce({ kind: 'load', id: image.id, name: image.references[0] ?? image.id });
       return loaded;
     },
