@@ -66,21 +66,8 @@ as_root() {
     fi
 }
 
-# The ACME server of the tests: Debian has it, older Ubuntus do not. Without it these tests are skipped.
-install_pebble() {
-    if has pebble || ! apt-cache show pebble >/dev/null 2>&1; then return 0; fi
-    say "installing the Debian package pebble"
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends pebble >&2 ||
-        say "apt-get could not install pebble: tests of ACME are skipped"
-}
-
-install_programs() {
-    missing=$(programs | while read -r program package; do has "$program" || echo "$package"; done | sort -u | tr '\n' ' ')
-    [ -n "$missing" ] || return 0
-    has apt-get || die "these are missing and this is no Debian or Ubuntu, so install them yourself: $missing"
-    say "installing Debian packages: $missing"
-    as_root apt-get update -qq || die "apt-get update failed: is the network up, and are the sources in /etc/apt right?"
-    # Unattended, and no service starts by itself: Bascule starts its own haproxy, and the tests their own dockerd.
+# Unattended, and no service starts by itself: Bascule starts its own haproxy, and the tests their own dockerd.
+apt_install() {
     policy=/usr/sbin/policy-rc.d
     made_policy=no
     if [ ! -e $policy ]; then
@@ -89,11 +76,34 @@ install_programs() {
         made_policy=yes
     fi
     status=0
-    # shellcheck disable=SC2046 # one word a package
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-        $(for package in $missing; do resolve_package "$package"; done | sort -u) >&2 || status=$?
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2 || status=$?
     [ $made_policy = no ] || as_root rm -f $policy
-    [ $status = 0 ] || die "apt-get could not install: $missing"
+    return $status
+}
+
+# The ACME server and the Prometheus of the tests: older Ubuntus have no pebble. Tests are skipped without them.
+install_optional() {
+    wanted=
+    for program in pebble prometheus; do
+        if ! has $program && apt-cache show $program >/dev/null 2>&1; then wanted="$wanted $program"; fi
+    done
+    [ -n "$wanted" ] || return 0
+    say "installing Debian packages:$wanted"
+    # shellcheck disable=SC2086 # one word a package
+    apt_install $wanted || { say "apt-get could not install:$wanted; their tests are skipped"; return 0; }
+    # It would start with the machine otherwise, and nobody here asked for that.
+    case $wanted in *prometheus*) if has systemctl; then as_root systemctl disable --quiet prometheus 2>/dev/null || true; fi ;; esac
+}
+
+install_programs() {
+    missing=$(programs | while read -r program package; do has "$program" || echo "$package"; done | sort -u | tr '\n' ' ')
+    [ -n "$missing" ] || return 0
+    has apt-get || die "these are missing and this is no Debian or Ubuntu, so install them yourself: $missing"
+    say "installing Debian packages: $missing"
+    as_root apt-get update -qq || die "apt-get update failed: is the network up, and are the sources in /etc/apt right?"
+    # shellcheck disable=SC2046 # one word a package
+    apt_install $(for package in $missing; do resolve_package "$package"; done | sort -u) ||
+        die "apt-get could not install: $missing"
 }
 
 install_npm_packages() {
@@ -109,7 +119,7 @@ install_npm_packages() {
 case $purpose in
 test)
     install_programs
-    install_pebble
+    install_optional
     ;;
 demo | check | bench | build) install_programs ;;
 *) die "unknown purpose \"$purpose\": one of demo, test, check, bench, build" ;;
