@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { get } from 'node:http';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import type { Ledger } from '../../src/delivery/rollout/index.ts';
-import { type DeliveryScene, openScene } from '../support/delivery-scene.ts';
+import { type DeliveryScene, sceneForEach } from '../support/delivery-scene.ts';
 import { enginesUnderTest } from '../support/engines.ts';
 import { freePort } from '../support/machine.ts';
 import { renderLedgerPage } from '../../src/cli/ledger-page/page.ts';
@@ -38,21 +38,10 @@ function patient(shopText: string): string {
 
 for (const engine of await enginesUnderTest()) {
   describe(`ledger over ${engine.name}`, { skip: engine.skip, timeout: 120_000 }, () => {
-    let running: Awaited<ReturnType<typeof engine.open>>;
     let scene: DeliveryScene;
 
-    before(async () => {
-      running = await engine.open();
-    });
-    after(async () => {
-      await running[Symbol.asyncDispose]();
-    });
-    beforeEach(async () => {
-      scene = await openScene({ socketPath: running.socketPath });
-      await scene.delivery.resume();
-    });
-    afterEach(async () => {
-      await scene[Symbol.asyncDispose]();
+    sceneForEach(engine, (opened) => {
+      scene = opened;
     });
 
     const hasBegun = (rollout: number): Promise<unknown> =>

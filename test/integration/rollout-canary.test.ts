@@ -6,12 +6,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { ControlRequest, RolloutOutcome, RolloutStatus } from '../../src/delivery/rollout/index.ts';
 import { UserError } from '../../src/lib/errors.ts';
 import { type CanaryProject, canaryProject } from '../support/canary-project.ts';
-import { type DeliveryScene, openScene } from '../support/delivery-scene.ts';
+import { type DeliveryScene, openScene, sceneForEach } from '../support/delivery-scene.ts';
 import { enginesUnderTest } from '../support/engines.ts';
 import { type Load, startLoad } from '../support/load.ts';
 import { freePort } from '../support/machine.ts';
@@ -22,21 +22,12 @@ import { waitFor } from '../support/wait.ts';
 const [engine] = (await enginesUnderTest()).filter(({ skip }) => skip === false);
 
 describe('canaries', { skip: engine === undefined ? 'needs an engine' : false, timeout: 400_000 }, () => {
-  let running: Awaited<ReturnType<NonNullable<typeof engine>['open']>>;
   let scene: DeliveryScene;
   let port: number;
   let load: Load | undefined;
   let cancel: AbortController;
 
-  before(async () => {
-    running = await engine!.open();
-  });
-  after(async () => {
-    await running[Symbol.asyncDispose]();
-  });
   beforeEach(async () => {
-    scene = await openScene({ socketPath: running.socketPath });
-    await scene.delivery.resume();
     cancel = new AbortController();
     port = await freePort();
   });
@@ -45,7 +36,9 @@ describe('canaries', { skip: engine === undefined ? 'needs an engine' : false, t
     await waitFor(() => scene.delivery.running('canary') === undefined, { timeoutMs: 30_000, what: 'it is undone' });
     await load?.stop();
     load = undefined;
-    await scene[Symbol.asyncDispose]();
+  });
+  sceneForEach(engine, (opened) => {
+    scene = opened;
   });
 
   /** A release, and traffic on it. */
@@ -262,7 +255,7 @@ describe('canaries', { skip: engine === undefined ? 'needs an engine' : false, t
   });
 
   it('goes on with its evidence after a SIGKILL in the middle of a stage, at the weight that a person set', async () => {
-    const { socketPath } = running;
+    const { socketPath } = scene;
     const root = mkdtempSync(join(tmpdir(), 'bascule-canary-'));
     const settings = steps('50%', '1h');
     {

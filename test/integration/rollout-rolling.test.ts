@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { beforeEach, describe, it } from 'node:test';
 import { UserError } from '../../src/lib/errors.ts';
-import { type DeliveryScene, openScene } from '../support/delivery-scene.ts';
+import { type DeliveryScene, sceneForEach } from '../support/delivery-scene.ts';
 import { enginesUnderTest } from '../support/engines.ts';
 import { freePort } from '../support/machine.ts';
 import { waitFor } from '../support/wait.ts';
@@ -26,23 +26,14 @@ const rolling = ({ port, version, replicas = 3, deploy = '', command = SERVE, se
 
 for (const engine of await enginesUnderTest()) {
   describe(`rolling over ${engine.name}`, { skip: engine.skip, timeout: 300_000 }, () => {
-    let running: Awaited<ReturnType<typeof engine.open>>;
     let scene: DeliveryScene;
     let port: number;
 
-    before(async () => {
-      running = await engine.open();
-    });
-    after(async () => {
-      await running[Symbol.asyncDispose]();
+    sceneForEach(engine, (opened) => {
+      scene = opened;
     });
     beforeEach(async () => {
-      scene = await openScene({ socketPath: running.socketPath });
-      await scene.delivery.resume();
       port = await freePort();
-    });
-    afterEach(async () => {
-      await scene[Symbol.asyncDispose]();
     });
 
     const instances = async (): Promise<readonly string[]> =>

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { afterEach, beforeEach, describe, it } from 'node:test';
 import type { ControlRequest, RolloutStatus } from '../../src/delivery/rollout/index.ts';
 import { UserError } from '../../src/lib/errors.ts';
-import { type DeliveryScene, openScene } from '../support/delivery-scene.ts';
+import { type DeliveryScene, sceneForEach } from '../support/delivery-scene.ts';
 import { enginesUnderTest } from '../support/engines.ts';
 import { freePort } from '../support/machine.ts';
 import { shop, textAt, underLoad } from '../support/rollout-shop.ts';
@@ -13,27 +13,20 @@ import { waitFor } from '../support/wait.ts';
 const [engine] = (await enginesUnderTest()).filter(({ skip }) => skip === false);
 
 describe('steering', { skip: engine === undefined ? 'needs an engine' : false, timeout: 300_000 }, () => {
-  let running: Awaited<ReturnType<NonNullable<typeof engine>['open']>>;
   let scene: DeliveryScene;
   let port: number;
   let cancel: AbortController;
 
-  before(async () => {
-    running = await engine!.open();
-  });
-  after(async () => {
-    await running[Symbol.asyncDispose]();
-  });
   beforeEach(async () => {
-    scene = await openScene({ socketPath: running.socketPath });
-    await scene.delivery.resume();
     cancel = new AbortController();
     port = await freePort();
   });
   afterEach(async () => {
     cancel.abort();
     await waitFor(() => scene.delivery.running('steer') === undefined, { timeoutMs: 60_000, what: 'it is undone' });
-    await scene[Symbol.asyncDispose]();
+  });
+  sceneForEach(engine, (opened) => {
+    scene = opened;
   });
 
   const deploy = (version: string, settings: string, web = ''): Promise<unknown> =>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { UserError } from '../../src/lib/errors.ts';
-import { type DeliveryScene, openScene, projectOf, requestOf } from '../support/delivery-scene.ts';
+import { type DeliveryScene, projectOf, requestOf, sceneForEach } from '../support/delivery-scene.ts';
 import { enginesUnderTest } from '../support/engines.ts';
 import { freePort } from '../support/machine.ts';
 import { DATABASE, listens, output, SERVE, shop, starts, textAt, textOf, underLoad } from '../support/rollout-shop.ts';
@@ -11,21 +11,10 @@ import { waitFor } from '../support/wait.ts';
 
 for (const engine of await enginesUnderTest()) {
   describe(`delivery over ${engine.name}`, { skip: engine.skip, timeout: 300_000 }, () => {
-    let running: Awaited<ReturnType<typeof engine.open>>;
     let scene: DeliveryScene;
 
-    before(async () => {
-      running = await engine.open();
-    });
-    after(async () => {
-      await running[Symbol.asyncDispose]();
-    });
-    beforeEach(async () => {
-      scene = await openScene({ socketPath: running.socketPath });
-      await scene.delivery.resume();
-    });
-    afterEach(async () => {
-      await scene[Symbol.asyncDispose]();
+    sceneForEach(engine, (opened) => {
+      scene = opened;
     });
 
     it('loses no request by a deploy and by a rollback, and switches only when there is something to switch', async () => {

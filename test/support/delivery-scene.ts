@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after, afterEach, before, beforeEach } from 'node:test';
 import { loadProject, type Project } from '../../src/delivery/compose/index.ts';
 import { type Fleet, openDockerFleet } from '../../src/delivery/fleet/index.ts';
 import {
@@ -15,10 +16,13 @@ import { openTraffic, type Traffic } from '../../src/delivery/traffic/index.ts';
 import { openDatabase } from '../../src/lib/database.ts';
 import { type Log, silentLog } from '../../src/lib/log.ts';
 import { type Scope, scopeOf } from '../../src/lib/scope.ts';
+import type { EngineUnderTest } from './engines.ts';
 
 /** The delivery wing over a real engine and a real proxy, with a root of its own. */
 export interface DeliveryScene extends AsyncDisposable {
   readonly root: string;
+  /** Of the engine. */
+  readonly socketPath: string;
   readonly scope: Scope;
   readonly fleet: Fleet;
   readonly traffic: Traffic;
@@ -48,6 +52,7 @@ export async function openScene(o: {
   const never = new AbortController().signal;
   return {
     root,
+    socketPath: o.socketPath,
     scope,
     fleet,
     traffic,
@@ -96,4 +101,27 @@ export function projectOf(yaml: string, directory: string): Project {
 
 export function requestOf(project: Project, more: Partial<DeployRequest> = {}): DeployRequest {
   return { project, author: 'test', build: true, force: false, environment: {}, ...more };
+}
+
+/**
+ * One engine for a suite, and a scene of its own for each of its tests, that has taken up its work. Call it in
+ * `describe`, behind `afterEach` hooks that need the scene.
+ */
+export function sceneForEach(engine: EngineUnderTest | undefined, hand: (scene: DeliveryScene) => void): void {
+  let running: Awaited<ReturnType<EngineUnderTest['open']>>;
+  let scene: DeliveryScene;
+  before(async () => {
+    running = await engine!.open();
+  });
+  after(async () => {
+    await running[Symbol.asyncDispose]();
+  });
+  beforeEach(async () => {
+    scene = await openScene({ socketPath: running.socketPath });
+    hand(scene);
+    await scene.delivery.resume();
+  });
+  afterEach(async () => {
+    await scene[Symbol.asyncDispose]();
+  });
 }
