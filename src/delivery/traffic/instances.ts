@@ -3,6 +3,7 @@ import { parseStat } from './haproxy/replies.ts';
 import type { Hands } from './hands.ts';
 import { assertInstance, assertLane } from './names.ts';
 import { sessionsByInstance } from './observe.ts';
+import { chooseServer, instanceNames, isSlot } from './slots.ts';
 import type { RecordedInstance } from './state.ts';
 import type { LaneId, Traffic } from './traffic.ts';
 
@@ -12,15 +13,23 @@ type InstanceChanges = Pick<
 >;
 
 export function instanceChanges({ record, proxy, laneCount, inTurn, applyProxy }: Hands): InstanceChanges {
+  const lastSlots = new Map<LaneId, string>();
   const find = (lane: LaneId, name: string): RecordedInstance | undefined =>
     record.read().instances.find((instance) => instance.lane === lane && instance.name === name);
+
+  /** One that moves gets another slot: the proxy might still use connections to its old address. */
+  const giveServer = (lane: LaneId, name: string, protocol: 'h1' | 'h2'): string => {
+    const server = chooseServer({ lane, name, protocol }, record.read().instances, lastSlots.get(lane));
+    if (isSlot(server)) lastSlots.set(lane, server);
+    return server;
+  };
 
   const remove = async (lane: LaneId, name: string): Promise<void> => {
     const recorded = find(lane, name);
     if (recorded === undefined) return;
     record.putInstance({ ...recorded, isDraining: true });
     await applyProxy(async () => {
-      if (!(await proxy.removeInstance(lane, name))) throw instanceBusy(lane, name);
+      if (!(await proxy.removeInstance(recorded))) throw instanceBusy(lane, name);
     });
     record.removeInstance(lane, name);
   };
@@ -31,33 +40,43 @@ export function instanceChanges({ record, proxy, laneCount, inTurn, applyProxy }
         assertLane(lane, laneCount);
         assertInstance(instance);
         const { name, address, port, protocol = 'h1' } = instance;
-        const known = find(lane, name);
+        const earlier = find(lane, name);
         // A server keeps what it speaks for life.
-        if (known !== undefined && (known.protocol ?? 'h1') !== protocol) await remove(lane, name);
-        const recorded = { lane, name, address, port, protocol, isDraining: false };
+        if (earlier !== undefined && (earlier.protocol ?? 'h1') !== protocol) await remove(lane, name);
+        const known = find(lane, name);
+        const stays = known?.address === address && known.port === port;
+        const server = stays ? known.server : giveServer(lane, name, protocol);
+        const recorded = { lane, name, server, address, port, protocol, isDraining: false };
         record.putInstance(recorded);
-        await applyProxy(() => proxy.addInstance(recorded));
+        await applyProxy(async () => {
+          await proxy.addInstance(recorded);
+          if (known !== undefined && known.server !== server) await proxy.dropInstance(known);
+        });
       }),
     drainInstance: (lane, name) =>
       inTurn(async () => {
         const recorded = find(lane, name);
         if (recorded === undefined) return;
         record.putInstance({ ...recorded, isDraining: true });
-        await applyProxy(() => proxy.drainInstance(lane, name));
+        await applyProxy(() => proxy.drainInstance(recorded));
       }),
     undrainInstance: (lane, name) =>
       inTurn(async () => {
         const recorded = find(lane, name);
         if (recorded === undefined) return;
         record.putInstance({ ...recorded, isDraining: false });
-        await applyProxy(() => proxy.undrainInstance(lane, name));
+        await applyProxy(() => proxy.undrainInstance(recorded));
       }),
     async sessions(lanes) {
       if (lanes.length === 0) return new Map();
       const rows = parseStat(await proxy.api.ask(...lanes.map((lane) => `show stat ${lane} 4 -1`)));
-      return sessionsByInstance(rows, lanes);
+      return sessionsByInstance(rows, lanes, instanceNames(record.read().instances));
     },
-    closeSessions: (lane, name) => inTurn(() => applyProxy(() => proxy.closeSessions(lane, name))),
+    closeSessions: (lane, name) =>
+      inTurn(async () => {
+        const recorded = find(lane, name);
+        if (recorded !== undefined) await applyProxy(() => proxy.closeSessions(recorded));
+      }),
     removeInstance: (lane, name) => inTurn(() => remove(lane, name)),
   };
 }

@@ -3,6 +3,7 @@ import type { HttpProxy } from './haproxy/proxy.ts';
 import { numberIn, parseStat, type RuntimeServer, type StatRow } from './haproxy/replies.ts';
 import { parseShare } from './haproxy/shares.ts';
 import type { RecordedPort } from './ports.ts';
+import { instanceNames, isParked, isSlot, type ServerKey } from './slots.ts';
 import type { Intent, TrafficRecord } from './state.ts';
 import type { InstanceState, Lane, LaneId, PublishedPort, RouteShare, TrafficState } from './traffic.ts';
 
@@ -16,15 +17,17 @@ export interface Observed {
 export async function observe({ record, proxy, laneCount }: Observed): Promise<TrafficState> {
   const { ports, tcpRoutes, previews, options, certificates, routes: recorded } = record.read();
   const [pid, runtime] = await Promise.all([proxy.pid(), proxy.runtime()]);
+  const servers = runtime.servers.filter((server) => !isParked(server));
   const routes = new Map(
     [...runtime.routes].map(([route, { value }]) => [route, withCohorts(parseShare(value), recorded.get(route))]),
   );
   const ids = usedIn(
-    [...runtime.servers, ...previews.values()].map(({ lane }) => lane),
+    [...servers, ...previews.values()].map(({ lane }) => lane),
     routes.values(),
   );
   const rows = ids.length === 0 ? [] : parseStat(await proxy.api.ask(...statCommands(ids)));
-  const lanes = ids.map((id) => laneOf(id, runtime.servers, rows));
+  const nameOf = instanceNames(record.read().instances);
+  const lanes = ids.map((id) => laneOf({ id, servers, rows, nameOf }));
   return {
     pid,
     lanes,
@@ -48,21 +51,29 @@ function withoutSlot(recorded: RecordedPort): PublishedPort {
   return port;
 }
 
-function laneOf(id: LaneId, servers: readonly RuntimeServer[], rows: readonly StatRow[]): Lane {
-  const sessions = (name: string): number =>
+interface LaneReadings {
+  readonly id: LaneId;
+  readonly servers: readonly RuntimeServer[];
+  readonly rows: readonly StatRow[];
+  readonly nameOf: (at: ServerKey) => string;
+}
+
+function laneOf({ id, servers, rows, nameOf }: LaneReadings): Lane {
+  const sessions = (server: string): number =>
     numberIn(
-      rows.find((row) => row['pxname'] === id && row['svname'] === name),
+      rows.find((row) => row['pxname'] === id && row['svname'] === server),
       'scur',
     );
   const instances = servers
     .filter((server) => server.lane === id)
-    .map(({ name, address, port, ...server }) => ({
-      name,
+    .map(({ server, address, port, ...state }) => ({
+      name: nameOf({ lane: id, server }),
       address,
       port,
-      sessions: sessions(name),
-      state: stateOf(server),
-    }));
+      sessions: sessions(server),
+      state: stateOf(state),
+    }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
   return { id, instances, sessions: sessions('BACKEND') };
 }
 
@@ -75,11 +86,14 @@ function stateOf(server: Pick<RuntimeServer, 'isInMaintenance' | 'isUp'>): Insta
 export function sessionsByInstance(
   rows: readonly StatRow[],
   lanes: readonly LaneId[],
+  nameOf: (at: ServerKey) => string,
 ): ReadonlyMap<LaneId, ReadonlyMap<string, number>> {
-  const ofLane = (lane: LaneId) => rows.filter((row) => row['pxname'] === lane);
-  return new Map(
-    lanes.map((lane) => [lane, new Map(ofLane(lane).map((row) => [row['svname'] ?? '', numberIn(row, 'scur')]))]),
-  );
+  const ofLane = (lane: LaneId): readonly [string, number][] =>
+    rows
+      .filter((row) => row['pxname'] === lane)
+      .map((row): [string, number] => [nameOf({ lane, server: row['svname'] ?? '' }), numberIn(row, 'scur')])
+      .filter(([name]) => !isSlot(name));
+  return new Map(lanes.map((lane) => [lane, new Map(ofLane(lane))]));
 }
 
 /** Frontends 1, backends 2, servers 4; all rows of one proxy by its name. */

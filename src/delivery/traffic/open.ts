@@ -58,7 +58,12 @@ export async function openTraffic({ scope, directory, log, ...rest }: TrafficOpt
   });
   const accessLogDirectory = rest.accessLogDirectory ?? join(scope.root, 'delivery', 'access');
   const accessLog = createAccessLog({ directory: accessLogDirectory, log });
-  const requests = createRequests({ socketPath: socketPathOf(runDirectory), accessLog, log });
+  const requests = createRequests({
+    socketPath: socketPathOf(runDirectory),
+    accessLog,
+    instanceOn: (at) => record.instanceOn(at),
+    log,
+  });
   const table = scope.suffix === '' ? 'bascule_traffic' : `bascule_traffic_${scope.suffix}`;
   return createTraffic({
     record,

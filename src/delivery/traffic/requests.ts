@@ -2,7 +2,8 @@ import { messageOf } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { AccessLog } from './access-log.ts';
 import { followLog, type LogFollower } from './haproxy/follow-log.ts';
-import { droppedIn, parseLogLine } from './haproxy/log-line.ts';
+import { type AccessDetails, droppedIn, parseLogLine } from './haproxy/log-line.ts';
+import type { ServerKey } from './slots.ts';
 import type { RequestSample, TrafficCounters } from './traffic.ts';
 
 export type RequestsListener = (batch: readonly RequestSample[]) => void;
@@ -25,6 +26,8 @@ const MOST_WAITING = 20_000;
 export function createRequests(o: {
   readonly socketPath: string;
   readonly accessLog: AccessLog;
+  /** Whose server of the proxy it is. */
+  readonly instanceOn: (at: ServerKey) => string;
   readonly log: Log;
 }): Requests {
   const listeners = new Set<RequestsListener>();
@@ -52,6 +55,8 @@ export function createRequests(o: {
     else waiting.push(sample);
     timer ??= setTimeout(deliver, BATCH_MS).unref();
   };
+  const detailsOf = ({ lane }: RequestSample, { instance: server, ...rest }: AccessDetails): AccessDetails =>
+    server === undefined ? rest : { ...rest, instance: o.instanceOn({ lane, server }) };
   const onLine = (line: string): void => {
     const request = parseLogLine(line);
     if (request === undefined) {
@@ -59,7 +64,7 @@ export function createRequests(o: {
       return;
     }
     if (request.isObserved) keep(request.sample);
-    if (request.access !== undefined) o.accessLog.write(request.sample, request.access);
+    if (request.access !== undefined) o.accessLog.write(request.sample, detailsOf(request.sample, request.access));
   };
   return {
     follow() {

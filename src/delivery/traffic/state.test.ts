@@ -44,11 +44,35 @@ describe('the record', () => {
     database.exec(FIRST);
     const { instances, routes, ports, previews, options } = openTrafficRecord(database, NO_CERTIFICATES).read();
     assert.deepEqual(instances, [
-      { lane: 'lane-000', name: 'web-1', address: '10.0.0.1', port: 80, isDraining: false },
+      { lane: 'lane-000', name: 'web-1', server: 'web-1', address: '10.0.0.1', port: 80, isDraining: false },
     ]);
     assert.deepEqual([...routes], [['shop/web/80', { stable: 'lane-000', candidate: null, weight: 0 }]]);
     assert.deepEqual(ports, [{ port: 80, protocol: 'http', route: 'shop/web/80', slot: 3 }]);
     assert.equal(previews.size + options.size, 0);
+  });
+
+  it('of the first release gets slots when a proxy is to start with it, once', () => {
+    using database = openDatabase(join(directory, 'first.db'));
+    const record = openTrafficRecord(database, NO_CERTIFICATES);
+    const [settled] = record.settleInstances().instances;
+    assert.deepEqual([settled?.name, settled?.server], ['web-1', '_1']);
+    assert.deepEqual(record.settleInstances().instances, [settled]);
+    assert.deepEqual(openTrafficRecord(database, NO_CERTIFICATES).read().instances, [settled]);
+  });
+
+  it('knows whose server it is, or was last', () => {
+    using database = openDatabase(join(directory, 'owners.db'));
+    const record = openTrafficRecord(database, NO_CERTIFICATES);
+    const instance = { lane: 'lane-000', name: 'web-1', server: '_1', address: '10.0.0.1', port: 80, isDraining: true };
+    record.putInstance(instance);
+    assert.deepEqual(record.read().instances, [instance]);
+    const next = openTrafficRecord(database, NO_CERTIFICATES);
+    assert.equal(next.instanceOn({ lane: 'lane-000', server: '_1' }), 'web-1');
+    next.removeInstance('lane-000', 'web-1');
+    assert.equal(next.instanceOn({ lane: 'lane-000', server: '_1' }), 'web-1');
+    next.putInstance({ ...instance, name: 'web-2' });
+    assert.equal(next.instanceOn({ lane: 'lane-000', server: '_1' }), 'web-2');
+    assert.equal(next.instanceOn({ lane: 'lane-000', server: 'web-9' }), 'web-9');
   });
 
   it('keeps all that was set, and forgets what belongs to a route with it', () => {

@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { inTransaction, migrate } from '../../lib/database.ts';
 import type { CertificateStore } from './certificate-store.ts';
 import type { RecordedPort } from './ports.ts';
+import { type ServerKey, settleServers } from './slots.ts';
 import type {
   Certificate,
   Cohort,
@@ -20,6 +21,8 @@ import type {
 export interface RecordedInstance {
   readonly lane: LaneId;
   readonly name: string;
+  /** The server of the proxy that it has: a slot of its lane, or one that has its name. */
+  readonly server: string;
   readonly address: string;
   readonly port: number;
   readonly protocol?: 'h1' | 'h2';
@@ -47,6 +50,10 @@ export interface TrafficRecord {
   door(name: DoorName): number | undefined;
   rememberDoor(name: DoorName, port: number): void;
   putInstance(instance: RecordedInstance): void;
+  /** For a proxy that is about to start: as many instances as possible get slots. Returns what is written now. */
+  settleInstances(): Intent;
+  /** Whose server this is, or was last, as long as we run. */
+  instanceOn(at: ServerKey): string;
   removeInstance(lane: LaneId, name: string): void;
   putRoutes(shares: ReadonlyMap<RouteId, RouteShare>): void;
   putPreview(route: RouteId, preview: Preview | null): void;
@@ -88,6 +95,8 @@ const SCHEMA = {
      INSERT INTO traffic_published SELECT port, protocol, host_address, '', '', route, slot FROM traffic_port;
      DROP TABLE traffic_port;`,
     `ALTER TABLE traffic_published ADD COLUMN is_tls INTEGER NOT NULL DEFAULT 0;`,
+    // Absent: a server of its own, as all had before there were slots.
+    `ALTER TABLE traffic_instance ADD COLUMN server TEXT;`,
   ],
 };
 
@@ -102,31 +111,35 @@ export function openTrafficRecord(database: DatabaseSync, certificates: Certific
   const setting = (name: string): string | undefined =>
     database.prepare('SELECT value FROM traffic_setting WHERE name = ?').get(name)?.['value'] as string | undefined;
 
+  const read = (): Intent => ({
+    instances: rows('SELECT * FROM traffic_instance ORDER BY lane, name').map(instanceOf),
+    routes: new Map(rows('SELECT * FROM traffic_route ORDER BY route').map(routeOf)),
+    previews: new Map(rows('SELECT * FROM traffic_preview ORDER BY route').map(previewOf)),
+    options: new Map(rows('SELECT * FROM traffic_option ORDER BY route').map(optionsOf)),
+    tcpRoutes: new Map(rows('SELECT * FROM traffic_tcp_route ORDER BY route').map(tcpRouteOf)),
+    ports: rows('SELECT * FROM traffic_published ORDER BY port, protocol, host_address, host, path').map(portOf),
+    certificates: certificates.all(),
+  });
+  const putInstance = ({ lane, name, address, port, isDraining, protocol, server }: RecordedInstance): void => {
+    owners.set(`${lane}/${server}`, name);
+    const values = [lane, name, address, port, Number(isDraining), protocol ?? null, server];
+    run('INSERT OR REPLACE INTO traffic_instance VALUES (?, ?, ?, ?, ?, ?, ?)', ...values);
+  };
+  const owners = new Map(read().instances.map(({ lane, server, name }) => [`${lane}/${server}`, name]));
+
   return {
-    read: () => ({
-      instances: rows('SELECT * FROM traffic_instance ORDER BY lane, name').map(instanceOf),
-      routes: new Map(rows('SELECT * FROM traffic_route ORDER BY route').map(routeOf)),
-      previews: new Map(rows('SELECT * FROM traffic_preview ORDER BY route').map(previewOf)),
-      options: new Map(rows('SELECT * FROM traffic_option ORDER BY route').map(optionsOf)),
-      tcpRoutes: new Map(rows('SELECT * FROM traffic_tcp_route ORDER BY route').map(tcpRouteOf)),
-      ports: rows('SELECT * FROM traffic_published ORDER BY port, protocol, host_address, host, path').map(portOf),
-      certificates: certificates.all(),
-    }),
+    read,
+    settleInstances() {
+      inTransaction(database, () => settleServers(read().instances).forEach(putInstance));
+      return read();
+    },
+    instanceOn: ({ lane, server }) => owners.get(`${lane}/${server}`) ?? server,
     door(name) {
       const value = setting(name);
       return value === undefined ? undefined : Number(value);
     },
     rememberDoor: (name, port) => run('INSERT OR REPLACE INTO traffic_setting VALUES (?, ?)', name, String(port)),
-    putInstance: ({ lane, name, address, port, isDraining, protocol }) =>
-      run(
-        'INSERT OR REPLACE INTO traffic_instance VALUES (?, ?, ?, ?, ?, ?)',
-        lane,
-        name,
-        address,
-        port,
-        Number(isDraining),
-        protocol ?? null,
-      ),
+    putInstance,
     removeInstance: (lane, name) => run('DELETE FROM traffic_instance WHERE lane = ? AND name = ?', lane, name),
     putRoutes: (shares) =>
       inTransaction(database, () => {
@@ -184,6 +197,7 @@ function instanceOf(row: Row): RecordedInstance {
   return {
     lane: String(row['lane']),
     name: String(row['name']),
+    server: String(row['server'] ?? row['name']),
     address: String(row['address']),
     port: Number(row['port']),
     isDraining: row['is_draining'] === 1,

@@ -47,7 +47,7 @@ export function createTraffic(parts: Parts): Traffic {
   let rules: string | undefined;
 
   async function ensure(): Promise<void> {
-    await proxy.ensure(record.read());
+    await proxy.ensure(record.read(), () => record.settleInstances());
     await applyKernel();
     keeper.watch();
     kernelWatch.start();

@@ -1,4 +1,5 @@
-import type { InstanceAddress, LaneId } from '../traffic.ts';
+import { PARKED, type ServerKey } from '../slots.ts';
+import type { RecordedInstance } from '../state.ts';
 import { serverOptions } from './render-haproxy.ts';
 import { isAtLeast, type ProxyVersion } from './version.ts';
 
@@ -6,9 +7,9 @@ import { isAtLeast, type ProxyVersion } from './version.ts';
 export type CommandLine = readonly string[];
 
 /** A new server starts in maintenance: its check and itself are enabled in the same line. */
-export function addServer(version: ProxyVersion, lane: LaneId, instance: InstanceAddress): CommandLine {
+export function addServer(version: ProxyVersion, instance: RecordedInstance): CommandLine {
   const address = instance.address.includes(':') ? `[${instance.address}]` : instance.address;
-  const server = `${lane}/${instance.name}`;
+  const server = nameOf(instance);
   const add = `add server ${server} ${address}:${instance.port} ${serverOptions(version, instance)}`;
   const enableChecks = isAtLeast(version, 2, 5) ? [`enable health ${server}`] : [];
   return [experimental(version, add), ...enableChecks, `enable server ${server}`];
@@ -19,26 +20,35 @@ function experimental(version: ProxyVersion, command: string): string {
   return isAtLeast(version, 2, 6) ? command : `experimental-mode on; ${command}`;
 }
 
+function nameOf({ lane, server }: ServerKey): string {
+  return `${lane}/${server}`;
+}
+
 /** For a server that exists: an instance that was restarted may have another address. */
-export function moveServer(lane: LaneId, { name, address, port }: InstanceAddress): CommandLine {
-  return [`set server ${lane}/${name} addr ${address} port ${port}`];
+export function moveServer(instance: RecordedInstance): CommandLine {
+  return [`set server ${nameOf(instance)} addr ${instance.address} port ${instance.port}`];
+}
+
+/** A change of the address also closes the idle connections to the old one. */
+export function parkServer(at: ServerKey): CommandLine {
+  return [`set server ${nameOf(at)} addr ${PARKED.address} port ${PARKED.port}`];
 }
 
 /** Maintenance: no new requests, running ones go on. Unlike `drain` it survives a check that succeeds. */
-export function drainServer(lane: LaneId, name: string): CommandLine {
-  return [`set server ${lane}/${name} state maint`];
+export function drainServer(at: ServerKey): CommandLine {
+  return [`set server ${nameOf(at)} state maint`];
 }
 
-export function undrainServer(lane: LaneId, name: string): CommandLine {
-  return [`set server ${lane}/${name} state ready`];
+export function undrainServer(at: ServerKey): CommandLine {
+  return [`set server ${nameOf(at)} state ready`];
 }
 
-export function closeServerSessions(lane: LaneId, name: string): CommandLine {
-  return [`shutdown sessions server ${lane}/${name}`];
+export function closeServerSessions(at: ServerKey): CommandLine {
+  return [`shutdown sessions server ${nameOf(at)}`];
 }
 
-export function deleteServer(version: ProxyVersion, lane: LaneId, name: string): CommandLine {
-  return [experimental(version, `del server ${lane}/${name}`)];
+export function deleteServer(version: ProxyVersion, at: ServerKey): CommandLine {
+  return [experimental(version, `del server ${nameOf(at)}`)];
 }
 
 /** For a map that is read by order or by beginnings: keys that mean something to the command line come as payload. */

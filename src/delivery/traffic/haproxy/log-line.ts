@@ -58,6 +58,7 @@ const FIELD = {
 
 /** What a line of the access log tells besides what a sample does. */
 export interface AccessDetails {
+  /** As the proxy names its server; as we do once it has been translated. */
   readonly instance?: string;
   readonly client: string;
   readonly protocol: string;

@@ -1,25 +1,18 @@
 import { rm } from 'node:fs/promises';
 import type { Log } from '../../../lib/log.ts';
 import type { Intent, RecordedInstance } from '../state.ts';
-import type { LaneId, RouteId } from '../traffic.ts';
-import {
-  addServer,
-  closeServerSessions,
-  type CommandLine,
-  deleteServer,
-  drainServer,
-  moveServer,
-  undrainServer,
-} from './commands.ts';
+import type { ServerKey } from '../slots.ts';
+import type { RouteId } from '../traffic.ts';
 import { endProxy, isProxyAlive, isRunning, machineTraits, startProxy, versionOf } from './process.ts';
 import type { TrafficKeys } from '../keys.ts';
 import type { Doors } from '../ports.ts';
 import { type Lookup, lookupOf } from './matches.ts';
 import { createProxyCertificates } from './proxy-certificates.ts';
 import { createProxyMaps } from './proxy-maps.ts';
+import { createProxyServers } from './proxy-servers.ts';
 import { fingerprintOf, LEAVE_MS, type ProxySettings, socketPathOf } from './render-haproxy.ts';
 import { type Repairs, planRepairs, type Runtime } from './repair.ts';
-import { numberIn, parseInfo, parseServersState, parseStat } from './replies.ts';
+import { parseInfo, parseServersState } from './replies.ts';
 import { createRuntimeApi, type RuntimeApi } from './runtime-api.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -36,16 +29,21 @@ export interface ProxyOptions {
 /** One HAProxy process. It knows no record: callers hand in what should be. */
 export interface HttpProxy {
   readonly api: RuntimeApi;
-  /** Starts the process, adopts the running one, or replaces one with another configuration; then repairs it. */
-  ensure(intent: Intent): Promise<void>;
+  /**
+   * Starts the process, adopts the running one, or replaces one with another configuration; then repairs it.
+   * @param settle says with which servers a process is to start
+   */
+  ensure(intent: Intent, settle: () => Intent): Promise<void>;
   pid(): Promise<number>;
   runtime(): Promise<Runtime>;
   addInstance(instance: RecordedInstance): Promise<void>;
-  drainInstance(lane: LaneId, name: string): Promise<void>;
-  undrainInstance(lane: LaneId, name: string): Promise<void>;
-  closeSessions(lane: LaneId, name: string): Promise<void>;
-  /** False while sessions run on it. */
-  removeInstance(lane: LaneId, name: string): Promise<boolean>;
+  drainInstance(at: ServerKey): Promise<void>;
+  undrainInstance(instance: RecordedInstance): Promise<void>;
+  closeSessions(at: ServerKey): Promise<void>;
+  /** False while sessions run on it. When it is true, no connection to the instance is left. */
+  removeInstance(at: ServerKey): Promise<boolean>;
+  /** The same for one that nobody waits for: what runs on it is cut. */
+  dropInstance(at: ServerKey): Promise<void>;
   /** One route, or all of them at one instant. */
   applyRoutes(change: Change, only?: RouteId): Promise<void>;
   removeRoute(route: RouteId): Promise<void>;
@@ -76,10 +74,11 @@ export async function createHttpProxy(options: ProxyOptions): Promise<HttpProxy>
   const api = createRuntimeApi(socketPathOf(runDirectory));
   const maps = createProxyMaps(api, runDirectory);
   const certificates = createProxyCertificates(api, runDirectory);
+  const servers = createProxyServers(api, version);
 
   const runtime = async (): Promise<Runtime> => {
-    const [servers, live] = await Promise.all([api.ask('show servers state'), maps.read()]);
-    return { servers: parseServersState(servers), ...live };
+    const [state, live] = await Promise.all([api.ask('show servers state'), maps.read()]);
+    return { servers: parseServersState(state), ...live };
   };
 
   const repair = async (intent: Intent): Promise<void> => {
@@ -88,9 +87,11 @@ export async function createHttpProxy(options: ProxyOptions): Promise<HttpProxy>
     const repairs = planRepairs(settings, intent, live);
     if (isNothing(repairs)) return;
     options.log.warn({ ...sizes(repairs) }, 'the running proxy differs from the record: repairing it');
+    for (const instance of repairs.slotsToFill) await servers.fill(instance);
     for (const commands of repairs.additions) await api.tell(commands, ['exists', 'absent', 'busy']);
     if (repairs.selectorsDiffer || repairs.routesDiffer) await maps.repairRoutes(intent);
     if (repairs.matchesDiffer || repairs.portsDiffer) await maps.repairPorts(lookupIn(intent));
+    for (const at of repairs.slotsToEmpty) await servers.drop(at);
     for (const commands of repairs.removals) await api.tell(commands, ['absent', 'busy']);
   };
 
@@ -99,30 +100,21 @@ export async function createHttpProxy(options: ProxyOptions): Promise<HttpProxy>
   return {
     api,
     runtime,
-    async ensure(intent) {
+    async ensure(intent, settle) {
       const running = await runningProxy(api, runDirectory);
       if (running?.description === `bascule ${fingerprintOf(settings)}`) return repair(intent);
       options.log.info({ replacing: running?.pid }, 'starting the proxy');
-      await startProxy(program, settings, intent, running?.pid);
+      await startProxy(program, settings, settle(), running?.pid);
       await api.ask('show info');
       if (running !== undefined) await gone(running.pid, LEAVE_MS + 500);
     },
     pid: async () => Number(parseInfo(await api.ask('show info')).get('Pid')),
-    async addInstance(instance) {
-      const reply = await api.tell(addServer(version, instance.lane, instance), ['exists']);
-      if (reply.verdict !== 'exists') return;
-      await api.tell([...moveServer(instance.lane, instance), ...undrainServer(instance.lane, instance.name)]);
-    },
-    async drainInstance(lane, name) {
-      await api.tell(drainServer(lane, name), ['absent']);
-    },
-    async undrainInstance(lane, name) {
-      await api.tell(undrainServer(lane, name), ['absent']);
-    },
-    async closeSessions(lane, name) {
-      await api.tell(closeServerSessions(lane, name), ['absent']);
-    },
-    removeInstance: (lane, name) => removeWhenIdle(api, deleteServer(version, lane, name), { lane, name }),
+    addInstance: servers.add,
+    drainInstance: servers.drain,
+    undrainInstance: servers.undrain,
+    closeSessions: servers.closeSessions,
+    removeInstance: servers.remove,
+    dropInstance: servers.drop,
     applyRoutes: ({ before, after }, only) => maps.applyRoutes(before, after, only),
     removeRoute: (route) => maps.removeRoute(route),
     async applyCertificates(wanted) {
@@ -159,38 +151,11 @@ async function gone(pid: number, timeoutMs: number): Promise<void> {
   while (isRunning(pid) && performance.now() < deadline) await delay(50);
 }
 
-const IDLE_CONNECTIONS_MS = 10_000;
-
-/**
- * A drained server can be deleted once its idle connections are closed too, which HAProxy does by halves each second
- * (`pool-purge-delay`). Running sessions are not waited for.
- */
-async function removeWhenIdle(
-  api: RuntimeApi,
-  remove: CommandLine,
-  { lane, name }: { readonly lane: LaneId; readonly name: string },
-): Promise<boolean> {
-  const deadline = performance.now() + IDLE_CONNECTIONS_MS;
-  for (;;) {
-    const reply = await api.tell([...drainServer(lane, name), ...remove], ['absent', 'busy']);
-    if (reply.verdict !== 'busy') return true;
-    if (performance.now() > deadline || (await sessionsOf(api, lane, name)) > 0) return false;
-    await delay(50);
-  }
-}
-
-async function sessionsOf(api: RuntimeApi, lane: LaneId, name: string): Promise<number> {
-  const rows = parseStat(await api.ask(`show stat ${lane} 4 -1`));
-  return numberIn(
-    rows.find((row) => row['svname'] === name),
-    'scur',
-  );
-}
-
-function isNothing({ additions, removals, ...differences }: Repairs): boolean {
-  return additions.length === 0 && removals.length === 0 && !Object.values(differences).includes(true);
+function isNothing(repairs: Repairs): boolean {
+  return Object.values(repairs).every((part) => (typeof part === 'boolean' ? !part : part.length === 0));
 }
 
 function sizes(repairs: Repairs): object {
-  return { ...repairs, additions: repairs.additions.length, removals: repairs.removals.length };
+  const sizeOf = (part: Repairs[keyof Repairs]): number | boolean => (typeof part === 'boolean' ? part : part.length);
+  return Object.fromEntries(Object.entries(repairs).map(([name, part]) => [name, sizeOf(part)]));
 }

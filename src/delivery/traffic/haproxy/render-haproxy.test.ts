@@ -4,6 +4,7 @@ import { addServer, deleteServer } from './commands.ts';
 import { connectionsFor } from './process.ts';
 import { countersOf } from './counters.ts';
 import { fingerprintOf, type ProxySettings, renderConfiguration, renderMap } from './render-haproxy.ts';
+import { SLOTS } from '../slots.ts';
 import { isAtLeast, parseVersion } from './version.ts';
 
 const settings: ProxySettings = {
@@ -17,17 +18,28 @@ const settings: ProxySettings = {
   connectionsPerClient: 2_000,
   keys: { probeToken: '0'.repeat(32), bucketKey: Buffer.alloc(32).toString('base64') },
 };
-const instance = { lane: 'lane-002', name: 'web-1', address: '10.0.0.1', port: 80, isDraining: false };
+const instance = { lane: 'lane-002', name: 'web-1', server: '_1', address: '10.0.0.1', port: 80, isDraining: false };
 
 describe('the configuration of the proxy', () => {
   it('has as many lanes as the pool, and the instances in theirs', () => {
-    const text = renderConfiguration(settings, [instance, { ...instance, name: 'web-2', isDraining: true }]);
+    const text = renderConfiguration(settings, [
+      instance,
+      { ...instance, name: 'web-2', server: '_3', isDraining: true },
+      { ...instance, name: 'web-7', server: 'web-7' },
+      { ...instance, name: 'web-8', server: 'web-8', isDraining: true },
+    ]);
     assert.equal(text.match(/^backend lane-\d+$/gm)?.length, 4);
-    const speaking = renderConfiguration(settings, [{ ...instance, protocol: 'h2' }]);
+    const speaking = renderConfiguration(settings, [{ ...instance, server: 'web-1', protocol: 'h2' }]);
     assert.match(speaking, /^ {2}server web-1 10\.0\.0\.1:80 .*\bproto h2\b/m);
     const lane = text.split('backend lane-002\n')[1]?.split('backend')[0] ?? '';
-    assert.match(lane, /^ {2}server web-1 10\.0\.0\.1:80 check .*(?<!disabled)$/m);
-    assert.match(lane, /^ {2}server web-2 10\.0\.0\.1:80 .* disabled$/m);
+    assert.match(lane, /^ {2}server _1 10\.0\.0\.1:80$/m);
+    assert.match(lane, /^ {2}server _2 127\.0\.0\.1:1 disabled$/m);
+    assert.match(lane, /^ {2}server _3 10\.0\.0\.1:80 disabled$/m);
+    assert.match(lane, /^ {2}server web-7 10\.0\.0\.1:80 check .*(?<!disabled)$/m);
+    assert.match(lane, /^ {2}server web-8 10\.0\.0\.1:80 .* disabled$/m);
+    assert.equal(lane.match(/^ {2}server /gm)?.length, SLOTS.length + 2);
+    assert.equal(text.match(/^ {2}server _\d 127\.0\.0\.1:1 disabled$/gm)?.length, 4 * SLOTS.length - 2);
+    assert.match(text, /^ {2}default-server check .*pool-purge-delay 1s$/m);
   });
 
   it('is the same configuration whatever instances run, and another one with another pool', () => {
@@ -60,17 +72,21 @@ describe('the configuration of the proxy', () => {
 });
 
 describe('commands', () => {
+  const own = { ...instance, lane: 'lane-000', server: 'web-1' };
+
   it('are checked servers since 2.5, and experimental before', () => {
-    const now = addServer(settings.version, 'lane-000', instance);
+    const now = addServer(settings.version, own);
     assert.match(now[0] ?? '', /^add server lane-000\/web-1 10\.0\.0\.1:80 check /);
     assert.deepEqual(now.slice(1), ['enable health lane-000/web-1', 'enable server lane-000/web-1']);
     const old = { major: 2, minor: 4, text: '2.4.24' };
-    assert.match(addServer(old, 'lane-000', instance)[0] ?? '', /^experimental-mode on; add server (?!.*check)/);
-    assert.deepEqual(deleteServer(old, 'lane-000', 'a'), ['experimental-mode on; del server lane-000/a']);
+    assert.match(addServer(old, own)[0] ?? '', /^experimental-mode on; add server (?!.*check)/);
+    assert.deepEqual(deleteServer(old, { lane: 'lane-000', server: 'a' }), [
+      'experimental-mode on; del server lane-000/a',
+    ]);
   });
 
   it('write IPv6 addresses in brackets', () => {
-    const [add] = addServer(settings.version, 'lane-000', { ...instance, address: 'fd00::1' });
+    const [add] = addServer(settings.version, { ...own, address: 'fd00::1' });
     assert.match(add ?? '', / \[fd00::1\]:80 /);
   });
 });

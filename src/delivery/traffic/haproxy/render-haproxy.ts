@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { laneName } from '../lanes.ts';
 import type { TrafficKeys } from '../keys.ts';
 import type { Doors } from '../ports.ts';
-import type { LaneId } from '../traffic.ts';
+import { isSlot, PARKED, SLOTS } from '../slots.ts';
+import type { RecordedInstance } from '../state.ts';
 import { LOG_LINE_BYTES, LOG_RING, LOG_RING_BYTES } from './log-line.ts';
 import { ERROR_HEADER, PROBE_HEADER, renderFrontendLines } from './render-frontend.ts';
 import { isAtLeast, type ProxyVersion } from './version.ts';
@@ -23,15 +24,6 @@ export interface ProxySettings extends Doors {
   readonly account?: { readonly user: string; readonly group: string };
 }
 
-export interface StartInstance {
-  readonly lane: LaneId;
-  readonly name: string;
-  readonly address: string;
-  readonly port: number;
-  readonly protocol?: 'h1' | 'h2';
-  readonly isDraining: boolean;
-}
-
 /** After a replacement, how long kept-alive connections may still be served by the old process, with the old routes. */
 export const LEAVE_MS = 3_000;
 
@@ -44,7 +36,7 @@ export const certificateListOf = (runDirectory: string): string => `${runDirecto
 export const routesMapOf = (runDirectory: string): string => `${runDirectory}/routes.map`;
 
 /** The configuration that the proxy starts with; instances that were added later are not in it. */
-export function renderConfiguration(settings: ProxySettings, instances: readonly StartInstance[]): string {
+export function renderConfiguration(settings: ProxySettings, instances: readonly RecordedInstance[]): string {
   return [
     renderGlobal(settings),
     renderLogRing(),
@@ -109,6 +101,7 @@ function renderDefaults(): string {
     'retries 3',
     'option redispatch 1',
     'retry-on conn-failure empty-response',
+    `default-server ${CHECK} ${POOL}`,
     'timeout connect 4s',
     'timeout check 2s',
     'timeout queue 30s',
@@ -161,7 +154,7 @@ function renderHelpers(): string {
   ].join('\n');
 }
 
-function renderLanes(settings: ProxySettings, instances: readonly StartInstance[]): readonly string[] {
+function renderLanes(settings: ProxySettings, instances: readonly RecordedInstance[]): readonly string[] {
   const isStream =
     '{ req.hdr(Accept) -m sub -i text/event-stream } || { req.ver 2.0 } { req.hdr(Content-Type) -m beg application/grpc }';
   return Array.from({ length: settings.laneCount }, (_, index) => {
@@ -170,25 +163,38 @@ function renderLanes(settings: ProxySettings, instances: readonly StartInstance[
       `http-request set-timeout server 24h if ${isStream}`,
       // No application learns it.
       `http-request del-header ${PROBE_HEADER}`,
-      ...own.map(
-        (instance) =>
-          `server ${renderServer(instance)} ${serverOptions(settings.version, instance)}${instance.isDraining ? ' disabled' : ''}`,
-      ),
+      ...SLOTS.map((slot) => renderSlot(slot, own)),
+      ...own
+        .filter(({ server }) => !isSlot(server))
+        .map(
+          (instance) => `${renderServer(instance)} ${serverOptions(settings.version, instance)}${disabled(instance)}`,
+        ),
     ]);
   });
 }
 
-function renderServer({ name, address, port }: StartInstance): string {
-  return `${name} ${address.includes(':') ? `[${address}]` : address}:${port}`;
+/** Its options stand in the defaults. */
+function renderSlot(slot: string, own: readonly RecordedInstance[]): string {
+  const instance = own.find(({ server }) => server === slot);
+  return instance === undefined
+    ? `${renderServer({ server: slot, ...PARKED })} disabled`
+    : `${renderServer(instance)}${disabled(instance)}`;
 }
 
-/** Options of every server. Servers that are added at run time can be checked since 2.5. */
-export function serverOptions(version: ProxyVersion, { protocol }: Pick<StartInstance, 'protocol'>): string {
-  return [
-    ...(isAtLeast(version, 2, 5) ? ['check inter 2s fastinter 250ms downinter 250ms fall 2 rise 1'] : []),
-    ...(protocol === 'h2' ? ['proto h2'] : []),
-    'pool-purge-delay 1s',
-  ].join(' ');
+function renderServer({ server, address, port }: Pick<RecordedInstance, 'server' | 'address' | 'port'>): string {
+  return `server ${server} ${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
+
+function disabled({ isDraining }: RecordedInstance): string {
+  return isDraining ? ' disabled' : '';
+}
+
+const CHECK = 'check inter 2s fastinter 250ms downinter 250ms fall 2 rise 1';
+const POOL = 'pool-purge-delay 1s';
+
+/** Options of a server of an instance's own. Servers that are added at run time can be checked since 2.5. */
+export function serverOptions(version: ProxyVersion, { protocol }: Pick<RecordedInstance, 'protocol'>): string {
+  return [...(isAtLeast(version, 2, 5) ? [CHECK] : []), ...(protocol === 'h2' ? ['proto h2'] : []), POOL].join(' ');
 }
 
 /** The file of a map as the proxy reads it when it starts. */

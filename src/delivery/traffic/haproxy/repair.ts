@@ -1,3 +1,4 @@
+import { isParked, isSlot, type ServerKey } from '../slots.ts';
 import type { Intent, RecordedInstance } from '../state.ts';
 import {
   addServer,
@@ -23,13 +24,16 @@ export interface Runtime {
 }
 
 export interface Repairs {
-  /** Instances come before the routes that lead to them … */
+  /** Instances come before the routes that lead to them: those of slots that are empty, or hold something else … */
+  readonly slotsToFill: readonly RecordedInstance[];
+  /** … and those with servers of their own … */
   readonly additions: readonly CommandLine[];
   readonly routesDiffer: boolean;
   readonly portsDiffer: boolean;
   readonly matchesDiffer: boolean;
   readonly selectorsDiffer: boolean;
   /** … and go after them. */
+  readonly slotsToEmpty: readonly ServerKey[];
   readonly removals: readonly CommandLine[];
 }
 
@@ -43,15 +47,18 @@ export function planRepairs(
   const lookup = lookupOf(intent.ports, intent.previews, settings);
   const live = new Map(runtime.servers.map((server) => [keyOf(server), server]));
   const wanted = new Map(intent.instances.map((instance) => [keyOf(instance), instance]));
+  const unwanted = runtime.servers.filter((server) => !wanted.has(keyOf(server)));
   return {
+    slotsToFill: intent.instances.filter(
+      (instance) => isSlot(instance.server) && !isIn(live.get(keyOf(instance)), instance),
+    ),
     additions: intent.instances.flatMap((instance) => additionsFor(version, instance, live.get(keyOf(instance)))),
     routesDiffer: differ(routesEntries(intent), runtime.routes),
     portsDiffer: differ(lookup.ports, runtime.ports),
     matchesDiffer: differ(lookup.matches, runtime.matches),
     selectorsDiffer: differ(selectorEntries(intent), runtime.selectors),
-    removals: runtime.servers
-      .filter((server) => !wanted.has(keyOf(server)))
-      .flatMap((server) => removalsFor(version, server)),
+    slotsToEmpty: unwanted.filter((server) => isSlot(server.server) && !isParked(server)),
+    removals: unwanted.filter(({ server }) => !isSlot(server)).flatMap((server) => removalsFor(version, server)),
   };
 }
 
@@ -60,25 +67,27 @@ function additionsFor(
   instance: RecordedInstance,
   live: RuntimeServer | undefined,
 ): readonly CommandLine[] {
-  const { lane, name, isDraining } = instance;
-  const drain = isDraining ? [drainServer(lane, name)] : [];
-  if (live === undefined) return [addServer(version, lane, instance), ...drain];
-  if (live.address !== instance.address || live.port !== instance.port) {
-    return [...removalsFor(version, live), addServer(version, lane, instance), ...drain];
-  }
-  if (live.isInMaintenance === isDraining) return [];
-  return isDraining ? drain : [undrainServer(lane, name)];
+  const { server, isDraining } = instance;
+  const state = isDraining ? drainServer(instance) : undrainServer(instance);
+  if (isIn(live, instance)) return live.isInMaintenance === isDraining ? [] : [state];
+  if (isSlot(server)) return [];
+  const leave = live === undefined ? [] : removalsFor(version, live);
+  return [...leave, addServer(version, instance), ...(isDraining ? [state] : [])];
+}
+
+function isIn(live: RuntimeServer | undefined, { address, port }: RecordedInstance): live is RuntimeServer {
+  return live?.address === address && live.port === port;
 }
 
 /** Nobody waits for this instance any more: what still runs on it is cut. */
-function removalsFor(version: ProxyVersion, { lane, name }: RuntimeServer): readonly CommandLine[] {
-  return [drainServer(lane, name), closeServerSessions(lane, name), deleteServer(version, lane, name)];
+function removalsFor(version: ProxyVersion, server: RuntimeServer): readonly CommandLine[] {
+  return [drainServer(server), closeServerSessions(server), deleteServer(version, server)];
 }
 
 function differ(wanted: ReadonlyMap<string, string>, live: MapEntries): boolean {
   return wanted.size !== live.size || [...wanted].some(([key, value]) => live.get(key)?.value !== value);
 }
 
-function keyOf({ lane, name }: { readonly lane: string; readonly name: string }): string {
-  return `${lane}/${name}`;
+function keyOf({ lane, server }: ServerKey): string {
+  return `${lane}/${server}`;
 }

@@ -44,13 +44,17 @@ describe('answers of the runtime API', () => {
       '# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port';
     const row = (name: string, operational: number, administrative: number): string =>
       `5 lane-000 1 ${name} 127.0.5.1 ${operational} ${administrative} 1 1 1 6 3 2 6 0 0 0 - 9001 - 0 0 - - 0`;
-    const servers = parseServersState(`1\n${header}\n${row('a', 2, 0)}\n${row('b', 0, 0)}\n${row('c', 0, 1)}\n\n`);
+    const servers = parseServersState(
+      `1\n${header}\n${row('a', 2, 0)}\n${row('b', 0, 0)}\n${row('c', 0, 1)}\n${row('_1', 0, 5)}\n${row('_2', 2, 4)}\n\n`,
+    );
     assert.deepEqual(
-      servers.map(({ name, isUp, isInMaintenance }) => ({ name, isUp, isInMaintenance })),
+      servers.map(({ server, isUp, isInMaintenance }) => ({ server, isUp, isInMaintenance })),
       [
-        { name: 'a', isUp: true, isInMaintenance: false },
-        { name: 'b', isUp: false, isInMaintenance: false },
-        { name: 'c', isUp: false, isInMaintenance: true },
+        { server: 'a', isUp: true, isInMaintenance: false },
+        { server: 'b', isUp: false, isInMaintenance: false },
+        { server: 'c', isUp: false, isInMaintenance: true },
+        { server: '_1', isUp: false, isInMaintenance: true },
+        { server: '_2', isUp: true, isInMaintenance: false },
       ],
     );
     assert.deepEqual([servers[0]?.address, servers[0]?.port], ['127.0.5.1', 9001]);

@@ -94,7 +94,8 @@ export function parseInfo(text: string): ReadonlyMap<string, string> {
 
 export interface RuntimeServer {
   readonly lane: string;
-  readonly name: string;
+  /** Its name in the proxy. */
+  readonly server: string;
   readonly address: string;
   readonly port: number;
   readonly isInMaintenance: boolean;
@@ -113,13 +114,14 @@ export function parseServersState(text: string): readonly RuntimeServer[] {
     .map((values) => serverOf(rowOf(columns, values)));
 }
 
-const ADMINISTRATIVE_MAINTENANCE = 0x01 | 0x02 | 0x04; // SRV_ADMF_FMAINT, _IMAINT, _CMAINT
+/** SRV_ADMF_FMAINT, _IMAINT, _RMAINT, _HMAINT; 0x04 tells only that the configuration said `disabled`. */
+const ADMINISTRATIVE_MAINTENANCE = 0x01 | 0x02 | 0x20 | 0x40;
 const STOPPED = 0;
 
 function serverOf(row: StatRow): RuntimeServer {
   return {
     lane: row['be_name'] ?? '',
-    name: row['srv_name'] ?? '',
+    server: row['srv_name'] ?? '',
     address: row['srv_addr'] ?? '',
     port: numberIn(row, 'srv_port'),
     isInMaintenance: (numberIn(row, 'srv_admin_state') & ADMINISTRATIVE_MAINTENANCE) !== 0,
