@@ -2,8 +2,6 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
@@ -15,10 +13,12 @@ import { type DeliveryScene, openScene, sceneForEach } from '../support/delivery
 import { enginesUnderTest } from '../support/engines.ts';
 import { type Load, startLoad } from '../support/load.ts';
 import { freePort } from '../support/machine.ts';
+import { prometheusSkip, startPrometheus } from '../support/prometheus.ts';
 import { waitFor } from '../support/wait.ts';
 
 /** Canaries over a real engine and a real HAProxy: what is decided, and how it is steered. */
 
+const noPrometheus = await prometheusSkip();
 const [engine] = (await enginesUnderTest()).filter(({ skip }) => skip === false);
 
 describe('canaries', { skip: engine === undefined ? 'needs an engine' : false, timeout: 400_000 }, () => {
@@ -225,14 +225,14 @@ describe('canaries', { skip: engine === undefined ? 'needs an engine' : false, t
     assert.ok(failure?.logs.includes('out of luck'), JSON.stringify(failure));
   });
 
-  it('obeys Prometheus queries and commands', async () => {
-    await using prometheus = await startPrometheus();
-    const guards = (value: string, command: string): string => `${steps('20%', '10m')}
+  it('obeys Prometheus queries and commands', { skip: noPrometheus }, async () => {
+    await using prometheus = await startPrometheus({ latency: '0.5' });
+    const guards = (command: string): string => `${steps('20%', '10m')}
   analysis:
-    queries: [{name: latency, prometheus: "http://127.0.0.1:${prometheus.port}", query: "${value}", max: 1, interval: 200ms, failures: 2}]
+    queries: [{name: latency, prometheus: "${prometheus.address}", query: latency, max: 1, interval: 200ms, failures: 2}]
     commands: [{name: check, run: ["sh", "-c", "${command}"], interval: 200ms}]`;
-    await first({ settings: guards('0.5', 'true') });
-    const deploying = deploy({ settings: guards('0.5', 'true') });
+    await first({ settings: guards('true') });
+    const deploying = deploy({ settings: guards('true') });
     const well = await until(
       ({ guards: all }) => all.filter(({ state }) => state === 'ok').length === 3,
       'all guards are well',
@@ -241,16 +241,17 @@ describe('canaries', { skip: engine === undefined ? 'needs an engine' : false, t
       well.guards.map(({ name }) => name),
       ['check', 'instances', 'latency'],
     );
-    prometheus.answer('nan');
+    await prometheus.set({ latency: 'NaN' });
     assert.match(
       (await until(({ guards: all }) => all.some(({ state }) => state === 'unknown'), 'unknown')).guards[2]?.detail ??
         '',
       /NaN/,
     );
-    prometheus.answer('7');
+    await prometheus.set({ latency: '7' });
     const seen = await deploying;
     assert.match(String(seen), /latency: 7 is above 1 \(2 of 2 in a row\)/);
-    const by = await deploy({ settings: guards('0.5', 'echo $$BASCULE_PROJECT $$BASCULE_CANDIDATE; exit 3') });
+    await prometheus.set({ latency: '0.5' });
+    const by = await deploy({ settings: guards('echo $$BASCULE_PROJECT $$BASCULE_CANDIDATE; exit 3') });
     assert.match(String(by), /check: ended with exit code 3: canary 3/);
   });
 
@@ -315,30 +316,6 @@ function written(root: string, project: CanaryProject): string {
 async function versionAt(port: number): Promise<string | undefined> {
   const response = await fetch(`http://127.0.0.1:${port}/cgi-bin/answer`);
   return /version=(\w+)/.exec(await response.text())?.[1];
-}
-
-/** Speaks the HTTP API of Prometheus: a query is its own answer until another one is given. */
-async function startPrometheus() {
-  let given: string | undefined;
-  const server = createServer((request, response) => {
-    const query = new URL(request.url ?? '/', 'http://x').searchParams.get('query') ?? '';
-    const value = [1_435_781_451.781, given === 'nan' ? 'NaN' : (given ?? query)];
-    response.setHeader('content-type', 'application/json');
-    response.end(
-      JSON.stringify({ status: 'success', data: { resultType: 'vector', result: [{ metric: {}, value }] } }),
-    );
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    port: (server.address() as AddressInfo).port,
-    answer: (value: string) => void (given = value),
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
 }
 
 /** How many requests the candidate had answered when the daemon was killed. */

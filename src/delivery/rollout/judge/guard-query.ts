@@ -40,11 +40,22 @@ export function readAnswer(body: unknown, limits: { readonly max?: number; reado
   const { resultType, result } = objectOf(data);
   if (resultType !== 'vector' && resultType !== 'scalar')
     return unknown(`the query gives a ${String(resultType)}; it must give one value or a vector`);
-  const samples = resultType === 'scalar' ? [result] : listOf(result).map((series) => objectOf(series)['value']);
-  if (samples.length === 0) return unknown('the query finds no data');
-  const values = samples.map((sample) => numberOf(listOf(sample)[1]));
+  const series = resultType === 'scalar' ? [{ value: result }] : listOf(result).map(objectOf);
+  if (series.length === 0) return unknown('the query finds no data');
+  const values = series.map(({ value }) => numberOf(listOf(value)[1]));
   if (values.some(Number.isNaN)) return unknown('the query gives no number (NaN)');
-  return { kind: 'value', value: worst(values, limits) };
+  const value = worst(values, limits);
+  const labels = series.length === 1 ? '' : labelsOf(series[values.indexOf(value)]?.['metric']);
+  return { kind: 'value', value, ...(labels === '' ? {} : { detail: `of ${labels}` }) };
+}
+
+/** Which of several series it is. */
+function labelsOf(metric: unknown): string {
+  const labels = Object.entries(objectOf(metric)).filter(([name]) => name !== '__name__');
+  return labels
+    .map(([name, value]) => `${name}="${String(value)}"`)
+    .join(', ')
+    .slice(0, 200);
 }
 
 function worst(values: readonly number[], { max, min }: { readonly max?: number; readonly min?: number }): number {
