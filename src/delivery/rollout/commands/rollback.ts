@@ -8,7 +8,7 @@ import type { Plan } from '../plan/plan.ts';
 import { planRelease } from '../plan/planning.ts';
 import { settleOpen } from '../execute/resume.ts';
 import { holder, orAborted, planView, unchanged, unlessCancelled } from './roll-out.ts';
-import { runPlan } from '../execute/run-rollout.ts';
+import { lookBeforehand, runPlan } from '../execute/run-rollout.ts';
 import { requireProject } from './views.ts';
 
 /** Back to an earlier release: a mere switch while it is warm, else started again from its frozen images. */
@@ -20,10 +20,13 @@ export async function rollback(parts: Parts, request: RollbackRequest, o: WatchO
     await settleOpen(parts, project, running);
     const target = rollbackTarget(parts, request);
     const wish = { kind: 'rollback', target, force: false } as const;
-    const plan = (await unlessCancelled(parts, watch, () => planRelease(parts, wish)))();
+    const [decide, counted] = await unlessCancelled(parts, watch, () =>
+      Promise.all([planRelease(parts, wish), lookBeforehand(parts, project)]),
+    );
+    const plan = decide();
     if (plan.unchanged) return unchanged(parts, { kind: 'rollback', project, watch, started: running.startedAt });
     await requireImages(parts, target, plan);
-    return await runPlan(parts, { plan, running, watch });
+    return await runPlan(parts, { plan, running, watch, counted });
   });
 }
 

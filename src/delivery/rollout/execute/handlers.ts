@@ -91,7 +91,8 @@ async function switchRoutes(traffic: Traffic, changes: StepOf<'switch-routes'>['
   const shares = new Map<string, RouteShare>();
   for (const { route, to } of changes)
     if (to !== undefined) shares.set(route, { stable: to, candidate: null, weight: 0, observed: true });
-  if (shares.size > 0) await traffic.setRoutes(shares);
+  const [only] = shares;
+  if (only !== undefined) await (shares.size === 1 ? traffic.setRoute(...only) : traffic.setRoutes(shares));
   for (const { route, to } of changes) if (to === undefined) await traffic.removeRoute(route);
 }
 

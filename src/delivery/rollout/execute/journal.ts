@@ -1,5 +1,5 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
-import { inTransaction, migrate, type Schema } from '../../../lib/database.ts';
+import { inTransaction, migrate, type Schema, withoutSync } from '../../../lib/database.ts';
 import type { LaneId } from '../../traffic/index.ts';
 import type { Failure, RolloutKind, RolloutResult } from '../outcome.ts';
 import { EMPTY_STANDING, type Standing } from '../plan/standing.ts';
@@ -55,7 +55,10 @@ export type NewRollout = Pick<RolloutRecord, 'project' | 'number' | 'kind' | 'au
   readonly readings: readonly LaneReading[];
 };
 
-/** What every rollout has done and is about to do: each step written down before and after it acts. */
+/**
+ * What every rollout has done and is about to do: each step written down before and after it acts. `begin` is on the
+ * disk when it returns, and with it all that was written before; what a power cut takes of the rest is done once more.
+ */
 export interface Journal {
   nextNumber(project: string): number;
   /** Writes the whole plan down before the first step. */
@@ -120,6 +123,9 @@ export function openJournal(database: DatabaseSync): Journal {
   const query = (sql: string, ...values: SQLInputValue[]): Row[] => database.prepare(sql).all(...values);
   const change = (sql: string, ...values: SQLInputValue[]): void => void database.prepare(sql).run(...values);
 
+  /** Is on the disk with the next commit: before anything else is done, in its order. */
+  const soon = <T>(work: () => T): T => withoutSync(database, work);
+
   const find = (project: string, number: number): RolloutRecord | undefined =>
     query('SELECT * FROM rollouts WHERE project = ? AND number = ?', project, number).map(recordOf)[0];
   const again = ({ project, number }: RolloutRecord): RolloutRecord => find(project, number)!;
@@ -159,7 +165,7 @@ export function openJournal(database: DatabaseSync): Journal {
     unfinished: () => query("SELECT * FROM rollouts WHERE phase <> 'ended' ORDER BY started_ms").map(recordOf),
     steps,
     open: (o) => {
-      inTransaction(database, () => {
+      const write = (): void => {
         change(
           "INSERT INTO rollouts VALUES (?, ?, ?, ?, ?, ?, ?, NULL, 'running', NULL, NULL, ?)",
           o.project,
@@ -172,7 +178,8 @@ export function openJournal(database: DatabaseSync): Journal {
           JSON.stringify(o.readings),
         );
         insertSteps(o, { seq: 0, wave: 0, undoing: 0 }, o.waves);
-      });
+      };
+      soon(() => inTransaction(database, write));
       return find(o.project, o.number)!;
     },
     begin: (o, seqs, nowMs) =>
@@ -188,14 +195,16 @@ export function openJournal(database: DatabaseSync): Journal {
         }
       }),
     end: (o, seq, { outcome, durationMs, reason }) =>
-      change(
-        'UPDATE steps SET outcome = ?, duration_ms = ?, reason = ? WHERE project = ? AND rollout = ? AND seq = ?',
-        outcome,
-        durationMs,
-        reason ?? null,
-        o.project,
-        o.number,
-        seq,
+      soon(() =>
+        change(
+          'UPDATE steps SET outcome = ?, duration_ms = ?, reason = ? WHERE project = ? AND rollout = ? AND seq = ?',
+          outcome,
+          durationMs,
+          reason ?? null,
+          o.project,
+          o.number,
+          seq,
+        ),
       ),
     turnBack: (o, failure, waves) => {
       inTransaction(database, () => {
@@ -226,11 +235,13 @@ export function openJournal(database: DatabaseSync): Journal {
       return again(o);
     },
     read: (o, readings) =>
-      change(
-        'UPDATE rollouts SET readings = ? WHERE project = ? AND number = ?',
-        JSON.stringify(readings),
-        o.project,
-        o.number,
+      soon(() =>
+        change(
+          'UPDATE rollouts SET readings = ? WHERE project = ? AND number = ?',
+          JSON.stringify(readings),
+          o.project,
+          o.number,
+        ),
       ),
     standing: (project) => {
       const body = query('SELECT body FROM standings WHERE project = ?', project)[0]?.['body'];

@@ -3,24 +3,53 @@ import { collectEvidence } from './evidence.ts';
 import { carryOn, Interrupted } from './execute.ts';
 import type { WatchOptions } from '../face.ts';
 import type { RolloutRecord } from './journal.ts';
-import { lanesInvolved, readAfter, readLanes } from '../ledger/lane-readings.ts';
+import {
+  countLanes,
+  type LanesCounted,
+  lanesInvolved,
+  lanesRead,
+  readAfter,
+  readingsWith,
+} from '../ledger/lane-readings.ts';
 import { sourcesOf, totalsOf } from '../ledger/ledger-evidence.ts';
 import { type Failure, isBackground, type PortView, type RolloutOutcome } from '../outcome.ts';
 import { switchDuration } from '../ledger/switch-duration.ts';
 import type { Running } from './locks.ts';
 import type { Parts } from '../parts.ts';
 import { describe, type Plan } from '../plan/plan.ts';
-import { liveReleases, type Standing } from '../plan/standing.ts';
+import { lanesOf, liveReleases, liveSets, type Standing } from '../plan/standing.ts';
 import { strategyOf } from '../plan/strategy-of.ts';
 import { verdictOfProgress } from '../judge/verdict-of-progress.ts';
+
+/**
+ * What a rollout needs before its first step and can be had while it is planned: what the lanes of all live releases
+ * have counted. Meanwhile their requests begin to be seen.
+ */
+export async function lookBeforehand(parts: Parts, project: string): Promise<LanesCounted> {
+  const { journal, observation, traffic } = parts;
+  const lanes = [...lanesOf(liveSets(journal.standing(project))), ...lanesBefore(journal.latest(project))];
+  const [counted] = await Promise.all([countLanes(traffic, lanes), observation.prepare(project)]);
+  return counted;
+}
+
+function lanesBefore(last: RolloutRecord | undefined): readonly string[] {
+  return last?.readings.map(lanesRead) ?? [];
+}
 
 /** A plan is written down, announced, carried out, and told. */
 export async function runPlan(
   parts: Parts,
-  o: { readonly plan: Plan; readonly running: Running; readonly watch: WatchOptions },
+  o: {
+    readonly plan: Plan;
+    readonly running: Running;
+    readonly watch: WatchOptions;
+    /** By `lookBeforehand`; absent: the lanes are read when the plan is known. */
+    readonly counted?: LanesCounted;
+  },
 ): Promise<RolloutOutcome> {
-  const { plan, running, watch } = o;
-  const record = openRollout(parts, plan, running);
+  const { plan, running, watch, counted } = o;
+  const opened = openRollout(parts, plan, running);
+  const record = counted === undefined ? opened : readFrom(parts, opened, counted);
   for (const message of plan.warnings) watch.onProgress({ type: 'warning', message });
   watch.onProgress({
     type: 'planned',
@@ -123,10 +152,14 @@ async function readBefore(parts: Parts, record: RolloutRecord): Promise<RolloutR
   const { journal, traffic } = parts;
   if (record.readings.every(({ before }) => before !== undefined)) return record;
   const last = journal.latest(record.project, record.number);
-  const [readings] = await Promise.all([
-    readLanes(traffic, record.readings, 'before'),
-    last === undefined ? undefined : readAfter(parts, last),
-  ]);
+  return readFrom(parts, record, await countLanes(traffic, [...record.readings.map(lanesRead), ...lanesBefore(last)]));
+}
+
+/** The same counts end the rollout before and begin this one. */
+function readFrom({ journal }: Parts, record: RolloutRecord, counted: LanesCounted): RolloutRecord {
+  const last = journal.latest(record.project, record.number);
+  if (last !== undefined) journal.read(last, readingsWith(last.readings, counted, 'after'));
+  const readings = readingsWith(record.readings, counted, 'before');
   journal.read(record, readings);
   return { ...record, readings };
 }

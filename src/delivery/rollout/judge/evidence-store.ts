@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { inTransaction, migrate, type Schema } from '../../../lib/database.ts';
+import { inTransaction, migrate, type Schema, withoutSync } from '../../../lib/database.ts';
 import { messageOf } from '../../../lib/errors.ts';
 import type { Log } from '../../../lib/log.ts';
 import type { ControlRecord } from '../steer/control-record.ts';
@@ -46,7 +46,7 @@ export function openEvidenceStore(database: DatabaseSync, log: Log): EvidenceSto
       .map(({ body }) => JSON.parse(String(body)) as T);
   const attempt = (rollout: RolloutKey, work: () => unknown): void => {
     try {
-      work();
+      withoutSync(database, work);
     } catch (error) {
       log.warn({ ...rollout, err: error }, `what was seen could not be written down: ${messageOf(error)}`);
     }

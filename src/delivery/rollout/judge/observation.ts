@@ -12,6 +12,8 @@ import type { LiveRelease, Standing } from '../plan/standing.ts';
 
 /** Has the requests of a project's routes reported while a rollout of it runs, and for a while after it. */
 export interface Observation {
+  /** While a rollout is planned, which `begin` then need not do any more. Nothing comes of it: ends by itself. */
+  prepare(project: string): Promise<void>;
   /** Before the first step. Known already: goes on. */
   begin(record: RolloutRecord): Promise<void>;
   /** After the last one. */
@@ -38,6 +40,8 @@ const SAVE_MS = 1_000;
 
 export function createObservation(o: ObservationOptions): Observation {
   const timers = new Map<string, NodeJS.Timeout>();
+  /** Projects whose routes report their requests, as far as this daemon knows. */
+  const observed = new Set<string>();
   const saving = setInterval(() => {
     try {
       o.collector.flush();
@@ -53,18 +57,29 @@ export function createObservation(o: ObservationOptions): Observation {
     clearTimeout(timers.get(project));
     timers.delete(project);
   };
-  const endLater = (record: RolloutRecord): void => {
-    const { project, number: rollout } = record;
+  const endLater = (project: string, onDue: () => void): void => {
     stop(project);
     const timer = setTimeout(() => {
       timers.delete(project);
-      o.collector.end({ project, rollout });
-      void observeNoMore(o, project);
+      onDue();
+      void observeNoMore(o, { project, observed });
     }, AFTER_MS);
     timer.unref();
     timers.set(project, timer);
   };
+  const observe = async (project: string, standing: Standing): Promise<void> => {
+    if (observed.has(project)) return;
+    try {
+      if (await setObserved(o.traffic, standing)) observed.add(project);
+    } catch (error) {
+      said(o.log, project, error);
+    }
+  };
   return {
+    prepare: async (project) => {
+      if (!timers.has(project)) endLater(project, () => {});
+      await observe(project, o.journal.standing(project));
+    },
     begin: async (record) => {
       if (isBackground(record.kind)) return;
       const { project, number: rollout } = record;
@@ -72,17 +87,17 @@ export function createObservation(o: ObservationOptions): Observation {
       const standing = o.journal.standing(project);
       o.collector.begin({ project, rollout }, rolesOf(standing.current, nextOf(o.journal, record)));
       if (o.journal.steps(project, rollout).some(({ outcome }) => outcome !== 'pending')) return;
-      await setObserved(o.traffic, standing, true).catch((error: unknown) => said(o.log, project, error));
+      await observe(project, standing);
     },
     ended: (record) => {
       const key = { project: record.project, rollout: record.number };
       o.collector.flush();
       o.board.forget(key);
       o.controls.forget(key);
-      if (!isBackground(record.kind)) endLater(record);
+      if (!isBackground(record.kind)) endLater(key.project, () => o.collector.end(key));
     },
     settle: async () => {
-      for (const project of o.journal.standingProjects()) await observeNoMore(o, project);
+      for (const project of o.journal.standingProjects()) await observeNoMore(o, { project, observed });
     },
     close: () => {
       clearInterval(saving);
@@ -127,18 +142,24 @@ function sharesOf({ current, ports }: Standing, project: string, observed: boole
   return new Map(shares.filter(([route]) => published.has(route)));
 }
 
-async function setObserved(traffic: Pick<Traffic, 'setRoutes'>, standing: Standing, observed: boolean): Promise<void> {
+/** False where there is no route. */
+async function setObserved(traffic: Pick<Traffic, 'setRoutes'>, standing: Standing): Promise<boolean> {
   const project = standing.ports[0]?.route.split('/')[0];
-  const shares = project === undefined ? new Map<RouteId, RouteShare>() : sharesOf(standing, project, observed);
+  const shares = project === undefined ? new Map<RouteId, RouteShare>() : sharesOf(standing, project, true);
   if (shares.size > 0) await traffic.setRoutes(shares);
+  return shares.size > 0;
 }
 
 /** Held like any work in the background, so that no rollout moves the routes meanwhile. */
-async function observeNoMore(o: ObservationOptions, project: string): Promise<void> {
+async function observeNoMore(
+  o: ObservationOptions,
+  { project, observed }: { readonly project: string; readonly observed: Set<string> },
+): Promise<void> {
   const isBusy = (): boolean => o.locks.running(project) !== undefined;
   if (isBusy()) return;
   const who = { kind: 'retire', author: 'bascule', startedAt: o.now() } as const;
   const work = async (): Promise<void> => {
+    observed.delete(project);
     const { routes } = await o.traffic.observe();
     const shares = sharesOf(o.journal.standing(project), project, false);
     const isObserved = [...shares].some(([route, { stable }]) => {

@@ -20,17 +20,25 @@ function readingsOf(set: SetRecord, release: number): readonly LaneReading[] {
   }));
 }
 
+/** What lanes have counted until now. */
+export type LanesCounted = ReadonlyMap<LaneId, Counted>;
+
 /** Reads the counters; the ledger is evidence, not a condition: what cannot be read is left out. */
-export async function readLanes(
-  traffic: Pick<Traffic, 'counters'>,
+export async function countLanes(traffic: Pick<Traffic, 'counters'>, lanes: readonly LaneId[]): Promise<LanesCounted> {
+  if (lanes.length === 0) return new Map();
+  const counters = await traffic.counters([...new Set(lanes)]).catch(() => undefined);
+  return new Map([...(counters?.lanes ?? [])].map(([lane, each]) => [lane, countedOf(each)]));
+}
+
+/** Writes what was counted into the readings; a lane that was not read stays as it is. */
+export function readingsWith(
   readings: readonly LaneReading[],
+  counted: LanesCounted,
   moment: 'before' | 'after',
-): Promise<readonly LaneReading[]> {
-  if (readings.length === 0) return readings;
-  const counters = await traffic.counters(readings.map(({ lane }) => lane)).catch(() => undefined);
+): readonly LaneReading[] {
   return readings.map((reading) => {
-    const lane = counters?.lanes.get(reading.lane);
-    return lane === undefined ? reading : { ...reading, [moment]: countedOf(lane) };
+    const lane = counted.get(reading.lane);
+    return lane === undefined ? reading : { ...reading, [moment]: lane };
   });
 }
 
@@ -40,9 +48,14 @@ export async function readAfter(
   record: RolloutRecord,
 ): Promise<RolloutRecord> {
   if (record.readings.length === 0) return record;
-  const readings = await readLanes(o.traffic, record.readings, 'after');
+  const counted = await countLanes(o.traffic, record.readings.map(lanesRead));
+  const readings = readingsWith(record.readings, counted, 'after');
   o.journal.read(record, readings);
   return { ...record, readings };
+}
+
+export function lanesRead({ lane }: LaneReading): LaneId {
+  return lane;
 }
 
 function countedOf(lane: LaneCounters): Counted {

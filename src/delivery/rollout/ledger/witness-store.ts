@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { inTransaction, migrate, type Schema } from '../../../lib/database.ts';
+import { inTransaction, migrate, type Schema, withoutSync } from '../../../lib/database.ts';
 import type { ProbeReport } from './probes/index.ts';
 import type { RolloutKey } from '../judge/samples.ts';
 import { NO_SERIES, type Series, type SeriesPoint } from './series.ts';
@@ -53,6 +53,8 @@ export function openWitnessStore(database: DatabaseSync): WitnessStore {
     const insert = database.prepare('INSERT OR REPLACE INTO rollout_points VALUES (?, ?, ?, ?)');
     for (const point of points) insert.run(project, rollout, point.atMs, JSON.stringify(point));
   };
+  /** Evidence: a power cut may take the last seconds of it; no rollout waits for the disk. */
+  const soon = (work: () => void): void => withoutSync(database, () => inTransaction(database, work));
   return {
     testimony,
     series: (key) => ({
@@ -62,9 +64,9 @@ export function openWitnessStore(database: DatabaseSync): WitnessStore {
         .all(key.project, key.rollout)
         .map(({ body }) => JSON.parse(String(body)) as SeriesPoint),
     }),
-    put: (key, body, points) => inTransaction(database, () => put(key, body, points)),
+    put: (key, body, points) => soon(() => put(key, body, points)),
     replace: (key, body, points) =>
-      inTransaction(database, () => {
+      soon(() => {
         database.prepare('DELETE FROM rollout_points WHERE project = ? AND rollout = ?').run(key.project, key.rollout);
         put(key, body, points);
       }),
