@@ -5,7 +5,7 @@
  *   kills               SIGKILL of daemon, proxy, conmon and instance at each step, --rounds N times (default 1)
  *   analysis            simulates the analysis of canaries; writes the tables and pictures of docs/analysis.md
  *   --docker-path DIR   folder of another docker and dockerd than those on the PATH, e.g. of a newer release
- * Each measurement writes results/NAME.json; results/README.md is made of all that are there.
+ * Each measurement writes results/NAME.json; results/README.md and the plots are made of all that are there.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -19,6 +19,7 @@ import { measureDeploy } from './deploy.ts';
 import { measureEndurance } from './endurance.ts';
 import { measurePlanning } from './planning.ts';
 import { measureKills } from './kills.ts';
+import { plotOf } from './plots.ts';
 import { measureProxy } from './proxy.ts';
 import { type Report, type Result, renderReports } from './result.ts';
 import { measureStart } from './start.ts';
@@ -70,8 +71,15 @@ const reports = readdirSync(folder)
   .filter((file) => file.endsWith('.json'))
   .map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as Partial<Report>)
   .filter((report): report is Report => report.result !== undefined);
-writeFileSync(join(folder, 'README.md'), renderReports(reports));
-console.log(renderReports(reports.filter(({ result }) => names.includes(result.name))));
+const plots = new Map(reports.flatMap(({ result }) => [[result.name, plotOf(result)] as const]));
+for (const [name, plot] of plots) if (plot !== undefined) writeFileSync(join(folder, `${name}.svg`), plot);
+writeFileSync(join(folder, 'README.md'), renderReports(reports, plots));
+console.log(
+  renderReports(
+    reports.filter(({ result }) => names.includes(result.name)),
+    plots,
+  ),
+);
 
 async function measureBeside(wanted: readonly string[]): Promise<void> {
   await using machine = await openMachine();

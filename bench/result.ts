@@ -36,8 +36,11 @@ export function ratioOf(name: string, pair: { readonly ours: Series; readonly pe
   return { name, value, ...(target === undefined ? {} : { target }) };
 }
 
-/** Of one machine mostly: its facts stand once, and again where they differ. */
-export function renderReports(reports: readonly Report[]): string {
+/**
+ * Of one machine mostly: its facts stand once, and again where they differ.
+ * @param plots those that lie beside it, by the names of their results
+ */
+export function renderReports(reports: readonly Report[], plots: ReadonlyMap<string, string | undefined>): string {
   let last = '';
   return [
     '# Benchmark results',
@@ -49,7 +52,9 @@ export function renderReports(reports: readonly Report[]): string {
       const isSame = facts === last;
       last = facts;
       const measured = `Measured at ${report.at}, revision ${report.machine['revision'] ?? 'unknown'}.`;
-      return [...renderResult(report.result), '', measured, ...(isSame ? [] : ['', facts])];
+      const { name, title } = report.result;
+      const plot = plots.get(name) === undefined ? [] : ['', `![${title}](${name}.svg)`];
+      return [...renderResult(report.result), ...plot, '', measured, ...(isSame ? [] : ['', facts])];
     }),
     '',
   ].join('\n');

@@ -3,7 +3,7 @@ import { findingOf, type Findings, wilson } from './findings.ts';
 import { evidenceOf } from './judges.ts';
 import { JUDGE_NAMES } from './names.ts';
 import { randomOf } from './random.ts';
-import { type Axis, type Chart, type Colour, type Mark, type Point, renderChart, type Tick } from './svg.ts';
+import { type Axis, type Chart, type Colour, type Mark, type Point, renderChart, type Tick } from '../svg.ts';
 import { percent } from './tables.ts';
 import { looksOf } from './traffic.ts';
 

@@ -4,6 +4,8 @@ export interface Chart {
   readonly x: Axis;
   readonly y: Axis;
   readonly marks: readonly Mark[];
+  /** Names side by side in the legend; 2 when absent. */
+  readonly legendColumns?: number;
 }
 
 export interface Axis {
@@ -27,7 +29,8 @@ export type Mark =
       readonly name?: string;
       readonly colour: Colour;
       readonly points: readonly Point[];
-      readonly look?: 'dashed' | 'thin' | 'plain';
+      /** `plain`: with a dot at each point. */
+      readonly look?: 'dashed' | 'thin' | 'plain' | 'bare';
     }
   | {
       readonly kind: 'band';
@@ -60,11 +63,11 @@ export type Colour = keyof typeof COLOURS;
 const WIDTH = 760;
 const BOX = { left: 74, right: 20, top: 40, height: 340, bottom: 56 };
 const LEGEND_ROW = 20;
-const LEGEND_COLUMNS = 2;
 
 export function renderChart(chart: Chart): string {
   const names = chart.marks.flatMap((mark) => (mark.kind === 'level' || mark.name === undefined ? [] : [mark]));
-  const legend = Math.ceil(names.length / LEGEND_COLUMNS) * LEGEND_ROW;
+  const columns = chart.legendColumns ?? 2;
+  const legend = Math.ceil(names.length / columns) * LEGEND_ROW;
   const height = BOX.top + legend + BOX.height + BOX.bottom;
   const place = placer(chart, BOX.top + legend);
   return [
@@ -72,7 +75,7 @@ export function renderChart(chart: Chart): string {
     `<style>${style()}</style>`,
     `<rect class="paper" width="${WIDTH}" height="${height}"/>`,
     `<text class="title" x="${BOX.left}" y="24">${escape(chart.title)}</text>`,
-    ...names.map(renderName),
+    ...names.map((mark, index) => renderName(mark, { index, columns })),
     ...renderAxes(chart, place),
     ...chart.marks.map((mark) => renderMark(mark, place)),
     '</svg>',
@@ -157,10 +160,13 @@ function pathOf(points: readonly Point[], place: Place): string {
   return points.map(([x, y], index) => `${index === 0 ? 'M' : 'L'}${place.x(x)} ${place.y(y)}`).join('');
 }
 
-function renderName(mark: Exclude<Mark, { kind: 'level' }>, index: number): string {
-  const column = (WIDTH - BOX.left - BOX.right) / LEGEND_COLUMNS;
-  const x = round(BOX.left + (index % LEGEND_COLUMNS) * column);
-  const y = BOX.top + Math.floor(index / LEGEND_COLUMNS) * LEGEND_ROW;
+function renderName(
+  mark: Exclude<Mark, { kind: 'level' }>,
+  { index, columns }: { readonly index: number; readonly columns: number },
+): string {
+  const column = (WIDTH - BOX.left - BOX.right) / columns;
+  const x = round(BOX.left + (index % columns) * column);
+  const y = BOX.top + Math.floor(index / columns) * LEGEND_ROW;
   const look = mark.kind === 'line' && mark.look === 'dashed' ? 'dashed' : '';
   const key =
     mark.kind === 'band'

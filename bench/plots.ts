@@ -1,0 +1,58 @@
+import type { Result, Series } from './result.ts';
+import { type Colour, type Mark, type Point, renderChart, type Tick } from './svg.ts';
+
+const COLOURS: readonly Colour[] = ['blue', 'orange', 'green', 'pink', 'yellow', 'sky', 'red', 'grey', 'black'];
+/** Fewer samples are a table. */
+const FEWEST = 3;
+
+/** Every sample of the times of a result: the share of them that took at most so long. Undefined: nothing to draw. */
+export function plotOf({ title, series }: Result): string | undefined {
+  const drawn = series
+    .filter(({ unit, samples }) => unit === 'ms' && samples.length >= FEWEST)
+    .slice(0, COLOURS.length);
+  if (drawn.length === 0) return undefined;
+  const all = drawn.flatMap(({ samples }) => samples);
+  const [min, max] = [decadeBelow(Math.min(...all)), decadeAbove(Math.max(...all))];
+  return renderChart({
+    title,
+    legendColumns: 1,
+    x: { label: 'milliseconds', scale: 'log', min, max, ticks: decades(min, max) },
+    y: {
+      label: 'share of the samples',
+      scale: 'linear',
+      min: 0,
+      max: 1,
+      ticks: [0, 0.25, 0.5, 0.75, 1].map(shareTick),
+    },
+    marks: drawn.map(markOf),
+  });
+}
+
+function markOf({ name, samples }: Series, index: number): Mark {
+  const sorted = [...samples].sort((a, b) => a - b);
+  const points = sorted.flatMap((at, rank): Point[] => [
+    [at, rank / sorted.length],
+    [at, (rank + 1) / sorted.length],
+  ]);
+  return { kind: 'line', name: name.replaceAll('`', ''), colour: COLOURS[index] ?? 'black', points, look: 'bare' };
+}
+
+function shareTick(at: number): Tick {
+  return { at, label: `${at * 100} %` };
+}
+
+function decades(min: number, max: number): readonly Tick[] {
+  const count = Math.round(Math.log10(max / min));
+  return Array.from({ length: count + 1 }, (_, step) => {
+    const at = Number((min * 10 ** step).toPrecision(1));
+    return { at, label: at.toLocaleString('en-US', { maximumFractionDigits: 3 }) };
+  });
+}
+
+function decadeBelow(value: number): number {
+  return 10 ** Math.floor(Math.log10(Math.max(value, 0.001)));
+}
+
+function decadeAbove(value: number): number {
+  return 10 ** Math.ceil(Math.log10(Math.max(value, 0.01)));
+}
