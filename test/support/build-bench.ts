@@ -71,7 +71,7 @@ export async function openBuildBench(root = mkdtempSync(join(tmpdir(), 'bascule-
     },
     async build({ files, ...request }) {
       const events: BuildEvent[] = [];
-      const image = await builder.build({
+      const { image } = await builder.build({
         context: { kind: 'directory', path: bench.context(files ?? {}) },
         dockerfile: 'Dockerfile',
         buildArgs: {},
@@ -84,6 +84,7 @@ export async function openBuildBench(root = mkdtempSync(join(tmpdir(), 'bascule-
           request.onProgress?.(event);
         },
       });
+      if (image === undefined) throw new Error('the build gave no image');
       return { image, events, output: outputOf(events), executed: executedOf(events) };
     },
     mountsLeft: () =>

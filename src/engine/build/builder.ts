@@ -1,30 +1,46 @@
 import { rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, UserError } from '../../lib/errors.ts';
 import { platformOfNode } from '../../lib/oci/index.ts';
-import type { ImageRecord } from '../image/index.ts';
 import { parseDockerfile } from './dockerfile/parse.ts';
 import { createStepCache, migrateBuild } from './execute/cache.ts';
-import { openContext } from './execute/context.ts';
-import { registerImage } from './execute/finish.ts';
+import { createCacheMounts, prepareCacheMounts } from './execute/cache-mounts.ts';
+import { cacheUsage, pruneCache } from './execute/cache-usage.ts';
+import { type Fetching, openContext } from './execute/context.ts';
+import { imageOfContext } from './execute/image-context.ts';
 import { createMounts, prepareMounts } from './execute/mounts.ts';
-import { createNetwork, createTemporaryFolders, type Session, type Workshop } from './execute/session.ts';
+import { openNamedContexts } from './execute/named-contexts.ts';
+import { type ImageSource, planWithImages } from './execute/plan-with-images.ts';
+import {
+  createNetwork,
+  createTemporaryFolders,
+  type Session,
+  type TemporaryFolders,
+  type Workshop,
+} from './execute/session.ts';
 import { runStage } from './execute/stage.ts';
 import type { StageResult } from './execute/stage-result.ts';
-import type { Builder, BuilderOptions, BuildRequest, PruneCacheOptions } from './face.ts';
+import type { Builder, BuilderOptions, BuildRequest, BuildResult } from './face.ts';
 import { createFileDigests } from './files/digests.ts';
 import { createSemaphore } from './files/limit.ts';
+import { exportCaches } from './output/export-cache.ts';
+import { openImports } from './output/import-cache.ts';
+import { createUnfinished, removeUnfinished } from './output/unfinished.ts';
+import { writeOutputs } from './output/write-outputs.ts';
 import type { PlanInput } from './plan/plan.ts';
-import { isOurs, planBuild } from './plan/plan-build.ts';
+import { isOurs } from './plan/plan-build.ts';
 import { platformText } from './plan/variables.ts';
 
-const DEFAULT_CONCURRENCY = 2;
+/** RUN steps wait for networks and disks, too: more of them than processors. */
+const DEFAULT_CONCURRENCY = Math.max(4, 2 * availableParallelism());
 
 /** Opens the build room over `<directory>/build`; what a killed build left is cleaned before the first build. */
 export function createBuilder(options: BuilderOptions): Builder {
   const directory = join(options.directory, 'build');
   migrateBuild(options.database);
   const cache = createStepCache(options.database);
+  const sessions: Workshop['sessions'] = new Set();
   const workshop: Workshop = {
     options,
     cache,
@@ -33,8 +49,11 @@ export function createBuilder(options: BuilderOptions): Builder {
     directory,
     running: new Map(),
     locks: new Map(),
+    unfinished: createUnfinished(join(directory, 'unfinished')),
+    cacheMounts: createCacheMounts(join(directory, 'caches'), options.database),
+    sessions,
   };
-  options.images.retainLayers((diffId) => cache.needs(diffId));
+  options.images.retainLayers((diffId) => cache.needs(diffId) || [...sessions].some(({ held }) => held.has(diffId)));
   const ready = prepare(directory);
   ready.catch((error: unknown) => options.log.error({ error: messageOf(error) }, 'leftovers of builds remain'));
   return {
@@ -42,7 +61,11 @@ export function createBuilder(options: BuilderOptions): Builder {
       await ready;
       return await build(workshop, request);
     },
-    cacheUsage: () => cache.list(),
+    async check(request) {
+      await ready;
+      await check(workshop, request);
+    },
+    cacheUsage: () => cacheUsage(workshop),
     pruneCache: (prune) => pruneCache(workshop, prune),
   };
 }
@@ -50,38 +73,105 @@ export function createBuilder(options: BuilderOptions): Builder {
 async function prepare(directory: string): Promise<void> {
   await prepareMounts(join(directory, 'mounts'));
   await rm(join(directory, 'temporary'), { recursive: true, force: true });
+  await prepareCacheMounts(join(directory, 'caches'));
+  await removeUnfinished(join(directory, 'unfinished'));
 }
 
-async function build(workshop: Workshop, request: BuildRequest): Promise<ImageRecord> {
+async function build(workshop: Workshop, request: BuildRequest): Promise<BuildResult> {
   const failure = new AbortController();
   const signal = request.signal === undefined ? failure.signal : AbortSignal.any([request.signal, failure.signal]);
   await using temporary = createTemporaryFolders(join(workshop.directory, 'temporary'));
   await using network = createNetwork(workshop, request);
+  using closing = new DisposableStack();
   try {
-    const context = await openContext(request, { temporaryDirectory: () => temporary.make(), signal });
-    const platform = platformOfNode(process.arch);
-    const plan = planBuild(parseDockerfile(context.dockerfileText, request.dockerfile), planInputOf(workshop, request));
-    for (const warning of plan.warnings) request.onProgress({ kind: 'warning', ...warning });
+    const prepared = await prepareBuild({ workshop, request, signal, temporary });
     const session: Session = {
       workshop,
       request,
-      plan,
-      context: context.root,
-      isContextLasting: context.isLasting,
+      ...prepared,
       signal,
       semaphore: createSemaphore(request.concurrency ?? DEFAULT_CONCURRENCY),
+      used: new Map(),
+      held: new Set(),
+      imported: await openImports(request, { images: workshop.options.images, signal }),
       network: () => network.get(),
       temporaryDirectory: () => temporary.make(),
       now: () => (request.sourceDateEpoch === undefined ? new Date() : new Date(request.sourceDateEpoch * 1_000)),
     };
+    workshop.sessions.add(session);
+    closing.defer(() => void workshop.sessions.delete(session));
     const result = await runStages(session, failure);
     network[Symbol.asyncDispose]().catch(() => {}); // meanwhile; awaited as `network` goes
-    const image = await registerImage(session, result, platform);
-    request.onProgress({ kind: 'built', imageId: image.id, tags: request.tags });
-    return image;
+    const built = await writeOutputs(session, result);
+    await exportCaches(session);
+    request.onProgress({ kind: 'built', imageId: built.imageId, tags: built.tags });
+    return built;
   } catch (error) {
     throw request.signal?.aborted === true ? cancelled(error) : error;
   }
+}
+
+async function check(workshop: Workshop, request: BuildRequest): Promise<void> {
+  const signal = request.signal ?? new AbortController().signal;
+  await using temporary = createTemporaryFolders(join(workshop.directory, 'temporary'));
+  await prepareBuild({ workshop, request, signal, temporary });
+}
+
+interface Preparing {
+  readonly workshop: Workshop;
+  readonly request: BuildRequest;
+  readonly signal: AbortSignal;
+  readonly temporary: TemporaryFolders;
+}
+
+/** Fetches contexts and bases, and plans; tells the plan's warnings. */
+async function prepareBuild({
+  workshop,
+  request,
+  signal,
+  temporary,
+}: Preparing): Promise<Pick<Session, 'plan' | 'context' | 'isContextLasting' | 'namedContext'>> {
+  const fetching: Fetching = {
+    signal,
+    ssh: request.ssh ?? {},
+    temporaryDirectory: () => temporary.make(),
+    onLine: (line) => request.onProgress({ kind: 'status', what: 'context', line }),
+  };
+  const source = imageSourceOf(workshop, request, signal);
+  const context = await openContext(request, fetching);
+  const named = await openNamedContexts(request.namedContexts ?? {}, {
+    ...fetching,
+    imageOf: (wanted) => imageOfContext(wanted, { ...fetching, source, images: workshop.options.images }),
+  });
+  const plan = await planWithImages(
+    parseDockerfile(context.dockerfileText, request.dockerfilePath ?? request.dockerfile),
+    { ...planInputOf(request), namedContexts: named.planned },
+    source,
+  );
+  for (const warning of plan.warnings) request.onProgress({ kind: 'warning', ...warning });
+  return {
+    plan,
+    context: context.root,
+    isContextLasting: context.isLasting,
+    namedContext: (name) => named.files(name),
+  };
+}
+
+function imageSourceOf({ options }: Workshop, request: BuildRequest, signal: AbortSignal): ImageSource {
+  const { pull } = options;
+  return {
+    find: (name) => options.images.find(name),
+    isAlwaysPulled: request.pull === true,
+    pull:
+      pull === undefined
+        ? undefined
+        : (name) =>
+            pull(name, {
+              signal,
+              ...(request.platform === undefined || request.platform === '' ? {} : { platform: request.platform }),
+              onOutput: (line) => request.onProgress({ kind: 'status', what: name, line }),
+            }),
+  };
 }
 
 /** All needed stages at once: each waits for what it reads. The first failure stops the others. */
@@ -103,7 +193,7 @@ async function runStages(session: Session, failure: AbortController): Promise<St
   return target;
 }
 
-function planInputOf({ options }: Workshop, request: BuildRequest): PlanInput {
+function planInputOf(request: BuildRequest): Omit<PlanInput, 'findImage' | 'namedContexts'> {
   const platform = platformOfNode(process.arch);
   const wanted = request.platform ?? '';
   if (wanted !== '' && !isOurs(wanted, platformText(platform))) {
@@ -129,10 +219,6 @@ function planInputOf({ options }: Workshop, request: BuildRequest): PlanInput {
     labels: request.labels,
     platform,
     networkMode: networkMode === 'none' || networkMode === 'host' ? networkMode : 'default',
-    findImage(name) {
-      const image = options.images.find(name);
-      return image === undefined ? undefined : { id: image.id, config: image.config };
-    },
   };
 }
 
@@ -144,19 +230,4 @@ function cancelled(cause: unknown): UserError {
     fix: 'Start it again: finished steps are cached.',
     cause,
   });
-}
-
-/** Forgets results, and deletes the layers that then nobody needs. */
-async function pruneCache(
-  { cache, options }: Workshop,
-  { all, unusedSince }: PruneCacheOptions,
-): Promise<{ readonly removed: readonly string[]; readonly freedBytes: number }> {
-  const used = new Set(options.images.list().flatMap(({ config }) => config.rootfs.diff_ids));
-  const doomed = cache
-    .list()
-    .filter(({ diffId }) => all === true || diffId === undefined || !used.has(diffId))
-    .filter(({ lastUsedAt }) => unusedSince === undefined || lastUsedAt.getTime() < unusedSince.getTime())
-    .map(({ key }) => key);
-  cache.remove(doomed);
-  return { removed: doomed, freedBytes: await options.images.collectLayers() };
 }

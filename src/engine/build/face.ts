@@ -16,13 +16,66 @@ export interface BuilderOptions {
   readonly runtime: Pick<Runtime, 'runStep'>;
   readonly networks: Pick<Networks, 'openSandbox' | 'closeSandbox'>;
   readonly log: Log;
+  /** Fetches an image that FROM or `--from` names and that is not there, or always with `--pull`. */
+  readonly pull?: PullImage;
 }
+
+/** @throws UserError with what the registry said */
+export type PullImage = (
+  reference: string,
+  o: { readonly platform?: string; readonly signal?: AbortSignal; onOutput(line: string): void },
+) => Promise<ImageRecord>;
 
 /** Where the files that COPY and ADD read come from. */
 export type BuildContext =
   | { readonly kind: 'directory'; readonly path: string }
-  /** A tar, plain or compressed with gzip, bzip2, xz or zstd. */
-  | { readonly kind: 'tar'; readonly stream: Readable };
+  /** A tar, plain or compressed with gzip, bzip2, xz or zstd, or a Dockerfile alone. */
+  | { readonly kind: 'tar'; readonly stream: Readable }
+  /** A git repository (`https://….git#branch:folder`, `git@host:path`), or a tar or Dockerfile at an http(s) URL. */
+  | { readonly kind: 'remote'; readonly url: string };
+
+/** What `--build-context NAME=…` gives: it goes before stages and images of that name. */
+export type NamedContext =
+  | { readonly kind: 'directory'; readonly path: string }
+  | { readonly kind: 'image'; readonly reference: string }
+  /** Image in an OCI layout; `reference` is a tag or digest where the layout has several. */
+  | { readonly kind: 'oci-layout'; readonly path: string; readonly reference?: string }
+  | { readonly kind: 'remote'; readonly url: string };
+
+/** Where the result goes. */
+export type BuildOutput =
+  /** The image store, under `tags`. */
+  | { readonly kind: 'image'; readonly tags?: readonly string[] }
+  /** Archives: an OCI layout, or one that is Docker's too (`docker load`). Without `tar` the layout is a folder. */
+  | {
+      readonly kind: 'oci' | 'docker';
+      readonly path: string;
+      readonly isTar: boolean;
+      readonly tags?: readonly string[];
+      readonly owner?: FileOwner;
+    }
+  /** The files of the target stage: into a folder, or as an archive. */
+  | { readonly kind: 'local' | 'tar'; readonly path: string; readonly owner?: FileOwner };
+
+/** Whom files outside the daemon's root are given to: the user who asked. */
+export interface FileOwner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** A folder that holds results of steps as an OCI layout. */
+export interface LocalCache {
+  readonly kind: 'local';
+  readonly path: string;
+  /** Of the layout's index; `latest` when absent. */
+  readonly tag?: string;
+}
+
+export interface CacheExport extends LocalCache {
+  /** `max`: every step's result; `min`: those of the image's own steps. */
+  readonly mode: 'min' | 'max';
+  readonly owner?: FileOwner;
+}
 
 export interface BuildRequest {
   readonly context: BuildContext;
@@ -30,6 +83,10 @@ export interface BuildRequest {
   readonly dockerfile: string;
   /** The text of the Dockerfile where it is not a file of the context. */
   readonly dockerfileText?: string;
+  /** Absolute path of a Dockerfile outside the context, on this machine. */
+  readonly dockerfilePath?: string;
+  /** By name, in lower case. */
+  readonly namedContexts?: Readonly<Record<string, NamedContext>>;
   /** Name or number of the stage to build; the last one when absent. */
   readonly target?: string;
   /** Null: the value is not given, the Dockerfile's default holds. */
@@ -37,7 +94,14 @@ export interface BuildRequest {
   readonly labels: Readonly<Record<string, string>>;
   readonly tags: readonly string[];
   readonly noCache: boolean;
+  /** Stages, by name or number, whose steps are all done anew. */
+  readonly noCacheStages?: readonly string[];
+  /** Ask the registry for every base, whether it is here or not. */
   readonly pull?: boolean;
+  /** Only the image store, under `tags`, when absent. */
+  readonly outputs?: readonly BuildOutput[];
+  readonly cacheFrom?: readonly LocalCache[];
+  readonly cacheTo?: readonly CacheExport[];
   /** Of RUN steps without `--network`: `default`, `bridge`, `none`, `host`, or the name of a network. */
   readonly networkMode?: string;
   /** `os/architecture[/variant]`; ours when absent. */
@@ -47,6 +111,8 @@ export interface BuildRequest {
   readonly shmSize?: number;
   /** Content of `RUN --mount=type=secret` by id. */
   readonly secrets?: Readonly<Record<string, Uint8Array>>;
+  /** Sockets of SSH agents on this machine for `RUN --mount=type=ssh` and git contexts, by id. */
+  readonly ssh?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
   onProgress(event: BuildEvent): void;
   /** Seconds since 1970: every time in the image is at most this, so that equal inputs give an equal digest. */
@@ -84,6 +150,8 @@ export type BuildEvent =
       readonly shortId: string;
     }
   | { readonly kind: 'warning'; readonly code: string; readonly message: string; readonly line: number }
+  /** Work beside the steps: pulling a base, fetching a context, writing an output. */
+  | { readonly kind: 'status'; readonly what: string; readonly line: string }
   | { readonly kind: 'built'; readonly imageId: Digest; readonly tags: readonly string[] };
 
 /** One line of `docker system df -v`, "Build cache usage". */
@@ -95,6 +163,18 @@ export interface CacheRecord {
   readonly createdAt: Date;
   readonly lastUsedAt: Date;
   readonly usageCount: number;
+  /** `regular`: what a step gave; `exec.cachemount`: the files of a cache mount. */
+  readonly type: 'regular' | 'exec.cachemount';
+  /** A build uses it at the moment. */
+  readonly isInUse: boolean;
+}
+
+export interface BuildResult {
+  /** Digest of the image's configuration. */
+  readonly imageId: Digest;
+  /** Undefined where no output is the image store. */
+  readonly image: ImageRecord | undefined;
+  readonly tags: readonly string[];
 }
 
 export interface PruneCacheOptions {
@@ -110,8 +190,10 @@ export interface Builder {
    * @throws UserError `dockerfile-invalid`, `dockerfile-unsupported`, `build-step-failed`, `copy-source-missing`,
    *   `build-cancelled` and others, with `file:line:column` where they have one
    */
-  build(request: BuildRequest): Promise<ImageRecord>;
-  cacheUsage(): readonly CacheRecord[];
+  build(request: BuildRequest): Promise<BuildResult>;
+  /** Reads and plans the Dockerfile, and tells its warnings; no step is done (`--check`). */
+  check(request: BuildRequest): Promise<void>;
+  cacheUsage(): Promise<readonly CacheRecord[]>;
   /** Forgets cache records; the layers that no image uses are freed by the image store's own pruning. */
   pruneCache(options: PruneCacheOptions): Promise<{ readonly removed: readonly string[]; readonly freedBytes: number }>;
 }

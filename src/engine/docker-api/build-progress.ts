@@ -53,6 +53,8 @@ export function createTranscript(): Transcript {
         done.add(event.step);
         return [...lines, ...advance()];
       }
+      case 'status':
+        return [{ stream: `${event.line}\n` }];
       case 'warning':
         return [{ stream: `[Warning] ${event.message} (line ${event.line})\n` }];
       case 'built':

@@ -63,7 +63,7 @@ async function diskUsage(rooms: Rooms, exchange: Exchange): Promise<void> {
   );
   const usage = new Map((await volumes.usage(exchange.signal)).map(({ name, sizeBytes }) => [name, sizeBytes]));
   const usersOf = (id: string): number => containers.filter(({ spec }) => spec.imageId === id).length;
-  const cache = builder.cacheUsage();
+  const cache = await builder.cacheUsage();
   exchange.reply(200, {
     LayersSize: layersBytes(rooms),
     Images: images.list().map((image) => listImage(image, usersOf(image.id))),
@@ -77,9 +77,9 @@ async function diskUsage(rooms: Rooms, exchange: Exchange): Promise<void> {
     BuildCache: cache.map((record) => ({
       ID: record.key.slice(0, 25),
       Parent: '',
-      Type: 'regular',
+      Type: record.type,
       Description: record.description,
-      InUse: false,
+      InUse: record.isInUse,
       Shared: false,
       Size: record.sizeBytes,
       CreatedAt: record.createdAt.toISOString(),

@@ -12,3 +12,6 @@ export type {
 export { type MountCalls, openMountCalls } from './mount-calls.ts';
 export { overlayMountArgv, type OverlayMount } from './overlay-argv.ts';
 export { openImageStore } from './store.ts';
+export { planSave, type SavedMember } from './save-plan.ts';
+export { encodeHeader, paddingOf, TAR_END } from './tar-encoder.ts';
+export { tarEntry } from './tar-entry.ts';

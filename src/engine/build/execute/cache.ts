@@ -39,6 +39,10 @@ export function migrateBuild(database: DatabaseSync): void {
        CREATE TABLE build_files (
          path TEXT PRIMARY KEY, stamp TEXT NOT NULL, digest TEXT NOT NULL
        ) STRICT, WITHOUT ROWID;`,
+      `CREATE TABLE build_mounts (
+         folder TEXT PRIMARY KEY, description TEXT NOT NULL, created_at INTEGER NOT NULL,
+         last_used_at INTEGER NOT NULL, usage_count INTEGER NOT NULL
+       ) STRICT, WITHOUT ROWID;`,
     ],
   });
 }
@@ -93,6 +97,8 @@ function recordOf(row: Readonly<Record<string, unknown>>): CacheRecord {
     createdAt: new Date(Number(row['created_at'])),
     lastUsedAt: new Date(Number(row['last_used_at'])),
     usageCount: Number(row['usage_count']),
+    type: 'regular',
+    isInUse: false,
   };
 }
 

@@ -53,8 +53,10 @@ async function act(performance: Performance, root: string): Promise<Aftermath | 
   const { step, session } = performance;
   const { action } = step;
   switch (action.kind) {
-    case 'run':
-      return performRun(performance, action, root);
+    case 'run': {
+      using _caches = session.workshop.cacheMounts.use(action.mounts);
+      return await performRun(performance, action, root);
+    }
     case 'copy':
       await located(performance, () => performCopy(performance, action, root));
       return undefined;

@@ -1,13 +1,17 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newId } from '../../../lib/id.ts';
+import type { Digest } from '../../../lib/oci/index.ts';
 import type { StepNetwork } from '../../runtime/index.ts';
 import type { BuilderOptions, BuildRequest } from '../face.ts';
 import type { FileDigests } from '../files/digests.ts';
 import type { SourceRoot } from '../files/select.ts';
 import type { Semaphore } from '../files/limit.ts';
 import type { BuildPlan } from '../plan/plan.ts';
+import type { ImportedResults } from '../output/import-cache.ts';
+import type { Unfinished } from '../output/unfinished.ts';
 import type { CachedResult, StepCache } from './cache.ts';
+import type { CacheMounts } from './cache-mounts.ts';
 import type { Mounts } from './mounts.ts';
 
 /** What all builds of a builder share. */
@@ -21,6 +25,26 @@ export interface Workshop {
   readonly running: Map<string, Promise<CachedResult>>;
   /** Cache mounts with `sharing=locked`, by id. */
   readonly locks: Map<string, Semaphore>;
+  readonly unfinished: Unfinished;
+  readonly cacheMounts: CacheMounts;
+  /** Builds that run: what they use is not pruned. */
+  readonly sessions: Set<Pick<Session, 'used' | 'held'>>;
+}
+
+/** A result as `--cache-to` writes it. */
+export interface UsedResult extends CachedResult {
+  readonly description: string;
+  /** Index of the stage. */
+  readonly stage: number;
+  /** Keys over references that led to it. */
+  readonly aliases: readonly string[];
+}
+
+/** Files that a build was given under a name. */
+export interface NamedFiles {
+  readonly root: SourceRoot;
+  /** Whether they will be there for the next build under the same paths. */
+  readonly isLasting: boolean;
 }
 
 /** One build. */
@@ -31,8 +55,16 @@ export interface Session {
   readonly context: SourceRoot;
   /** Whether the context's files will be there for the next build under the same names. */
   readonly isContextLasting: boolean;
+  /** The files of `--build-context NAME=…`; fetched when the first step asks. */
+  namedContext(name: string): Promise<NamedFiles>;
   readonly signal: AbortSignal;
   readonly semaphore: Semaphore;
+  /** Results that this build made or found, by content key. */
+  readonly used: Map<string, UsedResult>;
+  /** Layers that it stands on. */
+  readonly held: Set<Digest>;
+  /** Results of `--cache-from`. */
+  readonly imported: ImportedResults;
   /** One network for all RUN steps, made when the first one asks. */
   network(): Promise<StepNetwork>;
   temporaryDirectory(): Promise<string>;

@@ -47,6 +47,7 @@ async function startOf(session: Session, plan: StagePlan, results: StageResults)
     }
     case 'image': {
       const layers = session.workshop.options.images.layersOf(base.image.id);
+      for (const { diffId } of layers) session.held.add(diffId);
       const { history = [], created } = base.image.config;
       return {
         plan,
@@ -116,50 +117,67 @@ interface KeyedResult {
  */
 async function resultOfStep({ session, state, step, results }: StepRun): Promise<KeyedResult> {
   const { cache } = session.workshop;
-  const { noCache } = session.request;
   await using inputs = openInputs({ session, step, results });
   const text = actionText(step.action);
   const references = await inputs.references();
   const quickKey = references === undefined ? undefined : keyOf(state.key, text, 'by-reference', references);
-  const quick = quickKey === undefined || noCache ? undefined : findUsable(session, quickKey);
-  const content = quick?.contentKey ?? keyOf(state.key, text, await inputs.digest());
-  const known = quick ?? (noCache ? undefined : findUsable(session, content));
+  const isFresh = isDoneAnew(session, state.plan);
+  const find = (key: string): Promise<FoundResult | undefined> =>
+    isFresh ? Promise.resolve(undefined) : findUsable(session, key);
+  const quick = quickKey === undefined ? undefined : await find(quickKey);
+  const key = quick?.contentKey ?? keyOf(state.key, text, await inputs.digest());
+  const known = quick ?? (await find(key));
+  const description = step.createdBy ?? step.text;
+  const note = (result: CachedResult): void => {
+    if (quickKey !== undefined && quick === undefined) cache.alias(quickKey, key);
+    if (result.diffId !== undefined) session.held.add(result.diffId);
+    const aliases = quickKey === undefined ? [] : [quickKey];
+    session.used.set(key, { ...result, description, stage: state.plan.index, aliases });
+  };
   if (known !== undefined) {
-    cache.touch([content]);
-    if (quick === undefined && quickKey !== undefined) cache.alias(quickKey, content);
-    return { key: content, result: known, cached: true };
+    cache.touch([key]);
+    note(known);
+    return { key, result: known, cached: true };
   }
-  const done = await performOnce({ session, state, step, results, key: content }, async () =>
-    performStep({ session, state, step, inputs }),
-  );
-  const record = { ...done.result, description: step.createdBy ?? step.text, sizeBytes: sizeOf(session, done.result) };
-  cache.store(content, record);
-  if (quickKey !== undefined) cache.alias(quickKey, content);
-  return { key: content, result: done.result, cached: done.wasShared };
+  const done = await performOnce({ session, state, key }, () => performStep({ session, state, step, inputs }));
+  cache.store(key, { ...done.result, description, sizeBytes: sizeOf(session, done.result) });
+  note(done.result);
+  return { key, result: done.result, cached: done.wasShared };
 }
 
-function findUsable(session: Session, key: string): (CachedResult & { readonly contentKey: string }) | undefined {
+function isDoneAnew({ request }: Session, { name, index }: StagePlan): boolean {
+  if (request.noCache) return true;
+  return request.noCacheStages?.some((wanted) => wanted.toLowerCase() === name || wanted === String(index)) ?? false;
+}
+
+type FoundResult = CachedResult & { readonly contentKey: string };
+
+/** A result of this machine, or of a cache that was given. */
+async function findUsable(session: Session, key: string): Promise<FoundResult | undefined> {
   const { cache, options } = session.workshop;
   const found = cache.find(key);
   const isUsable =
     found !== undefined && (found.diffId === undefined || options.images.findLayer(found.diffId) !== undefined);
-  return isUsable ? found : undefined;
+  if (isUsable) return found;
+  const imported = await session.imported.take(key);
+  if (imported === undefined) return undefined;
+  cache.store(imported.contentKey, { ...imported, sizeBytes: sizeOf(session, imported) });
+  return imported;
 }
 
 function sizeOf(session: Session, { diffId }: CachedResult): number {
   return diffId === undefined ? 0 : (session.workshop.options.images.findLayer(diffId)?.sizeBytes ?? 0);
 }
 
-/** Two builds that need the same step do it once; when the one that does it fails, the other tries itself. */
+/** Steps with the same key, in one build or several, do the work once; when it fails, one of those that wait tries itself. */
 async function performOnce(
-  run: StepRun & { readonly key: string },
+  { session, state, key }: Pick<StepRun, 'session' | 'state'> & { readonly key: string },
   perform: () => Promise<CachedResult>,
 ): Promise<{ readonly result: CachedResult; readonly wasShared: boolean }> {
-  const { session, key } = run;
   const { running } = session.workshop;
-  const other = session.request.noCache ? undefined : running.get(key);
-  if (other !== undefined) {
-    const shared = await other.catch(() => undefined);
+  const isShared = !isDoneAnew(session, state.plan);
+  for (let other = running.get(key); isShared && other !== undefined; other = running.get(key)) {
+    const shared = await orAborted(other, session.signal).catch(() => undefined);
     session.signal.throwIfAborted();
     if (shared !== undefined) return { result: shared, wasShared: true };
   }
@@ -169,5 +187,17 @@ async function performOnce(
     return { result: await own, wasShared: false };
   } finally {
     if (running.get(key) === own) running.delete(key);
+  }
+}
+
+/** A build that is cancelled does not wait for the work of another one. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const listener = (): void => reject(signal.reason as Error);
+  signal.addEventListener('abort', listener, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', listener);
   }
 }
