@@ -84,3 +84,8 @@ function withDefault(all: readonly Certificate[]): readonly Certificate[] {
 export function installedOf(certificates: readonly Certificate[]): readonly InstalledCertificate[] {
   return certificates.slice(1).map(({ pem: _, ...certificate }) => certificate);
 }
+
+/** By fingerprint. */
+export function issuersOf(certificates: readonly Certificate[]): ReadonlyMap<string, string> {
+  return new Map(certificates.map(({ fingerprint, pem }) => [fingerprint, parsePair(pem).issuer]));
+}

@@ -1,9 +1,12 @@
-import { type CertificateStore, installedOf } from './certificate-store.ts';
+import { type CertificateStore, installedOf, issuersOf } from './certificate-store.ts';
 import type { Hands } from './hands.ts';
 import { assertCertificate, assertChallenge } from './names.ts';
 import type { Certificate, Traffic } from './traffic.ts';
 
-type CertificateChanges = Pick<Traffic, 'certificates' | 'installCertificate' | 'removeCertificate' | 'setChallenge'>;
+type CertificateChanges = Pick<
+  Traffic,
+  'certificates' | 'certificateIssuers' | 'installCertificate' | 'removeCertificate' | 'setChallenge'
+>;
 
 export function certificateChanges(
   { record, proxy, inTurn, applyProxy }: Hands,
@@ -23,6 +26,7 @@ export function certificateChanges(
 
   return {
     certificates: () => installedOf(certificates.all()),
+    certificateIssuers: () => issuersOf(certificates.all()),
     installCertificate: (certificate) =>
       inTurn(async () => {
         assertCertificate(certificate);

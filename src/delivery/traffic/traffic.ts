@@ -297,6 +297,8 @@ export interface Traffic {
   removeCertificate(name: string): Promise<void>;
   /** Those that are to serve, whether the proxy runs or not. */
   certificates(): readonly InstalledCertificate[];
+  /** Who signed them, by fingerprint. */
+  certificateIssuers(): ReadonlyMap<string, string>;
   /** What is answered at `/.well-known/acme-challenge/<token>`, on all published ports (RFC 8555, 8.3); null: no longer. Not durable. */
   setChallenge(token: string, answer: string | null): Promise<void>;
   /** Who holds a port besides Bascule; undefined when it is free (or published by us). For checks before a rollout. */
