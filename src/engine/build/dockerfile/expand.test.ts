@@ -30,8 +30,8 @@ describe('expansion', () => {
     assert.equal(expandWord('c:\\new`$x', lookup, '`'), 'c:\\new$x');
   });
 
-  it('keeps quotes in here-documents', () => {
-    assert.equal(expandVariables(`a "b" 'c' $name \\$name \\n`, lookup), `a "b" 'c' archive.tar.gz $name \\n`);
+  it('keeps quotes in here-documents, but no backslashes', () => {
+    assert.equal(expandVariables(`a "b" 'c' $name \\$name \\n`, lookup), `a "b" 'c' archive.tar.gz $name n`);
   });
 
   it('ends, with a text or an ExpansionError', () => {

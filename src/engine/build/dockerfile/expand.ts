@@ -1,5 +1,8 @@
-/** What a variable is; undefined where it is not set. */
-export type Lookup = (name: string) => string | undefined;
+/**
+ * What a variable is; undefined where it is not set.
+ * @param isGuarded the modifier says what to do then: `${v:-w}`, `${v:+w}`, `${v:?w}`
+ */
+export type Lookup = (name: string, isGuarded: boolean) => string | undefined;
 
 /** The text cannot be expanded: an unmatched quote, a bad substitution, a variable that must be set. */
 export class ExpansionError extends Error {
@@ -20,9 +23,9 @@ export function expandWords(text: string, lookup: Lookup, escape = '\\'): readon
   return createExpansion(text, lookup, escape).words;
 }
 
-/** Variables only: quotes stay as they are (here-documents). */
-export function expandVariables(text: string, lookup: Lookup, escape = '\\'): string {
-  return new Expander({ text, lookup, escape, keepsQuotes: true }).readUntil(undefined, false).text;
+/** Variables and backslashes only: quotes stay as they are (here-documents). */
+export function expandVariables(text: string, lookup: Lookup): string {
+  return new Expander({ text, lookup, escape: '\\', keepsQuotes: true }).readUntil(undefined, false).text;
 }
 
 function createExpansion(text: string, lookup: Lookup, escape: string): Expansion {
@@ -86,8 +89,7 @@ class Expander {
     const next = this.characters[this.at];
     if (next === undefined) return { text: keepsEscapes ? character : '', splits: true };
     this.at++;
-    const isKept = keepsEscapes || (this.options.keepsQuotes && next !== '$' && next !== this.options.escape);
-    return { text: isKept ? character + next : next, splits: false };
+    return { text: keepsEscapes ? character + next : next, splits: false };
   }
 
   private readSingleQuoted(): string {
@@ -123,7 +125,7 @@ class Expander {
     this.at++;
     if (this.characters[this.at] !== '{') {
       const name = this.readName();
-      return name === '' ? '$' : (this.options.lookup(name) ?? '');
+      return name === '' ? '$' : (this.options.lookup(name, false) ?? '');
     }
     this.at++;
     return this.readBraces();
@@ -135,13 +137,14 @@ class Expander {
     if ('{}:'.includes(first)) throw new ExpansionError('bad substitution');
     const name = this.readName();
     let modifier = this.take();
-    if (modifier === '}') return this.options.lookup(name) ?? '';
+    if (modifier === '}') return this.options.lookup(name, false) ?? '';
     const emptyIsUnset = modifier === ':';
     if (emptyIsUnset) modifier = this.take();
     if (modifier === '/' && !emptyIsUnset) return this.readReplacement(name);
     if (!'+-?#%'.includes(modifier)) throw new ExpansionError(`the modifier "${modifier}" of \${${name}} is not known`);
     const word = this.readUntil('}', modifier === '#' || modifier === '%').text;
-    return modified({ name, value: this.options.lookup(name), modifier, emptyIsUnset, word });
+    const value = this.options.lookup(name, '+-?'.includes(modifier));
+    return modified({ name, value, modifier, emptyIsUnset, word });
   }
 
   private readReplacement(name: string): string {
@@ -150,7 +153,7 @@ class Expander {
     const pattern = this.readUntil('/', true).text;
     const replacement = this.readUntil('}', true).text;
     const expression = new RegExp(patternSource(pattern, true), isGlobal ? 'gsu' : 'su');
-    return (this.options.lookup(name) ?? '').replace(expression, () => replacement);
+    return (this.options.lookup(name, false) ?? '').replace(expression, () => replacement);
   }
 
   private readName(): string {

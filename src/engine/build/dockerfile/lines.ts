@@ -1,13 +1,8 @@
 import { errorAt, type Position, type Source } from './source.ts';
-import { splitWords } from './words.ts';
+import { type HeredocStart, heredocStarts } from './heredoc-start.ts';
 
 /** A here-document (Dockerfile reference: Here-Documents). */
-export interface Heredoc {
-  readonly name: string;
-  /** Whether variables are expanded in it: its name was not quoted. */
-  readonly expands: boolean;
-  /** `<<-`: leading tabs are taken off. */
-  readonly stripsTabs: boolean;
+export interface Heredoc extends HeredocStart {
   /** As it is in the file, with the last line end. */
   readonly content: string;
 }
@@ -18,6 +13,8 @@ export interface LogicalLine {
   readonly line: number;
   readonly endLine: number;
   readonly heredocs: readonly Heredoc[];
+  /** The comment lines directly above, without their `#`; an empty line or comment cuts off what is above it. */
+  readonly comments: readonly string[];
   /** `offset` in `text` at which something of `line`, `column` begins; ascending. */
   readonly segments: readonly { readonly offset: number; readonly position: Position }[];
 }
@@ -34,7 +31,6 @@ export interface EmptyContinuation {
 }
 
 const DIRECTIVE = /^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$/;
-const HEREDOC = /^\d*<<(-?)(?:"([^"<]+)"|'([^'<]+)'|([^<\s"']+))$/;
 const TAKES_HEREDOC = /^(?:onbuild\s+)?(?:run|copy|add)\s/i;
 
 /** Position of a character of a logical line in the file. */
@@ -87,11 +83,21 @@ export function readLogicalLines(
     if (joined.hasEmptyContinuation) emptyContinuations.push({ line: index + 1 });
     index = joined.next;
     if (joined.line.text === '') continue;
-    const { heredocs, next } = readHeredocs(source, joined.line, { escape, from: index });
+    const { heredocs, next } = readHeredocs(source, joined.line, index);
+    lines.push({ ...joined.line, heredocs, endLine: next, comments: commentsBefore(source, joined.line.line) });
     index = next;
-    lines.push({ ...joined.line, heredocs, endLine: next });
   }
   return { lines, emptyContinuations };
+}
+
+function commentsBefore(source: Source, line: number): readonly string[] {
+  const comments: string[] = [];
+  for (let index = line - 2; index >= 0; index--) {
+    const [, comment = ''] = /^\s*#\s*(.*?)\s*$/.exec(source.lines[index] ?? '') ?? [];
+    if (comment === '') break;
+    comments.unshift(comment);
+  }
+  return comments;
 }
 
 interface Joined {
@@ -124,7 +130,7 @@ function joinLines(source: Source, from: number, escape: string): Joined {
     text += cut.text;
   }
   return {
-    line: { text, line: from + 1, endLine: index, heredocs: [], segments },
+    line: { text, line: from + 1, endLine: index, heredocs: [], comments: [], segments },
     next: index,
     hasEmptyContinuation,
   };
@@ -140,30 +146,23 @@ function cutContinuation(line: string, escape: string): { readonly text: string;
 function readHeredocs(
   source: Source,
   line: LogicalLine,
-  o: { readonly escape: string; readonly from: number },
+  from: number,
 ): { readonly heredocs: readonly Heredoc[]; readonly next: number } {
-  if (!TAKES_HEREDOC.test(line.text)) return { heredocs: [], next: o.from };
+  if (!TAKES_HEREDOC.test(line.text)) return { heredocs: [], next: from };
   const heredocs: Heredoc[] = [];
-  let next = o.from;
-  for (const word of splitWords(line.text, o.escape)) {
-    const match = HEREDOC.exec(word.text);
-    if (match === null) continue;
-    const name = match[2] ?? match[3] ?? match[4] ?? '';
-    const stripsTabs = match[1] === '-';
+  let next = from;
+  for (const { offset, ...start } of heredocStarts(line.text)) {
     const end = source.lines.findIndex(
-      (candidate, index) => index >= next && (stripsTabs ? candidate.replace(/^\t+/, '') : candidate) === name,
+      (candidate, index) =>
+        index >= next && (start.stripsTabs ? candidate.replace(/^\t+/, '') : candidate) === start.name,
     );
     if (end < 0) {
-      throw errorAt(source, positionIn(line, word.offset), {
-        message: `unterminated heredoc: no line "${name}" follows`,
-        fix: `End it with a line that holds only ${name}.`,
+      throw errorAt(source, positionIn(line, offset), {
+        message: `unterminated heredoc: no line "${start.name}" follows`,
+        fix: `End it with a line that holds only ${start.name}.`,
       });
     }
-    const content = source.lines
-      .slice(next, end)
-      .map((text) => `${text}\n`)
-      .join('');
-    heredocs.push({ name, expands: match[4] !== undefined, stripsTabs, content });
+    heredocs.push({ ...start, content: source.wholeLines.slice(next, end).join('') });
     next = end + 1;
   }
   return { heredocs, next };

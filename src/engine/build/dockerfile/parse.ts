@@ -31,6 +31,8 @@ export interface Instruction {
   /** Of ONBUILD. */
   readonly child?: Instruction;
   readonly heredocs: readonly Heredoc[];
+  /** The comment lines directly above. */
+  readonly comments: readonly string[];
   readonly position: Position;
   /** Where the text after the flags begins. */
   readonly restPosition: Position;
@@ -41,7 +43,8 @@ export interface Dockerfile {
   readonly source: Source;
   readonly directives: Directives;
   readonly instructions: readonly Instruction[];
-  readonly warnings: readonly { readonly code: string; readonly message: string; readonly line: number }[];
+  /** Instructions that go on after an empty line. */
+  readonly emptyContinuations: readonly { readonly line: number }[];
 }
 
 /**
@@ -63,12 +66,7 @@ export function parseDockerfile(text: string, file = 'Dockerfile'): Dockerfile {
       },
     );
   }
-  const warnings = emptyContinuations.map(({ line }) => ({
-    code: 'empty-continuation',
-    message: 'an empty line within a continued instruction will become an error',
-    line,
-  }));
-  return { source, directives, instructions, warnings };
+  return { source, directives, instructions, emptyContinuations };
 }
 
 interface Reading {
@@ -94,6 +92,7 @@ function parseLine(reading: Reading, from: number): Instruction {
     rest,
     ...body,
     heredocs: line.heredocs,
+    comments: line.comments,
     position: positionIn(line, start),
     restPosition: positionIn(line, restFrom),
     endLine: line.endLine,

@@ -2,9 +2,10 @@ import { parseDurationMs } from '../../../lib/duration.ts';
 import { nearestWord } from '../../../lib/nearest.ts';
 import type { HealthcheckConfig } from '../../../lib/oci/index.ts';
 import { type FlagSet, type FlagValue, readFlags } from './flags.ts';
+import { heredocStart } from './heredoc-start.ts';
 import type { Instruction } from './parse.ts';
 import { readRunMount } from './run-mount.ts';
-import { errorAt, type Source, unsupportedAt } from './source.ts';
+import { errorAt, type Source } from './source.ts';
 import { type Command, KEYWORDS, type Statement, type StatementBody } from './statement.ts';
 
 /**
@@ -112,6 +113,8 @@ function devicesUnsupported(source: Source, { flag }: FlagValue): Error {
 function readCopy({ source, instruction, flags }: Reading, isAdd: boolean): StatementBody {
   const sources = instruction.args.slice(0, -1);
   const destination = instruction.args.at(-1);
+  if (heredocStart(destination ?? '') !== undefined && !instruction.isJson)
+    throw heredocDestination(source, instruction);
   if (destination === undefined || sources.length === 0) {
     throw missingArguments(source, instruction, `${instruction.keyword.toUpperCase()} SOURCE... DESTINATION`);
   }
@@ -131,6 +134,13 @@ function readCopy({ source, instruction, flags }: Reading, isAdd: boolean): Stat
     unpack: flags.isOn('unpack'),
     heredocs: instruction.heredocs,
   };
+}
+
+function heredocDestination(source: Source, instruction: Instruction): Error {
+  return errorAt(source, instruction.position, {
+    message: `${instruction.keyword.toUpperCase()}: a heredoc cannot be the destination`,
+    fix: 'Write the path that it is copied to after it.',
+  });
 }
 
 function readArg({ source, instruction }: Reading): StatementBody {
@@ -215,9 +225,9 @@ function readOnbuild({ source, instruction }: Reading): StatementBody {
       fix: 'Remove it.',
     });
   }
-  if (child.heredocs.length > 0) throw unsupportedAt(source, child.position, 'a heredoc in ONBUILD');
   readStatement(source, child);
-  return { kind: 'onbuild', text: child.original };
+  const bodies = child.heredocs.map(({ content, name }) => `\n${content}${name}`).join('');
+  return { kind: 'onbuild', text: child.original + bodies };
 }
 
 function commandOf(args: readonly string[], isJson: boolean): Command {

@@ -5,6 +5,8 @@ export interface Source {
   readonly file: string;
   /** Physical lines, without their ends. */
   readonly lines: readonly string[];
+  /** The same lines with their ends, for here-documents: these keep carriage returns. */
+  readonly wholeLines: readonly string[];
 }
 
 /** Both count from 1; a column is one UTF-16 unit. */
@@ -25,9 +27,13 @@ export interface Complaint {
 
 export function sourceOf(text: string, file: string): Source {
   const withoutMark = text.startsWith('\uFEFF') ? text.slice(1) : text;
-  const lines = withoutMark.split('\n').map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line));
-  if (lines.at(-1) === '') lines.pop();
-  return { file, lines };
+  const raw = withoutMark.split('\n');
+  if (raw.at(-1) === '') raw.pop();
+  return {
+    file,
+    lines: raw.map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line)),
+    wholeLines: raw.map((line) => `${line}\n`),
+  };
 }
 
 /** A UserError that shows `file:line:column` and the offending line (`dockerfile-invalid` unless told otherwise). */

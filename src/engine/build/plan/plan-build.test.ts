@@ -98,7 +98,7 @@ describe('variables', () => {
 
   it('that are proxies are passed on, and change no cache key', () => {
     const [run] = runs('FROM busybox\nRUN a', { buildArgs: { http_proxy: 'p' } });
-    assert.deepEqual(run?.passingEnv, ['http_proxy=p']);
+    assert.deepEqual(run?.passingEnv, ['HTTP_PROXY=p', 'http_proxy=p']);
     assert.equal(run && actionText(run), actionText(runs('FROM busybox\nRUN a')[0]!));
   });
 

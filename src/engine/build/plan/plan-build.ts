@@ -1,11 +1,13 @@
 import { nearestWord } from '../../../lib/nearest.ts';
-import { type Dockerfile, parseDockerfile } from '../dockerfile/parse.ts';
+import { UserError } from '../../../lib/errors.ts';
+import { type Dockerfile, type Instruction, parseDockerfile } from '../dockerfile/parse.ts';
 import { readStatement } from '../dockerfile/read-statement.ts';
-import { errorAt, type Source, unsupportedAt } from '../dockerfile/source.ts';
+import { errorAt, type Position, type Source, unsupportedAt } from '../dockerfile/source.ts';
 import type { Statement } from '../dockerfile/statement.ts';
 import type { BaseImage, BuildPlan, PlanInput, PlanWarning, StageBase, StagePlan, Step } from './plan.ts';
 import { planStage, type UnnumberedStep } from './plan-stage.ts';
 import { type FromStatement, imageMissing, type Planning, type RawStage } from './planning.ts';
+import type { StageScope } from './stage-state.ts';
 import { createExpansion, isPredefined, platformArguments, platformText } from './variables.ts';
 
 /**
@@ -14,11 +16,11 @@ import { createExpansion, isPredefined, platformArguments, platformText } from '
  */
 export function planBuild(dockerfile: Dockerfile, input: PlanInput): BuildPlan {
   const { source, directives } = dockerfile;
-  const warnings: PlanWarning[] = [...dockerfile.warnings];
+  const warnings: PlanWarning[] = [];
   const statements = dockerfile.instructions.map((instruction) => readStatement(source, instruction));
   const { before, stages } = splitStages(source, statements);
   const target = targetOf(source, stages, input.target);
-  const automatic = platformArguments(input.platform, input.target ?? 'default');
+  const automatic = platformArguments(input.platform, input.target || (stages.at(-1)?.from.name ?? 'default'));
   const globals = readGlobals(before, { source, escape: directives.escape, input, automatic });
   const planning: Planning = {
     source,
@@ -84,8 +86,9 @@ function readGlobals(
   for (const statement of statements) {
     if (statement.kind !== 'arg') continue;
     for (const { name, value } of statement.items) {
-      const own = value === undefined ? undefined : expansion.word(value, statement.instruction.restPosition);
-      globals.set(name, o.input.buildArgs[name] ?? own ?? o.automatic.get(name));
+      const own = (): string | undefined =>
+        value === undefined ? undefined : expansion.word(value, statement.instruction.restPosition);
+      globals.set(name, o.input.buildArgs[name] ?? own() ?? o.automatic.get(name));
     }
   }
   return globals;
@@ -102,7 +105,7 @@ function planNeeded(planning: Planning, target: number): readonly UnnumberedStag
     const base = baseOf(planning, raw);
     const parent = base.kind === 'stage' ? visit(base.index) : undefined;
     const triggers = triggersOf(planning, raw, parent?.config.OnBuild ?? imageOf(base)?.config.config?.OnBuild ?? []);
-    const stage = { ...planStage(planning, { raw, base, triggers, parentConfig: parent?.config }), base };
+    const stage = { ...planStage(planning, { raw, base, triggers, parent }), base };
     for (const needed of stage.needs) visit(needed);
     planned.set(index, stage);
     return stage;
@@ -111,7 +114,7 @@ function planNeeded(planning: Planning, target: number): readonly UnnumberedStag
   return [...planned.values()].toSorted((a, b) => a.index - b.index);
 }
 
-type UnnumberedStage = Omit<StagePlan, 'steps'> & { readonly steps: readonly UnnumberedStep[] };
+type UnnumberedStage = Omit<StagePlan, 'steps'> & StageScope & { readonly steps: readonly UnnumberedStep[] };
 
 function imageOf(base: StageBase): BaseImage | undefined {
   return base.kind === 'image' ? base.image : undefined;
@@ -155,20 +158,39 @@ export function isOurs(wanted: string, ours: string): boolean {
 }
 
 /** ONBUILD instructions of the base run as the first ones of the stage (Dockerfile reference: ONBUILD). */
-function triggersOf(planning: Planning, raw: RawStage, texts: readonly string[]): readonly Statement[] {
+function triggersOf({ source }: Planning, raw: RawStage, texts: readonly string[]): readonly Statement[] {
+  const at = raw.from.instruction.position;
   return texts.flatMap((text) => {
-    const parsed = parseDockerfile(text, `${planning.source.file}:${raw.from.instruction.position.line} ONBUILD`);
-    return parsed.instructions.map((instruction) => {
-      const statement = readStatement(parsed.source, instruction);
-      const at = raw.from.instruction.position;
-      return { ...statement, instruction: { ...instruction, position: at, restPosition: at } };
-    });
+    try {
+      return parseDockerfile(text).instructions.map((instruction) => readStatement(source, movedTo(at, instruction)));
+    } catch (cause) {
+      if (!(cause instanceof UserError)) throw cause;
+      throw errorAt(source, at, {
+        message: `the base image's "ONBUILD ${text.split('\n', 1)[0]}" cannot be done here:\n${cause.message}`,
+        fix: cause.fix,
+        code: cause.code,
+        kind: cause.kind,
+        cause,
+      });
+    }
   });
+}
+
+/** A trigger stands nowhere in this file: what it says is said of FROM. */
+function movedTo(position: Position, instruction: Instruction): Instruction {
+  const { child } = instruction;
+  return {
+    ...instruction,
+    flags: instruction.flags.map((flag) => ({ ...flag, position })),
+    position,
+    restPosition: position,
+    ...(child === undefined ? {} : { child: movedTo(position, child) }),
+  };
 }
 
 function numbered(stages: readonly UnnumberedStage[]): Pick<BuildPlan, 'stages' | 'totalSteps'> {
   let number = 0;
-  const withNumbers = stages.map((stage) => ({
+  const withNumbers = stages.map(({ variables: _, declared: __, ...stage }): StagePlan => ({
     ...stage,
     steps: stage.steps.map((step): Step => ({ ...step, number: ++number })),
   }));

@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { heredocStart } from '../dockerfile/heredoc-start.ts';
 import { type Heredoc, heredocText } from '../dockerfile/lines.ts';
 import { type ModeChange, parseMode } from '../dockerfile/mode.ts';
 import { remoteOf } from '../dockerfile/remote.ts';
@@ -17,8 +18,8 @@ export function planCopy(state: StageState, statement: CopyStatement): Applied {
   const at = statement.instruction.restPosition;
   const expand = (text: string): string => state.expansion.word(text, at);
   const inline = new Map(statement.heredocs.map((heredoc) => [heredoc.name, heredoc]));
-  const heredocs = statement.sources.flatMap((word) => inline.get(heredocName(word) ?? '') ?? []);
-  const written = statement.sources.filter((word) => !inline.has(heredocName(word) ?? '')).map(expand);
+  const heredocs = statement.sources.flatMap((word) => inline.get(heredocStart(word)?.name ?? '') ?? []);
+  const written = statement.sources.filter((word) => !inline.has(heredocStart(word)?.name ?? '')).map(expand);
   const destination = expand(statement.destination);
   const [chown, chmod] = [statement.chown, statement.chmod].map((flag) =>
     flag === undefined ? undefined : expand(flag),
@@ -39,11 +40,6 @@ export function planCopy(state: StageState, statement: CopyStatement): Applied {
   const names = [...written, ...heredocs.map(({ name }) => `<<${name}`)];
   const { isAdd, parents } = statement;
   return { action, createdBy: describe.copy({ isAdd, parents, chown, chmod, sources: names, destination }) };
-}
-
-function heredocName(word: string): string | undefined {
-  const match = /^\d*<<-?(?:"([^"]+)"|'([^']+)'|([^<\s"']+))$/.exec(word);
-  return match?.[1] ?? match?.[2] ?? match?.[3];
 }
 
 function contentOf(state: StageState, statement: CopyStatement, heredoc: Heredoc): string {

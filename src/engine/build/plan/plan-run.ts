@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { heredocStart } from '../dockerfile/heredoc-start.ts';
 import { heredocText } from '../dockerfile/lines.ts';
 import { errorAt } from '../dockerfile/source.ts';
 import { readRunMount } from '../dockerfile/run-mount.ts';
@@ -33,10 +34,10 @@ function commandOf(state: StageState, { command, heredocs }: RunStatement): Pick
   if (command.form === 'exec') return { args: command.args, script: undefined };
   const [only] = heredocs;
   if (only === undefined) return { args: [...state.shell(), command.text], script: undefined };
-  const isAlone = heredocs.length === 1 && /^\d*<<-?["']?[^<\s"']+["']?$/.test(command.text);
+  const isAlone = heredocs.length === 1 && heredocStart(command.text.replace(/^(\d*<<-?)\s+/, '$1')) !== undefined;
   if (!isAlone) {
-    const bodies = heredocs.map(({ content, name }) => `${content}${name}\n`).join('');
-    return { args: [...state.shell(), `${command.text}\n${bodies}`], script: undefined };
+    const bodies = heredocs.map(({ content, name }) => `\n${content}${name}`).join('');
+    return { args: [...state.shell(), command.text + bodies], script: undefined };
   }
   const content = heredocText(only);
   if (!content.startsWith('#!')) return { args: [...state.shell(), content], script: undefined };

@@ -9,7 +9,7 @@ import type { Applied, Planning, RawStage, StageInput } from './planning.ts';
 import { refuseUnexecuted } from './not-yet.ts';
 import { planCopy } from './plan-copy.ts';
 import { planRun } from './plan-run.ts';
-import { createStageState, type StageState } from './stage-state.ts';
+import { createStageState, type StageScope, type StageState } from './stage-state.ts';
 
 export type UnnumberedStep = Omit<Step, 'number'>;
 
@@ -19,7 +19,7 @@ type StatementOf<K extends Statement['kind']> = Extract<Statement, { readonly ki
 export function planStage(
   planning: Planning,
   o: StageInput,
-): Omit<StagePlan, 'steps' | 'base'> & { readonly steps: readonly UnnumberedStep[] } {
+): Omit<StagePlan, 'steps' | 'base'> & StageScope & { readonly steps: readonly UnnumberedStep[] } {
   const state = createStageState(planning, o);
   const steps = [
     fromStep(o.raw),
@@ -32,6 +32,7 @@ export function planStage(
     needs: [...state.needs],
     config: { ...state.config(), ...labelsOf(planning, state) },
     author: state.author,
+    ...state.scope(),
   };
 }
 
@@ -102,8 +103,9 @@ function metadata(createdBy: string): Applied {
 
 function applyArg(state: StageState, { items, instruction }: StatementOf<'arg'>): string {
   const words = items.map(({ name, value }) => {
-    const own = value === undefined ? undefined : state.expansion.word(value, instruction.restPosition);
-    const effective = state.declareArgument(name, own);
+    const effective = state.declareArgument(name, () =>
+      value === undefined ? undefined : state.expansion.word(value, instruction.restPosition),
+    );
     return effective === undefined ? name : `${name}=${effective}`;
   });
   return `ARG ${words.join(' ')}`;
@@ -130,13 +132,14 @@ function applyLabel(state: StageState, { pairs, instruction }: StatementOf<'labe
 function applyExpose(state: StageState, { values, instruction }: StatementOf<'expose'>): string {
   const at = instruction.restPosition;
   const ports = values
+    .toSorted()
     .flatMap((value) => state.expansion.words(value, at))
     .flatMap((word) => {
       const range = portsOf(word);
       if (range !== undefined) return range;
       throw errorAt(state.source, at, {
         message: `EXPOSE: "${word}" is no port`,
-        fix: 'Write it as PORT, FIRST-LAST, or PORT/udp.',
+        fix: 'Write it as PORT, FIRST-LAST, or PORT/udp; the protocols are tcp, udp and sctp.',
       });
     });
   const added = Object.fromEntries(ports.map((port): [string, Record<string, never>] => [port, {}]));
@@ -144,11 +147,13 @@ function applyExpose(state: StageState, { values, instruction }: StatementOf<'ex
   return `EXPOSE [${ports.join(' ')}]`;
 }
 
+/** Of `[[address:]host port:]port[-port][/protocol]`: what stands before the last colon means nothing here. */
 function portsOf(word: string): readonly string[] | undefined {
-  const [, first, last, protocol = 'tcp'] = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp))?$/i.exec(word) ?? [];
+  const [, first, last, protocol = 'tcp'] =
+    /^(?:.*:)?(\d{1,5})(?:-(\d{1,5}))?(?:\/(tcp|udp|sctp)?)?$/i.exec(word) ?? [];
   const from = Number(first);
   const to = last === undefined ? from : Number(last);
-  if (first === undefined || from < 1 || to > 65_535 || to < from) return undefined;
+  if (first === undefined || to > 65_535 || to < from) return undefined;
   return Array.from({ length: to - from + 1 }, (_, index) => `${from + index}/${protocol.toLowerCase()}`);
 }
 

@@ -2,6 +2,7 @@ import type { ExecutionConfig } from '../../../lib/oci/index.ts';
 import { nearestWord } from '../../../lib/nearest.ts';
 import { errorAt, type Source } from '../dockerfile/source.ts';
 import type { Statement } from '../dockerfile/statement.ts';
+import type { StageScope } from './stage-state.ts';
 import type { Action, PlanInput, PlanWarning, StageBase } from './plan.ts';
 
 export type FromStatement = Extract<Statement, { readonly kind: 'from' }>;
@@ -47,8 +48,14 @@ export interface StageInput {
   readonly base: StageBase;
   /** ONBUILD instructions of the base. */
   readonly triggers: readonly Statement[];
-  /** Of the stage that is the base. */
-  readonly parentConfig: ExecutionConfig | undefined;
+  /** The stage that is the base. */
+  readonly parent: ParentStage | undefined;
+}
+
+/** What a stage leaves to those that build on it. */
+export interface ParentStage extends StageScope {
+  readonly config: ExecutionConfig;
+  readonly author: string | undefined;
 }
 
 /** What an instruction comes to. */

@@ -2,7 +2,8 @@ import type { ExecutionConfig } from '../../../lib/oci/index.ts';
 import type { Source } from '../dockerfile/source.ts';
 import type { Planning } from './planning.ts';
 import type { StageInput } from './planning.ts';
-import { createExpansion, type Expansion, isPredefined } from './variables.ts';
+import type { Lookup } from '../dockerfile/expand.ts';
+import { createExpansion, type Expansion, proxiesOf } from './variables.ts';
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -12,7 +13,7 @@ export interface StageState {
   readonly source: Source;
   /** Index of the stage among all. */
   readonly index: number;
-  /** Sees ENV, then ARG. */
+  /** Sees ENV and ARG. */
   readonly expansion: Expansion;
   /** Stages that this one reads. */
   readonly needs: Set<number>;
@@ -22,35 +23,57 @@ export interface StageState {
   config(): ExecutionConfig;
   set(change: ExecutionConfig): void;
   setEnv(name: string, value: string): void;
-  /** The value that an ARG gets; undefined where it has none. */
-  declareArgument(name: string, ownDefault: string | undefined): string | undefined;
-  /** ARGs with a value, in order of declaration. */
+  /**
+   * The value that an ARG gets; undefined where it has none.
+   * @param ownDefault is asked only where no value was given
+   */
+  declareArgument(name: string, ownDefault: () => string | undefined): string | undefined;
+  /** In order of declaration. */
   buildArguments(): readonly (readonly [name: string, value: string])[];
-  /** What RUN sees: ENV, and ARGs that no ENV hides. */
+  /** What RUN sees: ENV and ARG, of which the last one of a name holds. */
   environment(): readonly string[];
   /** Proxies that were given without being declared. */
   passingEnvironment(): readonly string[];
   shell(): readonly string[];
   workingDirectory(): string;
+  /** What stages that build on this one begin with. */
+  scope(): StageScope;
+  /** Variables that were used since the last call, and that nothing defines. */
+  takeUndefined(): readonly string[];
+}
+
+export interface StageScope {
+  /** ENV and ARG. */
+  readonly variables: ReadonlyMap<string, string>;
+  /** ARGs, also those without a value. */
+  readonly declared: ReadonlySet<string>;
 }
 
 export function createStageState(planning: Planning, o: StageInput): StageState {
   const { input, globals, automatic } = planning;
-  const inherited = o.parentConfig ?? (o.base.kind === 'image' ? o.base.image.config.config : undefined) ?? {};
+  const inherited = o.parent?.config ?? (o.base.kind === 'image' ? o.base.image.config.config : undefined) ?? {};
   const { OnBuild: _, ...kept } = inherited;
-  let config: ExecutionConfig = { ...kept, Env: inherited.Env ?? [`PATH=${DEFAULT_PATH}`] };
+  let config: ExecutionConfig = { ...kept, Env: withPath(inherited.Env ?? []) };
   const env = new Map((config.Env ?? []).map(nameAndValue));
-  const declared = new Map<string, string | undefined>();
-  const lookup = (name: string): string | undefined => env.get(name) ?? declared.get(name);
-  const hiddenFrom = ([name, value]: readonly [string, string | undefined]): boolean =>
-    value !== undefined && !env.has(name);
+  const variables = new Map([...(o.parent?.variables ?? []), ...env]);
+  const declared = new Set(o.parent?.declared);
+  const lookup: Lookup = (name, isGuarded) => {
+    const value = variables.get(name);
+    if (value === undefined && !isGuarded && !declared.has(name)) undefinedNames.add(name);
+    return value;
+  };
+  const undefinedNames = new Set<string>();
+  const put = (name: string, value: string): void => {
+    variables.delete(name);
+    variables.set(name, value);
+  };
   return {
     planning,
     source: planning.source,
     index: o.raw.index,
     expansion: createExpansion(planning.source, lookup, planning.escape),
     needs: new Set(o.base.kind === 'stage' ? [o.base.index] : []),
-    author: o.base.kind === 'image' ? o.base.image.config.author : undefined,
+    author: o.parent?.author ?? (o.base.kind === 'image' ? o.base.image.config.author : undefined),
     hasOwnCommand: false,
     config: () => config,
     set(change) {
@@ -58,28 +81,36 @@ export function createStageState(planning: Planning, o: StageInput): StageState 
     },
     setEnv(name, value) {
       env.set(name, value);
+      put(name, value);
       config = { ...config, Env: [...env].map(([key, text]) => `${key}=${text}`) };
     },
     declareArgument(name, ownDefault) {
-      const value = input.buildArgs[name] ?? ownDefault ?? globals.get(name) ?? automatic.get(name);
+      const given = input.buildArgs[name] ?? undefined;
+      const value = given ?? ownDefault() ?? globals.get(name) ?? automatic.get(name);
       declared.delete(name);
-      declared.set(name, value);
+      declared.add(name);
+      if (value !== undefined) put(name, value);
       return value;
     },
-    buildArguments: () =>
-      [...declared].flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])),
-    environment() {
-      const path = env.has('PATH') ? [] : [`PATH=${DEFAULT_PATH}`];
-      const args = [...declared].filter(hiddenFrom).map(([name, value]) => `${name}=${value}`);
-      return [...path, ...[...env].map(([name, value]) => `${name}=${value}`), ...args];
-    },
+    buildArguments: () => [...declared].map((name) => [name, variables.get(name) ?? '']),
+    environment: () => [...variables].map(([name, value]) => `${name}=${value}`),
     passingEnvironment: () =>
-      Object.entries(input.buildArgs).flatMap(([name, value]) =>
-        isPredefined(name) && value !== null && !declared.has(name) && !env.has(name) ? [`${name}=${value}`] : [],
-      ),
+      proxiesOf(input.buildArgs)
+        .filter(([name]) => !variables.has(name))
+        .map((pair) => pair.join('=')),
     shell: () => config.Shell ?? ['/bin/sh', '-c'],
     workingDirectory: () => config.WorkingDir || '/',
+    scope: () => ({ variables, declared }),
+    takeUndefined() {
+      const names = [...undefinedNames];
+      undefinedNames.clear();
+      return names;
+    },
   };
+}
+
+function withPath(env: readonly string[]): readonly string[] {
+  return env.some((variable) => variable.startsWith('PATH=')) ? env : [...env, `PATH=${DEFAULT_PATH}`];
 }
 
 function nameAndValue(text: string): [string, string] {

@@ -2,14 +2,22 @@ import type { Platform } from '../../../lib/oci/index.ts';
 import { ExpansionError, expandVariables, expandWord, expandWords, type Lookup } from '../dockerfile/expand.ts';
 import { errorAt, type Position, type Source } from '../dockerfile/source.ts';
 
-const PROXIES = ['HTTP_PROXY', 'HTTPS_PROXY', 'FTP_PROXY', 'NO_PROXY', 'ALL_PROXY'].flatMap((name) => [
-  name,
-  name.toLowerCase(),
-]);
+const PROXIES = ['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy', 'all_proxy'];
 
-/** Build arguments that need no ARG, and do not change cache keys (Dockerfile reference: Predefined ARGs). */
+/** Build arguments that need no ARG (Dockerfile reference: Predefined ARGs, BuildKit built-in build args). */
 export function isPredefined(name: string): boolean {
-  return PROXIES.includes(name);
+  return PROXIES.includes(name.toLowerCase()) || name === 'SOURCE_DATE_EPOCH' || name.startsWith('BUILDKIT_');
+}
+
+/** The proxies among build arguments, in both spellings: programs read either. They do not change cache keys. */
+export function proxiesOf(
+  buildArguments: Readonly<Record<string, string | null>>,
+): readonly (readonly [name: string, value: string])[] {
+  return Object.entries(buildArguments).flatMap(([name, value]) => {
+    const lower = name.toLowerCase();
+    if (!PROXIES.includes(lower) || value === null) return [];
+    return [[lower.toUpperCase(), value] as const, [lower, value] as const];
+  });
 }
 
 /** ARGs that are there without being given (Dockerfile reference: Automatic platform ARGs in the global scope). */
@@ -55,6 +63,6 @@ export function createExpansion(source: Source, lookup: Lookup, escape: string):
   return {
     word: (text, at) => guarded(at, text, () => expandWord(text, lookup, escape)),
     words: (text, at) => guarded(at, text, () => expandWords(text, lookup, escape)),
-    heredoc: (text, at) => guarded(at, text, () => expandVariables(text, lookup, escape)),
+    heredoc: (text, at) => guarded(at, text, () => expandVariables(text, lookup)),
   };
 }
