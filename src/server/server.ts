@@ -7,11 +7,13 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
+import type { CertificateView } from '../delivery/certificates/index.ts';
 import type { Delivery } from '../delivery/rollout/index.ts';
 import { UserError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { EngineClient } from './engine-client.ts';
 import { errorBodyOf, statusOf } from './errors.ts';
+import { certificateRoutes } from './routes/certificates.ts';
 import { imageRoutes } from './routes/images.ts';
 import { projectRoutes } from './routes/projects.ts';
 import { rolloutRoutes } from './routes/rollouts.ts';
@@ -29,6 +31,8 @@ export interface ServerOptions {
   readonly log: Log;
   /** Everything that `bascule doctor` shows. */
   check(): Promise<readonly SystemCheck[]>;
+  /** Everything that `bascule certificates` shows. */
+  certificates(): readonly CertificateView[];
   /** Removes everything of this root that runs or serves. */
   purge(onLine: (line: string) => void): Promise<void>;
 }
@@ -42,7 +46,7 @@ export interface Server {
 }
 
 /** What only reads files and records goes without. */
-const NEED_ENGINE = /^\/v1\/(?:deploy|build|plan|images.*|projects\/:project(?:\/(?:rollback|down|logs))?)$/;
+const NEED_ENGINE = /^\/v1\/(?:deploy|build|plan|rollback|images.*|projects\/:project(?:\/(?:rollback|down|logs))?)$/;
 const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
 
 export async function createServer(options: ServerOptions): Promise<Server> {
@@ -78,6 +82,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     projectRoutes(api, options);
     rolloutRoutes(api, options);
     steeringRoutes(api, options);
+    certificateRoutes(api, options);
   });
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   app.server.on('upgrade', (request, socket, head) => serveExec(options, { request, socket, head }));

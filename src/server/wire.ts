@@ -39,6 +39,9 @@ export const RollbackBodySchema = z.strictObject({
   author: z.string().min(1),
 });
 
+/** Its project is the one in a folder: one call, where going back is urgent. */
+export const FolderRollbackBodySchema = RollbackBodySchema.extend({ source: ProjectSourceSchema });
+
 export const DownBodySchema = z.strictObject({
   volumes: z.boolean().default(false).describe('Remove the volumes too'),
   author: z.string().min(1),
@@ -112,6 +115,7 @@ export const ErrorSchema = z.object({
 export type ProjectSourceBody = z.input<typeof ProjectSourceSchema>;
 export type DeployBody = z.input<typeof DeployBodySchema>;
 export type RollbackBody = z.input<typeof RollbackBodySchema>;
+export type FolderRollbackBody = z.input<typeof FolderRollbackBodySchema>;
 export type AmendBody = z.input<typeof AmendBodySchema>;
 export type ControlBody = z.input<typeof ControlBodySchema>;
 export type DownBody = z.input<typeof DownBodySchema>;

@@ -36,11 +36,15 @@ export const addRollback: AddCommand = (program, run) => {
 
 async function rollback(session: Session, release: number | undefined, options: RollbackOptions): Promise<number> {
   const client = await session.connect();
-  const project = await session.project(client);
   const body = { author: session.author, ...(release === undefined ? {} : { release }) };
-  if (options.dryRun === true) return printPlan(session, await client.planRollback(project, body));
+  if (options.dryRun === true)
+    return printPlan(session, await client.planRollback(await session.project(client), body));
+  const { projectName } = session.options;
   return watchRollout(session, client, {
     detach: options.detach ?? false,
-    start: (onlooker) => client.rollback(project, body, onlooker),
+    start: (onlooker) =>
+      projectName === undefined
+        ? client.rollbackFolder({ ...body, source: session.source() }, onlooker)
+        : client.rollback(projectName, body, onlooker),
   });
 }

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import type { CertificateView } from '../../delivery/certificates/index.ts';
 import type {
   BuiltImage,
   InstanceView,
@@ -22,6 +23,7 @@ import type {
   DeployBody,
   DownBody,
   ExecStart,
+  FolderRollbackBody,
   ProjectSourceBody,
   RollbackBody,
 } from '../wire.ts';
@@ -48,6 +50,7 @@ export interface Onlooker {
 export interface Client {
   version(): Promise<SystemInfo>;
   doctor(): Promise<readonly SystemCheck[]>;
+  certificates(): Promise<readonly Streamed<CertificateView>[]>;
   projects(): Promise<readonly string[]>;
   resolveProject(source: ProjectSourceBody): Promise<string>;
   config(source: ProjectSourceBody): Promise<unknown>;
@@ -66,6 +69,8 @@ export interface Client {
   build(body: DeployBody, onlooker: Onlooker): Promise<readonly BuiltImage[]>;
   plan(body: DeployBody): Promise<Streamed<PlanView>>;
   rollback(project: string, body: RollbackBody, onlooker: Onlooker): Promise<Streamed<RolloutOutcome>>;
+  /** The same of the project in a folder. */
+  rollbackFolder(body: FolderRollbackBody, onlooker: Onlooker): Promise<Streamed<RolloutOutcome>>;
   planRollback(project: string, body: RollbackBody): Promise<Streamed<PlanView>>;
   amend(project: string, body: AmendBody, onlooker: Onlooker): Promise<Streamed<RolloutOutcome>>;
   planAmend(project: string, body: AmendBody): Promise<Streamed<PlanView>>;
@@ -113,6 +118,7 @@ export function createClient(socketPath: string, signal?: AbortSignal): Client {
   return {
     version: () => get('/v1/version'),
     doctor: () => get('/v1/doctor'),
+    certificates: () => get('/v1/certificates'),
     projects: () => get('/v1/projects'),
     resolveProject: async (source) => (await post<{ project: string }>('/v1/projects/resolve', source)).project,
     config: (source) => post('/v1/projects/config', source),
@@ -127,6 +133,7 @@ export function createClient(socketPath: string, signal?: AbortSignal): Client {
     build: (body, onlooker) => follow('/v1/build', body, onlooker),
     plan: (body) => post('/v1/plan', body),
     rollback: (project, body, onlooker) => follow(at(project, '/rollback'), body, onlooker),
+    rollbackFolder: (body, onlooker) => follow('/v1/rollback', body, onlooker),
     planRollback: (project, body) => post(at(project, '/rollback/plan'), body),
     amend: (project, body, onlooker) => follow(at(project, '/amend'), body, onlooker),
     planAmend: (project, body) => post(at(project, '/amend/plan'), body),

@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestOptions } from 'node:http';
+import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createInterface } from 'node:readline';
 import { systemCodeOf, UserError, type ErrorKind } from '../../lib/errors.ts';
@@ -63,6 +64,19 @@ export function callUpgrade(socketPath: string, call: ApiRequest): Promise<Duple
     });
     outgoing.once('error', (error) => reject(connectionError(socketPath, error)));
     outgoing.end(call.body === undefined ? undefined : JSON.stringify(call.body));
+  });
+}
+
+/** Whether a daemon takes connections on this socket: it does from the moment on from which it answers. */
+export function isListening(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(socketPath);
+    const end = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
   });
 }
 

@@ -7,7 +7,7 @@ import { systemCodeOf, UserError } from '../../lib/errors.ts';
 import { readTextIfThere, writeFileAtomic } from '../../lib/files.ts';
 import { runOrThrow } from '../../lib/process.ts';
 import { scopeOf } from '../../lib/scope.ts';
-import { callJson, isAnswering } from '../client/transport.ts';
+import { callJson, isAnswering, isListening } from '../client/transport.ts';
 import { engineAddressOf, engineSocketOf } from '../configuration/engine-address.ts';
 import { probeEngine } from '../engine-probe.ts';
 import type { SystemInfo } from '../routes/system.ts';
@@ -101,7 +101,7 @@ interface Self {
 
 async function ensure(launch: DaemonLaunch, self: Self): Promise<'started' | 'running'> {
   const paths = daemonPaths(launch.root);
-  if (await isAnswering(paths.apiSocket)) {
+  if (await isListening(paths.apiSocket)) {
     await assertSameEngine(launch, paths);
     return 'running';
   }

@@ -3,8 +3,14 @@ import type { z } from 'zod';
 import type { Delivery, DeployRequest, ProgressEvent, WatchOptions } from '../../delivery/rollout/index.ts';
 import { UserError } from '../../lib/errors.ts';
 import { replyWithLines } from '../line-stream.ts';
-import { readProject, variablesOf } from '../project-loader.ts';
-import { AmendBodySchema, DeployBodySchema, DownBodySchema, RollbackBodySchema } from '../wire.ts';
+import { projectNameOf, readProject, variablesOf } from '../project-loader.ts';
+import {
+  AmendBodySchema,
+  DeployBodySchema,
+  DownBodySchema,
+  FolderRollbackBodySchema,
+  RollbackBodySchema,
+} from '../wire.ts';
 import { definedOf, ProjectParams, type Api } from './api.ts';
 
 const tags = ['rollouts'];
@@ -54,6 +60,15 @@ export function rolloutRoutes(api: Api, { delivery }: { readonly delivery: Deliv
     { schema: { summary: 'Tip back', description, tags, params: ProjectParams, body: RollbackBodySchema } },
     (request, reply) => {
       const rollback = definedOf({ ...request.params, ...request.body });
+      return watch(reply, rollback.project, (options) => delivery.rollback(rollback, options));
+    },
+  );
+  api.post(
+    '/v1/rollback',
+    { schema: { summary: 'Tip the project in a folder back', description, tags, body: FolderRollbackBodySchema } },
+    (request, reply) => {
+      const { source, ...rest } = request.body;
+      const rollback = definedOf({ project: projectNameOf(source, delivery.projects()), ...rest });
       return watch(reply, rollback.project, (options) => delivery.rollback(rollback, options));
     },
   );
