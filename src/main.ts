@@ -71,7 +71,7 @@ async function startParts(o: {
   const { openDockerFleet } = await import('./delivery/fleet/index.ts');
   const { openTraffic } = await import('./delivery/traffic/index.ts');
   const { createDelivery } = await import('./delivery/rollout/index.ts');
-  const { certificateChecks } = await import('./delivery/certificates/index.ts');
+  const { certificateChecks, certificateViews } = await import('./delivery/certificates/index.ts');
   const { checkEngine, connectEngine, createServer, engineGate } = await import('./server/index.ts');
 
   const paths = daemonPaths(scope.root);
@@ -102,6 +102,12 @@ async function startParts(o: {
       ...(engine === undefined ? [await checkEngine(engineSocket)] : await engine.check()),
       ...certificateChecks(traffic.certificates(), certificates.states(), new Date()),
     ],
+    certificates: () =>
+      certificateViews({
+        installed: traffic.certificates(),
+        issuers: traffic.certificateIssuers(),
+        states: certificates.states(),
+      }),
     purge: async (onLine) => {
       await removeProjects(delivery, onLine);
       await traffic.stop();

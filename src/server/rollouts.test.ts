@@ -28,6 +28,7 @@ async function serve(
     info: { version: '0', pid: 1, root: directory, engine: 'embedded', engineSocket: '' },
     log: silentLog,
     check: async () => [],
+    certificates: () => [],
     requireEngine: async () => {},
     purge: async () => {},
   });

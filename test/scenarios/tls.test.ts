@@ -5,6 +5,7 @@ import { request } from 'node:http';
 import { connect as connectTls } from 'node:tls';
 import { X509Certificate } from 'node:crypto';
 import { selfSigned } from '../../src/delivery/certificates/index.ts';
+import type { CertificateView, Streamed } from '../../src/server/client/index.ts';
 import { run } from '../../src/lib/process.ts';
 import { freePort, type Machine, openMachine } from '../support/machine.ts';
 import { pebbleSkip, startPebble } from '../support/pebble.ts';
@@ -12,6 +13,7 @@ import { waitFor } from '../support/wait.ts';
 
 const noPebble = await pebbleSkip();
 const HOST = 'shop.example.org';
+const NAME = 'shop/web';
 
 interface Check {
   readonly name: string;
@@ -51,7 +53,8 @@ services:
   const checks = async (): Promise<readonly Check[]> =>
     JSON.parse((await machine.run(['doctor', '--json'])).stdout) as readonly Check[];
   const certificateOf = async (): Promise<Check | undefined> =>
-    (await checks()).find(({ name }) => name === 'certificate shop/web');
+    (await checks()).find(({ name }) => name === `certificate ${NAME}`);
+  const listed = (): Promise<readonly Streamed<CertificateView>[]> => machine.json(['certificates']);
 
   it('refuses a key of another certificate before anything is changed', async () => {
     machine.write({ ...compose('1', files()), 'cert.pem': await pemOf(HOST), 'key.pem': await pemOf(HOST) });
@@ -78,6 +81,17 @@ services:
     const { status, location } = await head(plain, '/a?b=c');
     assert.deepEqual([status, location], [308, `https://${HOST}:${secure}/a?b=c`]);
     assert.match((await certificateOf())?.detail ?? '', /shop\.example\.org, until 20/);
+    const [shown, ...others] = await listed();
+    assert.deepEqual(
+      [shown?.service, shown?.hosts, shown?.source, shown?.issuer],
+      [NAME, [HOST], 'file', `CN=${HOST}`],
+    );
+    assert.equal(shown?.fingerprint, fingerprintOf(pem).replaceAll(':', ''));
+    assert.deepEqual(others, []);
+    const { stdout } = await machine.must(['certificates']);
+    assert.match(stdout, /^SERVICE +HOSTS +FROM +ISSUER +EXPIRES IN +RENEWAL +LAST ERROR$/m);
+    assert.match(stdout, /^shop\/web +shop\.example\.org +own file +CN=shop\.example\.org +\d+ \w+ +- +-$/m);
+    assert.doesNotMatch(JSON.stringify(shown), /PRIVATE/);
   });
 
   it('takes a new certificate without touching anything else', async () => {
@@ -130,6 +144,9 @@ services:
     assert.equal(await pageOf(secure), 'version=1\n');
     const missing = (await checks()).find(({ name }) => name === `certificate for ${HOST}`);
     assert.match(missing?.detail ?? '', /none; \d+ times in vain/);
+    const [shown] = await listed();
+    assert.deepEqual([shown?.service, shown?.hosts, shown?.source], [undefined, [HOST], 'acme']);
+    assert.match(shown?.lastError ?? '', /does not answer/);
   });
 
   it('gets a certificate from an authority with the next deployment', { skip: noPebble }, async () => {
@@ -142,6 +159,10 @@ services:
     const own = selfSignedSubject;
     await waitFor(async () => (await subject(secure)) !== own, { timeoutMs: 30_000, what: 'a certificate' });
     assert.match((await certificateOf())?.detail ?? '', /renewal 20/);
+    const [shown] = await listed();
+    assert.deepEqual([shown?.service, shown?.source, shown?.failures], [NAME, 'acme', 0]);
+    assert.match(shown?.issuer ?? '', /Pebble/);
+    assert.ok(shown?.renewal !== undefined && shown.notAfter !== undefined && shown.renewal < shown.notAfter);
     assert.equal(await pageOf(secure), 'version=2\n');
   });
 

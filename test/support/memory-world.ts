@@ -205,6 +205,7 @@ export class MemoryWorld {
       setPreview: async () => {},
       setRouteOptions: async () => {},
       certificates: () => [],
+      certificateIssuers: () => new Map(),
       installCertificate: async () => {},
       removeCertificate: async () => {},
       setChallenge: async () => {},

@@ -40,6 +40,8 @@ export interface AcmeWish {
 /** What people may know of a certificate that we get ourselves. */
 export interface AcmeState {
   readonly host: string;
+  /** Of the newest that there is. */
+  readonly fingerprint?: string;
   readonly notAfter?: Date;
   readonly next: Date;
   readonly failures: number;
@@ -243,11 +245,12 @@ function pemFromAuthority(vault: Vault, fingerprint: string): string | undefined
 }
 
 function stateOf({ host, pem, nextMs, failures, lastFailure }: AcmeRecord): AcmeState {
+  const pair = pem === undefined ? undefined : parsePair(pem);
   return {
     host,
     next: new Date(nextMs),
     failures,
-    ...(pem === undefined ? {} : { notAfter: parsePair(pem).notAfter }),
+    ...(pair === undefined ? {} : { fingerprint: pair.fingerprint, notAfter: pair.notAfter }),
     ...(lastFailure === undefined ? {} : { reason: lastFailure.reason }),
   };
 }

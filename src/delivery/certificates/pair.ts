@@ -9,6 +9,8 @@ export interface CertificatePair {
   readonly fingerprint: string;
   /** Host names that it is for, small letters, `*.example.org` among them. */
   readonly names: readonly string[];
+  /** `C=US, O=Let's Encrypt, CN=R10` */
+  readonly issuer: string;
   readonly notBefore: Date;
   readonly notAfter: Date;
 }
@@ -55,6 +57,7 @@ function checkedPair(leaf: X509Certificate, pem: string, source: PairSource): Ce
     pem,
     fingerprint: leaf.fingerprint.replaceAll(':', ''),
     names: namesOf(leaf),
+    issuer: leaf.issuer.replaceAll('\n', ', '),
     notBefore: leaf.validFromDate,
     notAfter: leaf.validToDate,
   };

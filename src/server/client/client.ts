@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import { type Duplex, Readable } from 'node:stream';
 import type { CertificateView } from '../../delivery/certificates/index.ts';
 import type {
   BuiltImage,
@@ -27,6 +27,7 @@ import type {
   ProjectSourceBody,
   RollbackBody,
 } from '../wire.ts';
+import type { ImageBuildEvent, ImageBuildResult, ImageBuildSpec } from './image-build.ts';
 import { encodeFrame, frameDecoder, type Frame } from './frames.ts';
 import { callJson, callLines, callUpgrade, type ApiErrorBody, type ApiRequest } from './transport.ts';
 
@@ -91,6 +92,11 @@ export interface Client {
   removeImage(name: string, force: boolean): Promise<unknown>;
   purge(onLine: (line: string) => void): Promise<void>;
   bootstrap(reference: string, onLine: (line: string) => void, signal: AbortSignal): Promise<{ reference: string }>;
+  /** @param build with the context where it is a stream */
+  buildImage(
+    build: { readonly spec: ImageBuildSpec; readonly context?: Readable },
+    o: { onEvent(event: ImageBuildEvent): void; readonly signal: AbortSignal },
+  ): Promise<ImageBuildResult>;
 }
 
 export interface ExecConnection {
@@ -161,7 +167,17 @@ export function createClient(socketPath: string, signal?: AbortSignal): Client {
       });
       return lastOf(lines, ({ line }) => onLine(line));
     },
+    buildImage: ({ spec, context }, { onEvent, signal: looking }) => {
+      const stream = { type: 'application/vnd.bascule.build', content: Readable.from(bodyOf(spec, context)) };
+      const call: ApiRequest = { method: 'POST', path: '/v1/images/build', stream, signal: looking };
+      return lastOf(callLines<Line<ImageBuildEvent>>(socketPath, call), onEvent);
+    },
   };
+}
+
+async function* bodyOf(spec: ImageBuildSpec, context: Readable | undefined): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(`${JSON.stringify(spec)}\n`);
+  if (context !== undefined) yield* context as AsyncIterable<Uint8Array>;
 }
 
 type Line<Event> = Event | { readonly result: unknown } | { readonly error: ApiErrorBody };

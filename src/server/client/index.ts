@@ -11,6 +11,7 @@ export type {
   ProjectSourceBody,
   RollbackBody,
 } from '../wire.ts';
+export type { CertificateView } from '../../delivery/certificates/index.ts';
 export type {
   BuiltImage,
   Failure,
