@@ -1,9 +1,10 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import { createEngine, type Engine } from '../../src/engine/docker-api/index.ts';
 import { silentLog } from '../../src/lib/log.ts';
+import { isInstalled } from './installed.ts';
 import { run, type RunResult } from '../../src/lib/process.ts';
 import { scopeOf, type Scope } from '../../src/lib/scope.ts';
 
@@ -34,11 +35,6 @@ export function cannotRunContainers(): string | false {
 /** Why the tests with the docker CLI cannot run here, or false. */
 export function cannotRunDockerCli(): string | false {
   return cannotRunContainers() || (isInstalled('docker') ? false : 'needs the docker CLI (Debian package docker.io)');
-}
-
-function isInstalled(program: string): boolean {
-  const folders = [...(process.env['PATH'] ?? '').split(':'), '/usr/sbin', '/sbin', '/usr/bin', '/bin'];
-  return folders.some((folder) => existsSync(join(folder, program)));
 }
 
 export async function openTestEngine(): Promise<TestEngine> {

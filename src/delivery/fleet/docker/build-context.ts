@@ -3,13 +3,10 @@ import { mkdtemp, opendir, readdir, rm, stat, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import dockerignore from '@balena/dockerignore';
+import { parseIgnore } from '../../../lib/dockerignore.ts';
 import { UserError } from '../../../lib/errors.ts';
 import { readTextIfThere } from '../../../lib/files.ts';
 import { nearestWord } from '../../../lib/nearest.ts';
-
-/** The package's types speak of an ES module; what Node loads is the function itself. */
-const createIgnore = dockerignore as unknown as typeof dockerignore.default;
 
 export interface BuildContext {
   readonly directory: string;
@@ -85,7 +82,7 @@ function missing(what: 'context' | 'dockerfile', said: { readonly message: strin
 async function filesToSend({ directory, dockerfile }: BuildContext): Promise<readonly string[]> {
   const own = await readTextIfThere(join(directory, `${dockerfile}.dockerignore`));
   const rules = own ?? (await readTextIfThere(join(directory, '.dockerignore')));
-  const ignore = createIgnore({ ignorecase: false }).add(rules ?? '');
+  const ignore = parseIgnore(rules ?? '', own === undefined ? '.dockerignore' : `${dockerfile}.dockerignore`);
   const always = new Set([dockerfile, '.dockerignore']);
   const files: string[] = [];
   for await (const path of walk(directory, '')) {

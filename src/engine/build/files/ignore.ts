@@ -1,30 +1,17 @@
-import dockerignore from '@balena/dockerignore';
+import type { IgnoreRules } from '../../../lib/dockerignore.ts';
+import { textOf } from './names.ts';
 import type { TreeEntry } from './tree.ts';
 
-/** Which files of the context are left out (Dockerfile reference: .dockerignore file). Pure. */
-export interface IgnoreRules {
-  readonly isEmpty: boolean;
-  /** @param path relative to the context's root */
-  ignores(path: string): boolean;
-}
+export { type IgnoreRules, parseIgnore } from '../../../lib/dockerignore.ts';
 
-export function parseIgnore(text: string): IgnoreRules {
-  const rules = text
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !line.startsWith('#'));
-  const matcher = dockerignore.default({ ignorecase: false }).add(rules);
-  return { isEmpty: rules.length === 0, ignores: (path) => path !== '' && matcher.ignores(path) };
-}
-
-/** Entries that are not ignored, and the folders that these are in. `prefix`: where the walk began in the context. */
+/** Entries that are not ignored, and the folders that these are in. `prefix`: where the walk began in the context, a byte string. */
 export function withoutIgnored(
   entries: readonly TreeEntry[],
   prefix: string,
   rules: IgnoreRules,
 ): readonly TreeEntry[] {
   if (rules.isEmpty) return entries;
-  const full = (entry: TreeEntry): string => [prefix, entry.path].filter((part) => part !== '').join('/');
+  const full = (entry: TreeEntry): string => textOf([prefix, entry.path].filter((part) => part !== '').join('/'));
   const kept = new Set(entries.filter((entry) => !rules.ignores(full(entry))).map(({ path }) => path));
   const needed = new Set<string>();
   for (const path of kept) {
