@@ -7,13 +7,12 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
-import type { CertificateView } from '../delivery/certificates/index.ts';
 import type { Delivery } from '../delivery/rollout/index.ts';
 import { UserError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { EngineClient } from './engine-client.ts';
 import { errorBodyOf, statusOf } from './errors.ts';
-import { certificateRoutes } from './routes/certificates.ts';
+import { certificateRoutes, type KnownCertificate } from './routes/certificates.ts';
 import { imageRoutes } from './routes/images.ts';
 import { projectRoutes } from './routes/projects.ts';
 import { rolloutRoutes } from './routes/rollouts.ts';
@@ -32,7 +31,7 @@ export interface ServerOptions {
   /** Everything that `bascule doctor` shows. */
   check(): Promise<readonly SystemCheck[]>;
   /** Everything that `bascule certificates` shows. */
-  certificates(): readonly CertificateView[];
+  certificates(): readonly KnownCertificate[];
   /** Removes everything of this root that runs or serves. */
   purge(onLine: (line: string) => void): Promise<void>;
 }

@@ -95,7 +95,9 @@ describe('certificates by ACME', { skip, timeout: 180_000 }, () => {
 
   it('are not waited for when nobody wants them any longer, and the server says nothing', async () => {
     const asked = Promise.withResolvers<void>();
-    const silent = createServer(() => asked.resolve()).listen(0, '127.0.0.1').unref();
+    const silent = createServer(() => asked.resolve())
+      .listen(0, '127.0.0.1')
+      .unref();
     await once(silent, 'listening');
     const { port: silentPort } = silent.address() as { port: number };
     const { rootCertificate } = pebble;

@@ -5,7 +5,7 @@ import { request } from 'node:http';
 import { connect as connectTls } from 'node:tls';
 import { X509Certificate } from 'node:crypto';
 import { selfSigned } from '../../src/delivery/certificates/index.ts';
-import type { CertificateView, Streamed } from '../../src/server/client/index.ts';
+import type { CertificateView } from '../../src/server/client/index.ts';
 import { run } from '../../src/lib/process.ts';
 import { freePort, type Machine, openMachine } from '../support/machine.ts';
 import { pebbleSkip, startPebble } from '../support/pebble.ts';
@@ -54,7 +54,7 @@ services:
     JSON.parse((await machine.run(['doctor', '--json'])).stdout) as readonly Check[];
   const certificateOf = async (): Promise<Check | undefined> =>
     (await checks()).find(({ name }) => name === `certificate ${NAME}`);
-  const listed = (): Promise<readonly Streamed<CertificateView>[]> => machine.json(['certificates']);
+  const listed = (): Promise<readonly CertificateView[]> => machine.json(['certificates']);
 
   it('refuses a key of another certificate before anything is changed', async () => {
     machine.write({ ...compose('1', files()), 'cert.pem': await pemOf(HOST), 'key.pem': await pemOf(HOST) });

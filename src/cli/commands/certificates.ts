@@ -1,4 +1,4 @@
-import type { CertificateView, Streamed } from '../../server/client/index.ts';
+import type { CertificateView } from '../../server/client/index.ts';
 import type { AddCommand } from '../command.ts';
 import { formatSpan, renderTable } from '../output/table.ts';
 
@@ -31,7 +31,7 @@ const HEADINGS = ['SERVICE', 'HOSTS', 'FROM', 'ISSUER', 'EXPIRES IN', 'RENEWAL',
 const SOURCES = { file: 'own file', acme: 'ACME' };
 const NONE = '-';
 
-function rowOf(view: Streamed<CertificateView>, now: Date): readonly string[] {
+function rowOf(view: CertificateView, now: Date): readonly string[] {
   const { service, hosts, source, issuer, notAfter, renewal, failures, lastError } = view;
   return [
     service ?? NONE,

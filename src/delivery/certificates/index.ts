@@ -9,5 +9,5 @@ export {
 } from './certificates.ts';
 export { certificateChecks } from './checks.ts';
 export { covers, type PairSource, parsePair } from './pair.ts';
-export { type CertificateView, certificateViews } from './views.ts';
+export { certificateViews } from './views.ts';
 export { selfSigned } from './x509.ts';

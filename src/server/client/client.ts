@@ -1,5 +1,4 @@
 import { type Duplex, Readable } from 'node:stream';
-import type { CertificateView } from '../../delivery/certificates/index.ts';
 import type {
   BuiltImage,
   InstanceView,
@@ -16,6 +15,7 @@ import type {
 } from '../../delivery/rollout/index.ts';
 import { UserError } from '../../lib/errors.ts';
 import type { ImageSummary } from '../engine-client.ts';
+import type { CertificateView } from '../routes/certificates.ts';
 import type { SystemCheck, SystemInfo } from '../routes/system.ts';
 import type {
   AmendBody,
@@ -51,7 +51,7 @@ export interface Onlooker {
 export interface Client {
   version(): Promise<SystemInfo>;
   doctor(): Promise<readonly SystemCheck[]>;
-  certificates(): Promise<readonly Streamed<CertificateView>[]>;
+  certificates(): Promise<readonly CertificateView[]>;
   projects(): Promise<readonly string[]>;
   resolveProject(source: ProjectSourceBody): Promise<string>;
   config(source: ProjectSourceBody): Promise<unknown>;

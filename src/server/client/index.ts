@@ -1,6 +1,7 @@
 export { createClient, type Client, type ExecConnection, type Onlooker, type Streamed } from './client.ts';
 export type { Override, Setting } from '../configuration/index.ts';
 export type { ImageSummary } from '../engine-client.ts';
+export type { CertificateView } from '../routes/certificates.ts';
 export type { SystemCheck, SystemInfo } from '../routes/system.ts';
 export type {
   AmendBody,
@@ -11,7 +12,6 @@ export type {
   ProjectSourceBody,
   RollbackBody,
 } from '../wire.ts';
-export type { CertificateView } from '../../delivery/certificates/index.ts';
 export type {
   BuiltImage,
   Failure,
