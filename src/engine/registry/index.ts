@@ -14,3 +14,18 @@ export {
   type TransferEvent,
   type TransferOptions,
 } from './client/index.ts';
+export {
+  openRegistryServer,
+  removeUser,
+  setPassword,
+  userNames,
+  type Action,
+  type Authentication,
+  type Collected,
+  type RegistryServer,
+  type RegistryServerSettings,
+  type RegistryStatus,
+  type RepositoryTag,
+  type RightsRule,
+  type StorageSettings,
+} from './server/index.ts';

@@ -1,0 +1,86 @@
+import { pipeline } from 'node:stream/promises';
+import type { BlobRow } from '../catalogue.ts';
+import type { ContentDigest } from '../digests.ts';
+import { refusal } from '../errors.ts';
+import { answerEmpty, matchesTag, type Exchange, type Parts } from '../exchange.ts';
+import { requestedRange, type ByteRange } from '../ranges.ts';
+
+interface BlobRoute {
+  readonly repository: string;
+  readonly digest: ContentDigest;
+}
+
+/** `HEAD`: whether a repository has a blob (end-2). Who may push is told of the engine's layers, too. */
+export async function headBlob(parts: Parts, exchange: Exchange, route: BlobRoute): Promise<void> {
+  const { response, principal } = exchange;
+  const row = parts.blobs.find(route.repository, route.digest);
+  if (row !== undefined && principal.may('push', route.repository))
+    parts.catalogue.touchLink(route.repository, route.digest);
+  const found = row ?? (await adopted(parts, exchange, route));
+  if (found === undefined) throw unknown(route);
+  response.writeHead(200, { ...headersOf(found), 'content-length': found.sizeBytes });
+  response.end();
+}
+
+/** `GET`: a blob, or some of its bytes (end-2; RFC 9110, sections 13 and 14). */
+export async function getBlob(parts: Parts, exchange: Exchange, route: BlobRoute): Promise<void> {
+  const { request, response } = exchange;
+  const row = parts.blobs.find(route.repository, route.digest);
+  if (row === undefined) throw unknown(route);
+  if (matchesTag(request.headers['if-none-match'], row.digest)) return answerEmpty(response, 304, headersOf(row));
+  const range = mayBePartial(exchange, row) ? requestedRange(request.headers.range, row.sizeBytes) : undefined;
+  if (range === 'unsatisfiable')
+    throw refusal('SIZE_INVALID', {
+      status: 416,
+      message: 'the blob has no such bytes',
+      headers: { 'content-range': `bytes */${row.sizeBytes}` },
+    });
+  await send(parts, exchange, { row, range });
+}
+
+function mayBePartial({ request }: Exchange, row: BlobRow): boolean {
+  const condition = request.headers['if-range'];
+  return typeof condition !== 'string' || matchesTag(condition, row.digest);
+}
+
+async function send(
+  parts: Parts,
+  { response, signal }: Exchange,
+  { row, range }: { readonly row: BlobRow; readonly range: ByteRange | undefined },
+): Promise<void> {
+  const length = range === undefined ? row.sizeBytes : range.end - range.start + 1;
+  const body =
+    length === 0 ? undefined : await parts.blobs.read(row, { ...(range === undefined ? {} : { range }), signal });
+  const headers = { ...headersOf(row), 'content-length': length };
+  if (range === undefined) response.writeHead(200, headers);
+  else response.writeHead(206, { ...headers, 'content-range': `bytes ${range.start}-${range.end}/${row.sizeBytes}` });
+  if (body === undefined) return void response.end();
+  await pipeline(body, response, { signal });
+  parts.metrics.sent(length);
+}
+
+/** `DELETE` (end-10): the repository has it no more; its bytes go with the next collection. */
+export async function deleteBlob(parts: Parts, { response }: Exchange, route: BlobRoute): Promise<void> {
+  if (!parts.catalogue.unlinkBlob(route.repository, route.digest)) throw unknown(route);
+  answerEmpty(response, 202, {});
+}
+
+async function adopted(parts: Parts, { principal }: Exchange, route: BlobRoute): Promise<BlobRow | undefined> {
+  if (!principal.may('push', route.repository)) return undefined;
+  return await parts.blobs.adoptShared(route.repository, route.digest);
+}
+
+/** Content never changes under its digest. */
+function headersOf({ digest }: BlobRow): Record<string, string> {
+  return {
+    'content-type': 'application/octet-stream',
+    'docker-content-digest': digest,
+    etag: `"${digest}"`,
+    'accept-ranges': 'bytes',
+    'cache-control': 'private, max-age=31536000, immutable',
+  };
+}
+
+function unknown({ repository, digest }: BlobRoute): Error {
+  return refusal('BLOB_UNKNOWN', { detail: { name: repository, digest } });
+}
