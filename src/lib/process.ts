@@ -9,6 +9,8 @@ export interface RunOptions {
   readonly cwd?: string;
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
+  /** Of standard output; `latin1` where it has file names, which are bytes: each character is one then. */
+  readonly encoding?: 'utf8' | 'latin1';
 }
 
 export interface RunResult {
@@ -30,7 +32,11 @@ export async function run(argv: readonly [string, ...string[]], options: RunOpti
   });
   feed(child.stdin, options.input);
   const ended = exitCodeOf(child, program);
-  const [stdout, stderr, exitCode] = await Promise.all([textOf(child.stdout), textOf(child.stderr), ended]);
+  const [stdout, stderr, exitCode] = await Promise.all([
+    textOf(child.stdout, options.encoding),
+    textOf(child.stderr),
+    ended,
+  ]);
   return { exitCode, stdout, stderr };
 }
 
@@ -62,10 +68,10 @@ function exitCodeOf(child: ReturnType<typeof spawn>, program: string): Promise<n
   });
 }
 
-async function textOf(stream: Readable): Promise<string> {
+async function textOf(stream: Readable, encoding: 'utf8' | 'latin1' = 'utf8'): Promise<string> {
   const chunks: Buffer[] = [];
   for await (const chunk of stream) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks).toString(encoding);
 }
 
 function missing(program: string, cause: unknown): UserError {

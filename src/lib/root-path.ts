@@ -12,6 +12,12 @@ const MOST_BYTES = 4 * 1024 * 1024;
  * may change links meanwhile.
  */
 export async function resolveInRoot(root: string, path: string, keepLast = false): Promise<string> {
+  const resolved = await resolveNameInRoot(bytesOf(root), bytesOf(path), keepLast);
+  return Buffer.from(resolved, 'latin1').toString();
+}
+
+/** Like `resolveInRoot`, for names that need not be UTF-8: each character of a string is one byte ("latin1"). */
+export async function resolveNameInRoot(root: string, path: string, keepLast = false): Promise<string> {
   const todo = partsOf(path);
   let done: string[] = [];
   let links = 0;
@@ -51,13 +57,17 @@ export async function readInRoot(root: string, path: string): Promise<string> {
   }
 }
 
+function bytesOf(text: string): string {
+  return Buffer.from(text).toString('latin1');
+}
+
 function partsOf(path: string): string[] {
   return path.split('/').filter((part) => part !== '' && part !== '.');
 }
 
 async function linkTarget(path: string): Promise<string | undefined> {
   try {
-    return await readlink(path);
+    return await readlink(Buffer.from(path, 'latin1'), 'latin1');
   } catch (error) {
     if (['EINVAL', 'ENOENT', 'ENOTDIR'].includes(systemCodeOf(error) ?? '')) return undefined;
     throw error;

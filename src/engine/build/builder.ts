@@ -23,6 +23,7 @@ import { runStage } from './execute/stage.ts';
 import type { StageResult } from './execute/stage-result.ts';
 import type { Builder, BuilderOptions, BuildRequest, BuildResult } from './face.ts';
 import { createFileDigests } from './files/digests.ts';
+import { createDownloads } from './sources/downloads.ts';
 import { createSemaphore } from './files/limit.ts';
 import { exportCaches } from './output/export-cache.ts';
 import { openImports } from './output/import-cache.ts';
@@ -46,6 +47,7 @@ export function createBuilder(options: BuilderOptions): Builder {
     cache,
     digests: createFileDigests(options.database),
     mounts: createMounts(join(directory, 'mounts')),
+    downloads: createDownloads(join(directory, 'downloads'), options.database),
     directory,
     running: new Map(),
     locks: new Map(),

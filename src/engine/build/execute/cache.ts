@@ -43,6 +43,9 @@ export function migrateBuild(database: DatabaseSync): void {
          folder TEXT PRIMARY KEY, description TEXT NOT NULL, created_at INTEGER NOT NULL,
          last_used_at INTEGER NOT NULL, usage_count INTEGER NOT NULL
        ) STRICT, WITHOUT ROWID;`,
+      `CREATE TABLE build_downloads (
+         key TEXT PRIMARY KEY, etag TEXT, last_modified TEXT, digest TEXT NOT NULL
+       ) STRICT, WITHOUT ROWID;`,
     ],
   });
 }

@@ -1,42 +1,55 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { UserError } from '../../../lib/errors.ts';
 import { isArchive, unpackArchive } from '../files/archive.ts';
 import type { Ownership } from '../files/bulk-copy.ts';
 import { copySources, type CopyOptions } from '../files/copy.ts';
+import { asArgument, nameOf } from '../files/names.ts';
+import { openFileCalls } from '../files/native.ts';
 import type { SelectedSource } from '../files/select.ts';
 import { walkTree } from '../files/tree.ts';
-import type { CopyAction } from '../plan/plan.ts';
+import type { CopyAction, Origin } from '../plan/plan.ts';
+import { shownUrl } from '../sources/http.ts';
 import { resolveOwner } from './owner.ts';
 import type { Performance } from './performance.ts';
 import type { Session } from './session.ts';
+import type { GivenSource } from './step-inputs.ts';
 
-/** COPY and ADD into a mounted root. */
-export async function performCopy(performance: Performance, action: CopyAction, root: string): Promise<void> {
-  const { session, inputs } = performance;
-  const ownership = await ownershipOf(action, root);
-  const options: CopyOptions = {
+/**
+ * COPY and ADD into a mounted root.
+ * @param base the root whose users `--chown` names; the same, but for `--link`
+ */
+export async function performCopy(
+  { session, inputs }: Performance,
+  action: CopyAction,
+  { root, base = root }: { readonly root: string; readonly base?: string },
+): Promise<void> {
+  const owner = action.chown === undefined ? undefined : await resolveOwner(base, action.chown);
+  const given = action.sources.length === 0 ? [] : await inputs.sources();
+  const options: Omit<CopyOptions, 'ownership'> = {
     root,
     destination: action.destination,
-    intoDirectory: action.intoDirectory,
-    ownership,
-    mode: action.chmod?.kind === 'mode' ? action.chmod.mode : undefined,
+    intoDirectory: action.intoDirectory || given.length > 1,
+    mode: action.chmod,
+    time: session.request.sourceDateEpoch,
     now: session.now(),
+    calls: openFileCalls(),
     signal: session.signal,
   };
-  const given = action.sources.length === 0 ? [] : await inputs.sources();
-  const intoDirectory = action.intoDirectory || given.length > 1;
-  const inline = action.inlineFiles.length === 0 ? [] : await inlineSources(session, action);
-  for (const source of [...inline, ...given]) {
-    const archive = action.sources.some(({ unpacks }) => unpacks) ? await archiveOf(session, source) : undefined;
-    if (archive === undefined) await copySources([source], { ...options, intoDirectory });
-    else await copySources([archive], { ...options, ownership: action.chown === undefined ? 'as-source' : ownership });
+  for (const source of given) {
+    refuseNameless(source, action);
+    const archive = source.unpacks ? await archiveOf(session, source.selected) : undefined;
+    if (archive !== undefined)
+      await copySources([archive], { ...options, mode: undefined, ownership: owner ?? 'as-source' });
+    else await copySources([source.selected], { ...options, ownership: owner ?? ownershipOf(source.origin) });
   }
+  const inline = action.inlineFiles.length === 0 ? [] : await inlineSources(session, action);
+  await copySources(inline, { ...options, ownership: owner ?? { uid: 0, gid: 0 } });
 }
 
-/** From the context everything becomes 0:0; from a stage or an image owners are kept, as the reference does. */
-async function ownershipOf(action: CopyAction, root: string): Promise<Ownership> {
-  if (action.chown !== undefined) return resolveOwner(root, action.chown);
-  return action.sources.every(({ origin }) => origin.kind === 'context') ? { uid: 0, gid: 0 } : 'as-source';
+/** What was fetched or came from a context becomes 0:0; from a stage or an image owners are kept, as BuildKit does. */
+function ownershipOf(origin: Origin): Ownership {
+  return origin.kind === 'stage' || origin.kind === 'image' ? 'as-source' : { uid: 0, gid: 0 };
 }
 
 async function inlineSources(session: Session, action: CopyAction): Promise<readonly SelectedSource[]> {
@@ -45,18 +58,31 @@ async function inlineSources(session: Session, action: CopyAction): Promise<read
   for (const [index, file] of action.inlineFiles.entries()) {
     const path = join(directory, String(index));
     await writeFile(path, file.content, { mode: 0o644 });
+    await chmod(path, 0o644);
     const entries = await walkTree(path);
-    sources.push({ name: file.name, directory: path, entries });
+    sources.push({ name: nameOf(file.name), directory: path, entries });
   }
   return sources;
 }
 
 /** What ADD puts in the place of a tar archive: its content. */
 async function archiveOf(session: Session, source: SelectedSource): Promise<SelectedSource | undefined> {
-  if (source.entries[0]?.kind !== 'file' || !(await isArchive(source.directory))) return undefined;
+  const path = asArgument(source.directory);
+  if (source.entries[0]?.kind !== 'file' || path === undefined || !(await isArchive(path))) return undefined;
   const directory = join(await session.temporaryDirectory(), 'unpacked');
   await mkdir(directory);
   await chmod(directory, 0o755);
-  await unpackArchive(source.directory, directory, session.signal);
-  return { name: source.name, directory, entries: await walkTree(directory, session.signal) };
+  await unpackArchive(path, directory, session.signal);
+  return { name: source.name, directory: nameOf(directory), entries: await walkTree(directory, session.signal) };
+}
+
+/** A file of a folder needs a name, which a URL need not have. */
+function refuseNameless({ origin, unpacks }: GivenSource, action: CopyAction): void {
+  if (origin.kind !== 'url' || origin.fileName !== '' || !action.intoDirectory || unpacks) return;
+  throw new UserError({
+    code: 'url-without-name',
+    kind: 'invalid',
+    message: `${shownUrl(origin.url)} has no file name, and the destination is a folder`,
+    fix: 'Name the file in the destination: ADD URL /folder/name.',
+  });
 }

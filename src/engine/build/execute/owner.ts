@@ -21,6 +21,11 @@ export async function resolveOwner(
   return { uid, gid };
 }
 
+/** Whether the files of the image are needed to know the numbers. */
+export function namesOwner(text: string): boolean {
+  return !/^\d*(?::\d*)?$/.test(text);
+}
+
 function rowsOf(text: string): readonly (readonly string[])[] {
   return text.split('\n').map((line) => line.split(':'));
 }

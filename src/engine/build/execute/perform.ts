@@ -1,14 +1,16 @@
 import { unreachable, UserError } from '../../../lib/errors.ts';
 import { runOrThrow } from '../../../lib/process.ts';
 import { errorAt } from '../dockerfile/source.ts';
-import { makeDirectories } from '../files/copy.ts';
+import { makeDirectories } from '../files/make-directories.ts';
+import { nameOf } from '../files/names.ts';
 import type { Digest } from '../../../lib/oci/index.ts';
-import { resolveInRoot } from '../../../lib/root-path.ts';
+import { resolveNameInRoot } from '../../../lib/root-path.ts';
 import type { Upper } from '../../image/index.ts';
 import type { WorkdirAction } from '../plan/plan.ts';
 import type { CachedResult } from './cache.ts';
 import { performCopy } from './copy-step.ts';
-import { resolveOwner } from './owner.ts';
+import { isLinked } from './linked.ts';
+import { namesOwner, resolveOwner } from './owner.ts';
 import type { Aftermath, Performance } from './performance.ts';
 import { performRun } from './run-step.ts';
 import type { Session } from './session.ts';
@@ -39,11 +41,33 @@ async function fillAndSeal(performance: Performance, upper: Upper): Promise<Dige
   const { session, state } = performance;
   const { images } = session.workshop.options;
   const lower = state.layers.map(({ directory }) => directory);
+  if (isLinked(performance.step)) return fillLinked(performance, upper, lower);
   await using root = await session.workshop.mounts.root(lower, upper);
   const after = await act(performance, root.path);
   // Nobody uses the root any more: it goes while its upper folder becomes a layer, and is awaited at the end.
   root[Symbol.asyncDispose]().catch(() => {});
   after?.(upper.directory);
+  if (await images.isEmpty(upper)) return undefined;
+  await limitTimes(session, upper.directory);
+  return (await images.seal(upper)).diffId;
+}
+
+/** COPY --link writes a layer that has seen nothing below it: straight into its folder. */
+async function fillLinked(
+  performance: Performance,
+  upper: Upper,
+  lower: readonly string[],
+): Promise<Digest | undefined> {
+  const { session, step } = performance;
+  const { images } = session.workshop.options;
+  const { action } = step;
+  if (action.kind !== 'copy') throw new Error('only a copy can be linked');
+  await located(performance, async () => {
+    if (action.chown === undefined || !namesOwner(action.chown))
+      return performCopy(performance, action, { root: upper.directory });
+    await using base = await session.workshop.mounts.root(lower);
+    await performCopy(performance, action, { root: upper.directory, base: base.path });
+  });
   if (await images.isEmpty(upper)) return undefined;
   await limitTimes(session, upper.directory);
   return (await images.seal(upper)).diffId;
@@ -58,7 +82,7 @@ async function act(performance: Performance, root: string): Promise<Aftermath | 
       return await performRun(performance, action, root);
     }
     case 'copy':
-      await located(performance, () => performCopy(performance, action, root));
+      await located(performance, () => performCopy(performance, action, { root }));
       return undefined;
     case 'workdir':
       await located(performance, () => makeWorkdir(action, root, session.now()));
@@ -72,7 +96,7 @@ async function act(performance: Performance, root: string): Promise<Aftermath | 
 
 async function makeWorkdir(action: WorkdirAction, root: string, now: Date): Promise<void> {
   const ownership = await resolveOwner(root, action.user);
-  await makeDirectories(await resolveInRoot(root, action.path), { root, ownership, now });
+  await makeDirectories(await resolveNameInRoot(nameOf(root), nameOf(action.path)), { root, ownership, now });
 }
 
 /** Says where in the Dockerfile something failed that knows only files. */

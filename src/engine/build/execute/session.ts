@@ -10,6 +10,7 @@ import type { Semaphore } from '../files/limit.ts';
 import type { BuildPlan } from '../plan/plan.ts';
 import type { ImportedResults } from '../output/import-cache.ts';
 import type { Unfinished } from '../output/unfinished.ts';
+import type { Downloads } from '../sources/downloads.ts';
 import type { CachedResult, StepCache } from './cache.ts';
 import type { CacheMounts } from './cache-mounts.ts';
 import type { Mounts } from './mounts.ts';
@@ -20,6 +21,7 @@ export interface Workshop {
   readonly cache: StepCache;
   readonly digests: FileDigests;
   readonly mounts: Mounts;
+  readonly downloads: Downloads;
   readonly directory: string;
   /** Steps that run at the moment, by key: a second build waits for the first one's. */
   readonly running: Map<string, Promise<CachedResult>>;

@@ -2,6 +2,7 @@ import { chainIdOf, type HistoryEntry, hexOf } from '../../../lib/oci/index.ts';
 import { actionText, keyOf } from '../plan/key.ts';
 import type { StagePlan, Step } from '../plan/plan.ts';
 import type { CachedResult } from './cache.ts';
+import { ground, isLinked } from './linked.ts';
 import { openInputs } from './step-inputs.ts';
 import { performStep } from './perform.ts';
 import type { Session } from './session.ts';
@@ -86,7 +87,7 @@ async function runStepOf(run: StepRun): Promise<StepOutcome> {
   return {
     state: {
       ...state,
-      key,
+      key: isLinked(step) ? keyOf(state.key, key) : key,
       layers: layer === undefined ? state.layers : [...state.layers, layer],
       history: [...state.history, entryOf(step, result.createdAt, layer === undefined)],
       createdAt: result.createdAt,
@@ -118,14 +119,15 @@ interface KeyedResult {
 async function resultOfStep({ session, state, step, results }: StepRun): Promise<KeyedResult> {
   const { cache } = session.workshop;
   await using inputs = openInputs({ session, step, results });
-  const text = actionText(step.action);
+  const text = textOf(session, step);
+  const below = await ground(session, state, step);
   const references = await inputs.references();
-  const quickKey = references === undefined ? undefined : keyOf(state.key, text, 'by-reference', references);
+  const quickKey = references === undefined ? undefined : keyOf(below, text, 'by-reference', references);
   const isFresh = isDoneAnew(session, state.plan);
   const find = (key: string): Promise<FoundResult | undefined> =>
     isFresh ? Promise.resolve(undefined) : findUsable(session, key);
   const quick = quickKey === undefined ? undefined : await find(quickKey);
-  const key = quick?.contentKey ?? keyOf(state.key, text, await inputs.digest());
+  const key = quick?.contentKey ?? keyOf(below, text, await inputs.digest());
   const known = quick ?? (await find(key));
   const description = step.createdBy ?? step.text;
   const note = (result: CachedResult): void => {
@@ -143,6 +145,12 @@ async function resultOfStep({ session, state, step, results }: StepRun): Promise
   cache.store(key, { ...done.result, description, sizeBytes: sizeOf(session, done.result) });
   note(done.result);
   return { key, result: done.result, cached: done.wasShared };
+}
+
+/** Of SOURCE_DATE_EPOCH come the times of files: a result without it is another one. */
+function textOf({ request }: Session, step: Step): string {
+  const text = actionText(step.action);
+  return request.sourceDateEpoch === undefined ? text : keyOf(text, 'epoch', String(request.sourceDateEpoch));
 }
 
 function isDoneAnew({ request }: Session, { name, index }: StagePlan): boolean {

@@ -1,11 +1,15 @@
-import { unreachable } from '../../../lib/errors.ts';
+import { join } from 'node:path';
 import { chainIdOf } from '../../../lib/oci/index.ts';
+import { resolveInRoot } from '../../../lib/root-path.ts';
 import { errorAt } from '../dockerfile/source.ts';
 import { hasWildcard } from '../files/match.ts';
-import { type SelectedSource, selectSource, type SourceRoot } from '../files/select.ts';
+import { nameOf } from '../files/names.ts';
+import { type SelectedSource, type SourceQuery, selectSource, type SourceRoot } from '../files/select.ts';
+import { walkTree } from '../files/tree.ts';
 import { keyOf } from '../plan/key.ts';
-import type { Origin, Step } from '../plan/plan.ts';
-import { type DigestedSource, inputDigest } from './inputs.ts';
+import type { GitOrigin, Origin, Step, UrlOrigin } from '../plan/plan.ts';
+import { checkOutGit, type GitAccess, resolveCommit } from '../sources/git.ts';
+import { inputDigest } from './inputs.ts';
 import type { MountedRoot } from './mounts.ts';
 import type { Session } from './session.ts';
 import { resultOf, type StageResults } from './stage-result.ts';
@@ -16,10 +20,18 @@ export interface StepInputs extends AsyncDisposable {
   references(): Promise<string | undefined>;
   /** Digest of the content. */
   digest(): Promise<string>;
-  /** What a COPY names. @throws UserError `copy-source-missing` */
-  sources(): Promise<readonly SelectedSource[]>;
-  /** The root that an origin means, mounted where it has to be. */
+  /** What a COPY names. @throws UserError `copy-source-missing` and those of fetching */
+  sources(): Promise<readonly GivenSource[]>;
+  /** The root that an origin means, mounted or fetched where it has to be. */
   root(origin: Origin): Promise<SourceRoot>;
+}
+
+/** One file or folder that a COPY or ADD puts into the image. */
+export interface GivenSource {
+  readonly selected: SelectedSource;
+  readonly origin: Origin;
+  /** Tar archives are unpacked. */
+  readonly unpacks: boolean;
 }
 
 interface InputsOf {
@@ -30,49 +42,101 @@ interface InputsOf {
 
 interface Read {
   readonly origin: Origin;
-  readonly patterns: readonly string[];
+  readonly query: SourceQuery;
+  readonly unpacks: boolean;
 }
 
 export function openInputs({ session, step, results }: InputsOf): StepInputs {
+  const { workshop, signal } = session;
   const mounted: MountedRoot[] = [];
   const roots = new Map<string, Promise<SourceRoot>>();
   const reads = readsOf(step);
-  let selected: Promise<readonly SelectedSource[]> | undefined;
+  const remotes = new Map<Origin, Promise<string>>();
+  let selected: Promise<readonly (readonly GivenSource[])[]> | undefined;
 
-  async function mountOrigin(origin: Origin): Promise<SourceRoot> {
-    if (origin.kind === 'context') return session.context;
-    if (origin.kind !== 'image' && origin.kind !== 'stage') throw new Error(`no origin ${origin.kind} yet`);
-    const { images } = session.workshop.options;
-    const layers =
-      origin.kind === 'image' ? images.layersOf(origin.image.id) : (await resultOf(results, origin.index)).layers;
-    const root = await session.workshop.mounts.root(layers.map(({ directory }) => directory));
+  async function openOrigin(origin: Origin): Promise<SourceRoot> {
+    switch (origin.kind) {
+      case 'context':
+        return session.context;
+      case 'named-context':
+        return (await session.namedContext(origin.name)).root;
+      case 'stage':
+        return mount((await resultOf(results, origin.index)).layers);
+      case 'image':
+        return mount(workshop.options.images.layersOf(origin.image.id));
+      case 'git':
+        return { directory: await clone(origin), ignore: undefined };
+      case 'url':
+        throw new Error('a URL is a file');
+    }
+  }
+
+  async function mount(layers: readonly { readonly directory: string }[]): Promise<SourceRoot> {
+    const root = await workshop.mounts.root(layers.map(({ directory }) => directory));
     mounted.push(root);
     return { directory: root.path, ignore: undefined };
   }
 
+  async function clone(origin: GitOrigin): Promise<string> {
+    const directory = join(await session.temporaryDirectory(), 'tree');
+    const commit = await remoteOf(origin);
+    await checkOutGit({ ...origin, commit }, { ...gitAccess(session), directory });
+    return resolveInRoot(directory, origin.subdirectory);
+  }
+
   function rootOf(origin: Origin): Promise<SourceRoot> {
-    const name =
-      origin.kind === 'stage' ? `stage ${origin.index}` : origin.kind === 'image' ? origin.image.id : 'context';
-    const root = roots.get(name) ?? mountOrigin(origin);
+    const name = nameOfOrigin(origin);
+    const root = roots.get(name) ?? openOrigin(origin);
     roots.set(name, root);
     return root;
   }
 
-  async function select(): Promise<readonly SelectedSource[]> {
-    const sources: SelectedSource[] = [];
-    for (const { origin, patterns } of reads) {
-      for (const pattern of patterns) {
-        sources.push(...(await selectOrThrow({ session, step, root: await rootOf(origin) }, { origin, pattern })));
-      }
+  /** The digest of a file behind a URL, or the commit of a repository: asked for once a step. */
+  function remoteOf(origin: UrlOrigin | GitOrigin): Promise<string> {
+    const asked = remotes.get(origin) ?? ask(origin);
+    remotes.set(origin, asked);
+    return asked;
+  }
+
+  async function ask(origin: UrlOrigin | GitOrigin): Promise<string> {
+    if (origin.kind === 'git') return resolveCommit(origin, gitAccess(session));
+    return (await workshop.downloads.fetch({ url: origin.url, checksum: origin.checksum, signal })).digest;
+  }
+
+  async function select(): Promise<readonly (readonly GivenSource[])[]> {
+    const given: (readonly GivenSource[])[] = [];
+    for (const read of reads) given.push(await selectRead(read));
+    return given;
+  }
+
+  async function selectRead({ origin, query, unpacks }: Read): Promise<readonly GivenSource[]> {
+    if (origin.kind === 'url') {
+      const { path } = await workshop.downloads.fetch({ url: origin.url, checksum: origin.checksum, signal });
+      const selectedFile = { name: nameOf(origin.fileName), directory: nameOf(path), entries: await walkTree(path) };
+      return [{ selected: selectedFile, origin, unpacks }];
     }
-    return sources;
+    const sources = await selectOrThrow({ session, step, root: await rootOf(origin) }, { origin, query });
+    return sources.map((source) => ({ selected: source, origin, unpacks }));
+  }
+
+  /** Of one read; a file that was fetched stands for itself. */
+  async function digestOf({ origin }: Read, given: readonly GivenSource[]): Promise<string> {
+    const remember = await isLasting(session, origin);
+    const digested = await Promise.all(
+      given.map(async ({ selected: source }) => ({
+        source,
+        contents: await workshop.digests.of(source, { remember, signal }),
+      })),
+    );
+    return inputDigest(digested, { withOwners: origin.kind === 'stage' || origin.kind === 'image' });
   }
 
   return {
     async references() {
       const texts: string[] = [];
       for (const { origin } of reads) {
-        const text = await referenceOf(origin, results);
+        const isRemote = origin.kind === 'url' || origin.kind === 'git';
+        const text = isRemote ? keyOf(origin.kind, await remoteOf(origin)) : await referenceOf(origin, results);
         if (text === undefined) return undefined;
         texts.push(text);
       }
@@ -80,23 +144,48 @@ export function openInputs({ session, step, results }: InputsOf): StepInputs {
     },
     async digest() {
       if (reads.length === 0) return '';
-      const isContext = reads.every(({ origin }) => origin.kind === 'context');
-      const digested: DigestedSource[] = [];
-      selected ??= select();
-      for (const source of await selected) {
-        const remember = isContext && session.isContextLasting;
-        const contents = await session.workshop.digests.of(source, { remember, signal: session.signal });
-        digested.push({ source, contents });
-      }
-      return inputDigest(digested, { withOwners: !isContext });
+      const given = await (selected ??= select());
+      const digests: string[] = [];
+      for (const [at, read] of reads.entries()) digests.push(await digestOf(read, given[at] ?? []));
+      return keyOf(...digests);
     },
-    sources: () => (selected ??= select()),
+    sources: async () => (await (selected ??= select())).flat(),
     root: rootOf,
     async [Symbol.asyncDispose]() {
       await Promise.allSettled(roots.values());
       for (const root of mounted.toReversed()) await root[Symbol.asyncDispose]();
     },
   };
+}
+
+function gitAccess({ request, signal }: Session): GitAccess {
+  const sshSocket = request.ssh?.['default'];
+  return {
+    signal,
+    ...(sshSocket === undefined ? {} : { sshSocket }),
+    ...(request.secrets === undefined ? {} : { secrets: request.secrets }),
+  };
+}
+
+function nameOfOrigin(origin: Origin): string {
+  switch (origin.kind) {
+    case 'context':
+      return 'context';
+    case 'stage':
+      return `stage ${origin.index}`;
+    case 'image':
+      return origin.image.id;
+    case 'named-context':
+      return `context ${origin.name}`;
+    case 'url':
+    case 'git':
+      return JSON.stringify(origin);
+  }
+}
+
+async function isLasting(session: Session, origin: Origin): Promise<boolean> {
+  if (origin.kind === 'context') return session.isContextLasting;
+  return origin.kind === 'named-context' && (await session.namedContext(origin.name)).isLasting;
 }
 
 function readsOf(step: Step): readonly Read[] {
@@ -106,27 +195,26 @@ function readsOf(step: Step): readonly Read[] {
     case 'workdir':
       return [];
     case 'copy':
-      return action.sources.map(({ origin, path }) => ({ origin, patterns: [path] }));
+      return action.sources.map(({ origin, path, parentsBelow, unpacks }) => ({
+        origin,
+        query: { path, parentsBelow, excludes: action.excludes },
+        unpacks,
+      }));
     case 'run':
-      return action.mounts.flatMap((mount) =>
-        mount.type === 'bind' ? [{ origin: mount.origin, patterns: [mount.source] }] : [],
-      );
-    default:
-      return unreachable(action);
+      return action.mounts.flatMap((mount) => {
+        const from = mount.type === 'bind' ? mount : mount.type === 'cache' ? mount.seed : undefined;
+        return from === undefined ? [] : [{ origin: from.origin, query: { path: from.source }, unpacks: false }];
+      });
   }
 }
 
 async function referenceOf(origin: Origin, results: StageResults): Promise<string | undefined> {
   switch (origin.kind) {
-    case 'context':
-      return undefined;
     case 'stage':
       return (await resultOf(results, origin.index)).key;
     case 'image':
       return keyOf('layers', chainIdOf(origin.image.config.rootfs.diff_ids) ?? '');
-    case 'named-context':
-    case 'url':
-    case 'git':
+    default:
       return undefined;
   }
 }
@@ -139,9 +227,10 @@ interface Selecting {
 
 async function selectOrThrow(
   { session, step, root }: Selecting,
-  { origin, pattern }: { readonly origin: Origin; readonly pattern: string },
+  { origin, query }: { readonly origin: Origin; readonly query: SourceQuery },
 ): Promise<readonly SelectedSource[]> {
-  const selection = await selectSource(root, pattern, session.signal);
+  const selection = await selectSource(root, query, session.signal);
+  const pattern = query.path;
   if (selection.kind === 'found') {
     if (selection.sources.length === 0 && hasWildcard(pattern)) {
       const message = `nothing matches "${pattern}"`;
@@ -169,11 +258,21 @@ async function selectOrThrow(
 }
 
 function placeOf(session: Session, origin: Origin): string {
-  if (origin.kind === 'image') return `the image ${origin.image.id.slice(0, 19)}`;
-  if (origin.kind === 'stage') {
-    const stage = session.plan.stages.find(({ index }) => index === origin.index);
-    return `the stage ${stage?.name ?? origin.index}`;
+  switch (origin.kind) {
+    case 'image':
+      return `the image ${origin.image.id.slice(0, 19)}`;
+    case 'stage': {
+      const stage = session.plan.stages.find(({ index }) => index === origin.index);
+      return `the stage ${stage?.name ?? origin.index}`;
+    }
+    case 'named-context':
+      return `the build context "${origin.name}"`;
+    case 'url':
+    case 'git':
+      return 'what was fetched';
+    case 'context': {
+      const { context } = session.request;
+      return context.kind === 'directory' ? `the build context ${context.path}` : 'the build context';
+    }
   }
-  const { context } = session.request;
-  return context.kind === 'directory' ? `the build context ${context.path}` : 'the build context';
 }

@@ -8,15 +8,26 @@ export interface BulkCopy {
   readonly from: string;
   /** Its folders are there, and nothing of what is copied. */
   readonly to: string;
-  /** Relative to both. */
+  /** Relative to both, as byte strings. */
   readonly paths: readonly string[];
   readonly ownership: Ownership;
+  /** Undefined: that of the source. */
   readonly mode: number | undefined;
+  /** Seconds since 1970; undefined: the time of the source. */
+  readonly time: number | undefined;
+  readonly hasHoles: boolean;
   readonly signal?: AbortSignal;
 }
 
 /** File names are bytes, messages are English, and nothing of the user's environment changes the outcome. */
 const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' };
+const XATTRS = [
+  '--xattrs',
+  '--xattrs-include=security.capability',
+  '--xattrs-include=user.*',
+  '--no-acls',
+  '--no-selinux',
+];
 
 /** Copies many files by two processes, one reading and one writing: several times faster than one call a file. */
 export async function copyInBulk(o: BulkCopy): Promise<void> {
@@ -25,41 +36,43 @@ export async function copyInBulk(o: BulkCopy): Promise<void> {
   const writer = spawn('tar', writerArguments(o), { ...spawnOptions, stdio: [reader.stdout, 'ignore', 'pipe'] });
   reader.stdout.destroy(); // the writer has it
   reader.stdin.on('error', () => {}); // its exit code tells
-  reader.stdin.end(o.paths.map((path) => `${path}\0`).join(''));
+  reader.stdin.end(Buffer.from(o.paths.map((path) => `./${path}\0`).join(''), 'latin1'));
   const outcomes = await Promise.allSettled([ended(reader), ended(writer)]);
   const failure = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failure !== undefined) throw failure.reason;
 }
 
 function readerArguments(o: BulkCopy): readonly string[] {
-  const owner =
-    o.ownership === 'as-source'
-      ? ['--xattrs', '--xattrs-include=security.capability']
-      : [`--owner=:${o.ownership.uid}`, `--group=:${o.ownership.gid}`];
-  const mode = o.mode === undefined ? [] : [`--mode=${o.mode.toString(8)}`];
-  const list = ['--no-recursion', '--null', '--no-unquote', '--files-from=-'];
+  const owner = o.ownership === 'as-source' ? [] : [`--owner=:${o.ownership.uid}`, `--group=:${o.ownership.gid}`];
   return [
     '--create',
     '--file=-',
     '--format=posix',
     '--numeric-owner',
     `--directory=${o.from}`,
+    ...XATTRS,
     ...owner,
-    ...mode,
-    ...list,
+    ...(o.mode === undefined ? [] : [`--mode=${o.mode.toString(8)}`]),
+    ...(o.time === undefined ? [] : [`--mtime=@${o.time}`]),
+    ...(o.hasHoles ? ['--sparse'] : []),
+    '--no-recursion',
+    '--null',
+    '--no-unquote',
+    '--files-from=-',
   ];
 }
 
 function writerArguments(o: BulkCopy): readonly string[] {
-  const xattrs = o.ownership === 'as-source' ? ['--xattrs', '--xattrs-include=security.capability'] : [];
   return [
     '--extract',
     '--file=-',
     `--directory=${o.to}`,
+    '--absolute-names', // links are kept as they are
     '--numeric-owner',
     '--same-owner',
     '--same-permissions',
-    ...xattrs,
+    '--delay-directory-restore',
+    ...XATTRS,
   ];
 }
 

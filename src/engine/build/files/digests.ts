@@ -5,6 +5,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import { inTransaction } from '../../../lib/database.ts';
 import { runOrThrow } from '../../../lib/process.ts';
 import { eachLimited } from './limit.ts';
+import { onDisk } from './names.ts';
+import { openFileCalls, type FileCalls } from './native.ts';
 import type { SelectedSource } from './select.ts';
 import type { TreeEntry } from './tree.ts';
 
@@ -15,7 +17,7 @@ const BATCH = 64;
 const SETTLED_MS = 100;
 const ROWS_AT_ONCE = 2_000;
 
-/** Content digests of files, remembered by path, inode, size and times. */
+/** Digests of the content of files and of their extended attributes, remembered by path, inode, size and times. */
 export interface FileDigests {
   /** Digests of the regular files of a source, by their path in it. `remember`: worth keeping for the next build. */
   of(
@@ -25,6 +27,7 @@ export interface FileDigests {
 }
 
 export function createFileDigests(database: DatabaseSync): FileDigests {
+  const calls = openFileCalls();
   const find = database.prepare(
     'SELECT path, stamp, digest FROM build_files WHERE path = ? OR (path >= ? AND path < ?)',
   );
@@ -48,7 +51,8 @@ export function createFileDigests(database: DatabaseSync): FileDigests {
         if (row?.stamp === stampOf(entry)) digests.set(entry.path, row.digest);
         else unknown.push(entry);
       }
-      const fresh = await digestFiles(source.directory, unknown, signal);
+      const contents = await digestFiles(source.directory, unknown, signal);
+      const fresh = calls === undefined ? contents : withXattrs(calls, source.directory, contents);
       for (const [path, digest] of fresh) digests.set(path, digest);
       if (remember) await store(unknown.filter(isSettled), fresh);
       return digests;
@@ -65,6 +69,21 @@ export function createFileDigests(database: DatabaseSync): FileDigests {
       }
     },
   };
+}
+
+/** Attributes are part of what is copied; most files have none. */
+function withXattrs(
+  calls: FileCalls,
+  directory: string,
+  contents: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  return new Map(
+    [...contents].map(([path, digest]) => {
+      const xattrs = [...calls.readXattrs(Buffer.from(join(directory, path), 'latin1'))];
+      const text = xattrs.map(([name, value]) => `${name}=${value.toString('hex')}`).join(' ');
+      return [path, text === '' ? digest : createHash('sha256').update(`${digest} ${text}`).digest('hex')];
+    }),
+  );
 }
 
 function stampOf(entry: TreeEntry): string {
@@ -92,16 +111,18 @@ async function digestFiles(
       digests.set(
         path,
         createHash('sha256')
-          .update(await readFile(join(directory, path)))
+          .update(await readFile(onDisk(join(directory, path))))
           .digest('hex'),
       );
     }),
     eachLimited(batches, 2, async (batch) => {
-      const paths = batch.map(({ path }) => join(directory, path));
-      const { stdout } = await runOrThrow(
-        ['sha256sum', '--zero', '--', ...paths],
-        signal === undefined ? {} : { signal },
-      );
+      // Names are bytes, which arguments of a program need not be able to say here.
+      const names = batch.map(({ path }) => `${join(directory, path)}\0`).join('');
+      const { stdout } = await runOrThrow(['xargs', '--null', 'sha256sum', '--zero', '--'], {
+        input: Buffer.from(names, 'latin1'),
+        encoding: 'latin1',
+        ...(signal === undefined ? {} : { signal }),
+      });
       for (const [index, line] of stdout.split('\0').entries()) {
         const entry = batch[index];
         if (entry !== undefined) digests.set(entry.path, line.slice(0, 64));

@@ -5,7 +5,7 @@ import { patternOf, splitPattern } from './match.ts';
 import type { TreeEntry } from './tree.ts';
 
 function entry(path: string, kind: TreeEntry['kind'] = 'file'): TreeEntry {
-  const none = { mode: 0o644, uid: 0, gid: 0, sizeBytes: 0, modifiedAt: '0', changedAt: '0' };
+  const none = { mode: 0o644, uid: 0, gid: 0, sizeBytes: 0, isSparse: false, modifiedAt: '0', changedAt: '0' };
   return { ...none, path, kind, inode: '1', device: '1', links: 1, linkTarget: '' };
 }
 

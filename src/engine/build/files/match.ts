@@ -11,12 +11,19 @@ export function splitPattern(pattern: string): { readonly prefix: string; readon
   return { prefix: parts.slice(0, first).map(unescapePattern).join('/'), rest: parts.slice(first).join('/') };
 }
 
-/** Go's filepath.Match as a regular expression: no wildcard crosses a slash. Undefined for a malformed pattern. */
-export function patternOf(pattern: string): RegExp | undefined {
+/**
+ * Go's filepath.Match as a regular expression: no wildcard crosses a slash, but `**` does where `crosses` (Dockerfile
+ * reference: COPY --parents). Undefined for a malformed pattern.
+ */
+export function patternOf(pattern: string, crosses = false): RegExp | undefined {
   let source = '';
   for (let at = 0; at < pattern.length; at++) {
     const character = pattern[at]!;
-    if (character === '*') source += '[^/]*';
+    const stars = crosses ? /^\*\*\/*/.exec(pattern.slice(at))?.[0] : undefined;
+    if (stars !== undefined) {
+      source += stars.endsWith('/') ? '(?:.*/)?' : '.*';
+      at += stars.length - 1;
+    } else if (character === '*') source += '[^/]*';
     else if (character === '?') source += '[^/]';
     else if (character === '\\') source += literal(pattern[++at] ?? '\\');
     else if (character === '[') {

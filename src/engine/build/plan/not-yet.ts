@@ -1,5 +1,5 @@
 import { unsupportedAt } from '../dockerfile/source.ts';
-import type { Action, Origin } from './plan.ts';
+import type { Action } from './plan.ts';
 import type { Statement } from '../dockerfile/statement.ts';
 import type { StageState } from './stage-state.ts';
 
@@ -13,14 +13,6 @@ export function refuseUnexecuted(state: StageState, { instruction }: Statement, 
 }
 
 function missingIn(action: Action): string | undefined {
-  if (action.kind === 'copy') {
-    const [first] = action.sources;
-    if (action.sources.some(({ origin }) => isFetched(origin))) return 'ADD of URLs and git repositories';
-    if (first?.parentsBelow !== undefined) return '--parents';
-    if (action.excludes.length > 0) return '--exclude';
-    if (action.chmod?.kind === 'symbolic') return 'a symbolic --chmod';
-    if (action.sources.some(({ origin }) => origin.kind === 'named-context')) return 'a named context';
-  }
   if (action.kind === 'run') {
     if (action.security === 'insecure') return 'RUN --security=insecure';
     for (const mount of action.mounts) {
@@ -32,8 +24,4 @@ function missingIn(action: Action): string | undefined {
     }
   }
   return undefined;
-}
-
-function isFetched(origin: Origin): boolean {
-  return origin.kind === 'url' || origin.kind === 'git';
 }
