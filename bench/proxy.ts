@@ -121,6 +121,8 @@ async function openProgram(undo: AsyncDisposableStack, folder: string, program: 
     program.name === 'haproxy' ? ['-db', '-f', file] : ['-c', file, '-p', folder, '-e', join(folder, 'error')];
   const child = spawn(program.name === 'haproxy' ? 'haproxy' : 'nginx', argv, {
     stdio: ['ignore', 'ignore', 'inherit'],
+    // A session of its own, as Bascule's proxy has: Linux shares the processor out by sessions.
+    detached: true,
   });
   undo.defer(() => ended(child));
   if (program.name === 'backend') {

@@ -108,24 +108,35 @@ export function parseServersState(text: string): readonly RuntimeServer[] {
   const header = lines.find((line) => line.startsWith('# be_id'));
   if (header === undefined) return [];
   const columns = header.slice(2).split(' ');
+  const at = SERVER_COLUMNS.map((name) => columns.indexOf(name));
   return lines
     .map((line) => line.split(' '))
     .filter((values) => values.length >= columns.length && values[0] !== '#')
-    .map((values) => serverOf(rowOf(columns, values)));
+    .map((values) => serverOf(at.map((index) => values[index] ?? '')));
 }
 
 /** SRV_ADMF_FMAINT, _IMAINT, _RMAINT, _HMAINT; 0x04 tells only that the configuration said `disabled`. */
 const ADMINISTRATIVE_MAINTENANCE = 0x01 | 0x02 | 0x20 | 0x40;
 const STOPPED = 0;
 
-function serverOf(row: StatRow): RuntimeServer {
+/** There are more than a thousand servers: only what is needed of each is looked at. */
+const SERVER_COLUMNS = ['be_name', 'srv_name', 'srv_addr', 'srv_port', 'srv_admin_state', 'srv_op_state'] as const;
+
+function serverOf([
+  lane = '',
+  server = '',
+  address = '',
+  port,
+  administrative,
+  operational,
+]: readonly string[]): RuntimeServer {
   return {
-    lane: row['be_name'] ?? '',
-    server: row['srv_name'] ?? '',
-    address: row['srv_addr'] ?? '',
-    port: numberIn(row, 'srv_port'),
-    isInMaintenance: (numberIn(row, 'srv_admin_state') & ADMINISTRATIVE_MAINTENANCE) !== 0,
-    isUp: numberIn(row, 'srv_op_state') !== STOPPED,
+    lane,
+    server,
+    address,
+    port: Number(port),
+    isInMaintenance: (Number(administrative) & ADMINISTRATIVE_MAINTENANCE) !== 0,
+    isUp: Number(operational) !== STOPPED,
   };
 }
 
