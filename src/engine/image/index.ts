@@ -1,3 +1,4 @@
+export { decompressed } from './decompress.ts';
 export type {
   HistoryRow,
   ImageEvent,

@@ -33,6 +33,19 @@ export interface RegistryClientOptions {
   /** Where a request brings none of its own. */
   readonly findCredential: FindCredential;
   readonly log: Log;
+  /** For tests. */
+  readonly limits?: Partial<TransferLimits>;
+}
+
+export interface TransferLimits {
+  /** Of silence on a connection. */
+  readonly idleMs: number;
+  /** Of one request, or of one blob without a byte of it coming. */
+  readonly attempts: number;
+  /** The wait before the second attempt. */
+  readonly firstDelayMs: number;
+  /** Of a layer's archive; what the disk has room for when absent. */
+  readonly layerBytes: number;
 }
 
 /** What happens to one blob, or to the whole, as it comes. */
@@ -132,7 +145,7 @@ export interface RegistryClient {
   /** A small blob. @throws UserError `registry-invalid` where it has more than `maxBytes` */
   fetchBlob(
     reference: string,
-    o: TransferOptions & { digest: Digest; sizeBytes?: number; maxBytes?: number },
+    o: TransferOptions & { digest: Digest; sizeBytes: number; maxBytes?: number },
   ): Promise<Buffer>;
   /** The layers of a manifest come into the store, for whoever registers an image next. `diffIds` as the layers. */
   fetchLayers(
