@@ -33,6 +33,7 @@ const host: Host = {
   daemon: { ...controlDaemon(daemonArgv, environment()), run: runDaemon },
   configuration: controlConfiguration(),
   userName: userInfo().username,
+  user: { uid: userInfo().uid, gid: userInfo().gid },
   preflight: (root) => preflight({ root, path: process.env['PATH'] ?? '' }),
 };
 

@@ -15,6 +15,7 @@ export interface Host {
   readonly configuration: ConfigurationControl;
   /** Name of the user who runs this process. */
   readonly userName: string;
+  readonly user: { readonly uid: number; readonly gid: number };
   /** What can be told of this machine without a daemon. */
   preflight(root: string): readonly SystemCheck[];
 }

@@ -90,13 +90,14 @@ function globalOptions(): readonly Option[] {
 
 /**
  * Sub-commands print and exit as the program does, and take the options of every command after their own name too
- * (without the short form where they use that letter themselves).
+ * (without the short form where they use that letter themselves, and without those that they have of their own).
  */
 function inherit(parent: Command): void {
   for (const command of parent.commands) {
     command.copyInheritedSettings(parent);
-    const own = new Set(command.options.map(({ short }) => short));
+    const own = new Set(command.options.flatMap(({ short, long }) => [short, long]));
     for (const option of globalOptions()) {
+      if (own.has(option.long)) continue; // it means something else there
       if (own.has(option.short)) delete option.short;
       if (command.commands.length === 0) command.addOption(option.helpGroup('Options of every command:'));
     }

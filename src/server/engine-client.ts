@@ -1,6 +1,7 @@
-import type { IncomingMessage } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import Docker from 'dockerode';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { engineUnavailable } from '../lib/engine-unavailable.ts';
 import { UserError, type ErrorKind } from '../lib/errors.ts';
 
@@ -17,6 +18,11 @@ export interface EngineClient {
     reference: string,
     o: { onLine(line: string): void; signal: AbortSignal },
   ): Promise<{ readonly reference: string }>;
+  /**
+   * Hands a build on, byte by byte both ways: the first line of the body is the request, and the answer is JSON lines.
+   * Only Bascule's own engine can.
+   */
+  build(body: Readable, o: { readonly signal: AbortSignal }): Promise<Readable>;
 }
 
 export interface ImageSummary {
@@ -37,6 +43,7 @@ export function connectEngine(socketPath: string): EngineClient {
     },
     removeImage: (name, force) => call(() => docker.getImage(name).remove({ force })),
     bootstrap: (reference, o) => bootstrap(docker, reference, o),
+    build: (body, o) => build(socketPath, body, o.signal),
   };
 }
 
@@ -90,6 +97,32 @@ function dialBootstrap(docker: Docker, reference: string): Promise<IncomingMessa
       },
       (error, stream) => (error ? reject(error) : resolve(stream)),
     );
+  });
+}
+
+function build(socketPath: string, body: Readable, signal: AbortSignal): Promise<Readable> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request({ socketPath, method: 'POST', path: '/bascule/build', signal }, (answer) => {
+      if (answer.statusCode === 200) resolve(answer);
+      else {
+        answer.resume();
+        reject(
+          answer.statusCode === 404 ? foreignEngine() : engineError(answer.statusCode ?? 500, 'the build was refused'),
+        );
+      }
+    });
+    outgoing.once('error', (error) => reject(engineUnavailable({ what: 'build', cause: error }) ?? error));
+    body.once('error', () => outgoing.destroy());
+    body.pipe(outgoing);
+  });
+}
+
+function foreignEngine(): UserError {
+  return new UserError({
+    code: 'build-unsupported',
+    kind: 'unsupported',
+    message: 'the engine is not the embedded one: it cannot do this build',
+    fix: 'Build with its own command (`docker build`), or use the embedded engine: bascule daemon config unset engine.',
   });
 }
 

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { AddCommand, RunAction } from '../command.ts';
 import { formatAge, formatBytes, renderTable } from '../output/table.ts';
 import type { Session } from '../session.ts';
+import { addImageBuild } from './image-build.ts';
 
 export const addImages: AddCommand = (program, run) => {
   program
@@ -13,6 +14,7 @@ export const addImages: AddCommand = (program, run) => {
     .command('ls')
     .summary('list images')
     .action(run((session) => list(session)));
+  addImageBuild(image, run);
   addBootstrap(image, run);
   image
     .command('inspect')

@@ -22,6 +22,7 @@ import { fileRoutes } from './routes-files.ts';
 import { imageRoutes } from './routes-images.ts';
 import { lifecycleRoutes } from './routes-lifecycle.ts';
 import { networkRoutes } from './routes-networks.ts';
+import { ownBuildRoutes } from './routes-own-build.ts';
 import { statisticsRoutes } from './routes-statistics.ts';
 import { streamRoutes } from './routes-streams.ts';
 import { systemRoutes } from './routes-system.ts';
@@ -142,6 +143,7 @@ function routesOf(rooms: Rooms) {
     ...imageRoutes(rooms),
     ...transferRoutes(rooms),
     ...buildRoutes(rooms),
+    ...ownBuildRoutes(rooms),
     ...commitRoutes(rooms),
     ...containerRoutes(rooms),
     ...lifecycleRoutes(rooms),

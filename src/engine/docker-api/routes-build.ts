@@ -45,6 +45,7 @@ async function build({ builder }: BuildRooms, exchange: Exchange): Promise<void>
 function buildRequestOf(exchange: Exchange): Omit<BuildRequest, 'onProgress' | 'signal'> {
   const { query } = exchange;
   refuseUnsupported(query);
+  refuseForeignOutputs(query);
   const target = textOf(query, 'target');
   const platform = textOf(query, 'platform');
   const networkMode = textOf(query, 'networkmode');
@@ -77,7 +78,6 @@ function buildRequestOf(exchange: Exchange): Omit<BuildRequest, 'onProgress' | '
 /** Limits of build containers and other known parameters that change what a build does. */
 const UNSUPPORTED = [
   'cpuperiod', 'cpuquota', 'cpusetcpus', 'cpusetmems', 'cpushares', 'memory', 'memswap', 'cgroupparent', 'squash',
-  'outputs',
 ]; // prettier-ignore
 
 function refuseUnsupported(query: URLSearchParams): void {
@@ -96,14 +96,25 @@ function refuseUnsupported(query: URLSearchParams): void {
   if (Array.isArray(ulimits) && ulimits.length > 0) throw unsupported('the build parameter ulimits');
 }
 
-/** The body, or Bascule's extension `remote=file:///abs/dir` for clients on the same machine. */
+/** The body, a git repository or URL, or Bascule's extension `remote=file:///abs/dir` for clients on this machine. */
 function contextOf({ query, body }: Exchange): BuildContext {
   const remote = textOf(query, 'remote');
   if (remote === undefined) return { kind: 'tar', stream: body };
-  if (!remote.startsWith('file:///')) {
-    throw unsupported(`the build context ${remote}`, 'Send a folder, or name one of this machine as file:///path.');
+  if (remote === 'client-session') throw unsupported('building through BuildKit', 'Set DOCKER_BUILDKIT=0.');
+  return remote.startsWith('file:///')
+    ? { kind: 'directory', path: fileURLToPath(remote) }
+    : { kind: 'remote', url: remote };
+}
+
+/** Classic clients get no files back: an output is the image store, or nothing that this API can do. */
+function refuseForeignOutputs(query: URLSearchParams): void {
+  const outputs = jsonOf(query, 'outputs') ?? [];
+  if (!Array.isArray(outputs)) throw invalidParameter('outputs is not a JSON array');
+  for (const output of outputs as readonly { Type?: unknown; type?: unknown }[]) {
+    const type = output.Type ?? output.type;
+    if (type !== 'image' && type !== 'moby' && type !== 'docker')
+      throw unsupported(`the build output ${String(type)}`, 'Use `bascule image build --output …`.');
   }
-  return { kind: 'directory', path: fileURLToPath(remote) };
 }
 
 function labelsOf(query: URLSearchParams): Record<string, string> {

@@ -1,4 +1,12 @@
 export { createClient, type Client, type ExecConnection, type Onlooker, type Streamed } from './client.ts';
+export type {
+  ImageBuildEvent,
+  ImageBuildResult,
+  ImageBuildSpec,
+  NamedContextSpec,
+  OutputSpec,
+  OwnerSpec,
+} from './image-build.ts';
 export type { Override, Setting } from '../configuration/index.ts';
 export type { ImageSummary } from '../engine-client.ts';
 export type { CertificateView } from '../routes/certificates.ts';

@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { connect } from 'node:net';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { createInterface } from 'node:readline';
 import { systemCodeOf, UserError, type ErrorKind } from '../../lib/errors.ts';
 
@@ -12,6 +12,8 @@ export interface ApiRequest {
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
   readonly body?: unknown;
+  /** Sent as the body is made, instead of `body`. */
+  readonly stream?: { readonly type: string; readonly content: Readable };
   readonly signal?: AbortSignal;
 }
 
@@ -97,7 +99,11 @@ function send(socketPath: string, call: ApiRequest): Promise<IncomingMessage> {
       else textOf(response).then((text) => reject(errorOf(response, text)), reject);
     });
     outgoing.once('error', (error) => reject(connectionError(socketPath, error)));
-    outgoing.end(call.body === undefined ? undefined : JSON.stringify(call.body));
+    if (call.stream !== undefined) {
+      const { content } = call.stream;
+      content.once('error', (error) => outgoing.destroy(error));
+      content.pipe(outgoing);
+    } else outgoing.end(call.body === undefined ? undefined : JSON.stringify(call.body));
   });
 }
 
@@ -112,6 +118,7 @@ function requestOptions(socketPath: string, call: ApiRequest): RequestOptions {
 }
 
 function headersOf(call: ApiRequest): Record<string, string> {
+  if (call.stream !== undefined) return { host: 'bascule', 'content-type': call.stream.type };
   return { host: 'bascule', ...(call.body === undefined ? {} : { 'content-type': 'application/json' }) };
 }
 

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import type { Delivery } from '../../delivery/rollout/index.ts';
 import type { EngineClient } from '../engine-client.ts';
@@ -5,6 +6,9 @@ import { replyWithLines } from '../line-stream.ts';
 import { assertNotNeeded } from '../needed-image.ts';
 import { BootstrapBodySchema } from '../wire.ts';
 import type { Api } from './api.ts';
+
+/** One line of JSON, then any bytes. */
+const BUILD_TYPE = 'application/vnd.bascule.build';
 
 interface ImageOptions {
   readonly engine: EngineClient;
@@ -32,6 +36,26 @@ export function imageRoutes(api: Api, { engine, delivery }: ImageOptions): void 
       const { name, force } = request.body;
       if (!force) await assertNotNeeded(delivery, { name, ...(await engine.identifyImage(name)) });
       return engine.removeImage(name, force);
+    },
+  );
+  api.addContentTypeParser(BUILD_TYPE, (_request, body, done) => done(null, body));
+  api.post(
+    '/v1/images/build',
+    {
+      schema: {
+        summary: 'Build an image',
+        description:
+          `The body (${BUILD_TYPE}) is one line of JSON, the request, then the context where it is a stream. ` +
+          'Answers with JSON lines: events while it works, then `{"result": …}` or `{"error": …}`.',
+        tags: ['images'],
+        consumes: [BUILD_TYPE],
+      },
+    },
+    async (request, reply) => {
+      const gone = new AbortController();
+      reply.raw.once('close', () => gone.abort());
+      const answer = await engine.build(request.body as Readable, { signal: gone.signal });
+      return reply.type('application/jsonl').send(answer);
     },
   );
   api.post(

@@ -1,0 +1,97 @@
+/** The request of `POST /v1/images/build`. Paths are absolute, on the machine that both run on. */
+export interface ImageBuildSpec {
+  readonly context:
+    | { readonly kind: 'directory'; readonly path: string }
+    | { readonly kind: 'stream' }
+    | { readonly kind: 'remote'; readonly url: string };
+  readonly dockerfile?: string;
+  readonly dockerfileText?: string;
+  readonly dockerfilePath?: string;
+  readonly namedContexts: Readonly<Record<string, NamedContextSpec>>;
+  readonly target?: string;
+  /** Null: not given, the Dockerfile's default holds. */
+  readonly buildArgs: Readonly<Record<string, string | null>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly tags: readonly string[];
+  readonly noCache: boolean;
+  readonly noCacheStages: readonly string[];
+  readonly pull: boolean;
+  readonly platform?: string;
+  readonly networkMode?: string;
+  readonly extraHosts: readonly string[];
+  /** Bytes. */
+  readonly shmSize?: number;
+  /** Base64 by id. */
+  readonly secrets: Readonly<Record<string, string>>;
+  /** Sockets of agents by id. */
+  readonly ssh: Readonly<Record<string, string>>;
+  /** Absent: the image store. */
+  readonly outputs?: readonly OutputSpec[];
+  readonly cacheFrom: readonly CacheSpec[];
+  readonly cacheTo: readonly (CacheSpec & { readonly mode: 'min' | 'max'; readonly owner?: OwnerSpec })[];
+  readonly checkOnly: boolean;
+}
+
+export type NamedContextSpec =
+  | { readonly kind: 'directory'; readonly path: string }
+  | { readonly kind: 'image'; readonly reference: string }
+  | { readonly kind: 'oci-layout'; readonly path: string; readonly reference?: string }
+  | { readonly kind: 'remote'; readonly url: string };
+
+export type OutputSpec =
+  | { readonly kind: 'image'; readonly tags?: readonly string[] }
+  | {
+      readonly kind: 'oci' | 'docker';
+      readonly path: string;
+      readonly isTar: boolean;
+      readonly tags?: readonly string[];
+      readonly owner?: OwnerSpec;
+    }
+  | { readonly kind: 'local' | 'tar'; readonly path: string; readonly owner?: OwnerSpec };
+
+export interface CacheSpec {
+  readonly kind: 'local';
+  readonly path: string;
+  readonly tag?: string;
+}
+
+/** Whom files outside the daemon's folder are given to. */
+export interface OwnerSpec {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+export type ImageBuildEvent =
+  | {
+      readonly kind: 'step-started';
+      /** From 1, over the instructions that are needed. */
+      readonly step: number;
+      readonly total: number;
+      readonly text: string;
+      readonly stage: string;
+      readonly line: number;
+    }
+  | {
+      readonly kind: 'output';
+      readonly step: number;
+      readonly stream: 'stdout' | 'stderr';
+      readonly text: string;
+    }
+  | {
+      readonly kind: 'step-done';
+      readonly step: number;
+      readonly cached: boolean;
+      readonly durationMs: number;
+      readonly shortId: string;
+    }
+  | { readonly kind: 'warning'; readonly code: string; readonly message: string; readonly line: number }
+  | { readonly kind: 'status'; readonly what: string; readonly line: string }
+  | { readonly kind: 'built'; readonly imageId: string; readonly tags: readonly string[] };
+
+/** Empty for a check. */
+export interface ImageBuildResult {
+  /** Digest of the image's configuration. */
+  readonly imageId?: string;
+  readonly isStored?: boolean;
+  readonly tags?: readonly string[];
+}
