@@ -29,7 +29,7 @@ export async function runStage(session: Session, plan: StagePlan, results: Stage
     session.request.onProgress({
       kind: 'step-done',
       step: step.number,
-      cached: allCached,
+      cached: isLinked(step) ? next.cached : allCached,
       durationMs: performance.now() - startedAt,
       shortId: next.shortId,
     });
