@@ -353,11 +353,11 @@ export class Catalogue {
   }
 
   #one(sql: string, ...values: readonly Value[]): Row | undefined {
-    return this.#statement(sql).get(...values) as Row | undefined;
+    return this.#statement(sql).get(...values);
   }
 
   #all(sql: string, ...values: readonly Value[]): readonly Row[] {
-    return this.#statement(sql).all(...values) as Row[];
+    return this.#statement(sql).all(...values);
   }
 
   #run(sql: string, ...values: readonly Value[]): number {

@@ -93,7 +93,7 @@ function fail(
   { request, response, error }: { request: IncomingMessage; response: ServerResponse; error: unknown },
 ): void {
   const isGone =
-    response.destroyed || (request.destroyed === true && !request.complete && !(error instanceof RegistryError));
+    response.destroyed || (request.destroyed && !request.complete && !(error instanceof RegistryError));
   if (isGone) return void response.destroy();
   if (!(error instanceof RegistryError)) log.error({ err: error, url: pathOf(request) }, 'registry: a request failed');
   if (response.headersSent) return void response.destroy(); // the client sees that bytes are missing

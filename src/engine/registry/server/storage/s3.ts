@@ -1,7 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import type { ReadableStream as WebStream } from 'node:stream/web';
 import { S3Client, S3Errors } from '@bradenmacdonald/s3-lite-client';
 import { messageOf, UserError } from '../../../../lib/errors.ts';
 import { algorithmOf, hexPart, isContentDigest, type ContentDigest } from '../digests.ts';
@@ -138,7 +137,7 @@ async function removeIfThere(client: S3Client, key: string): Promise<void> {
 }
 
 function fromWeb(response: Response): Readable {
-  return response.body === null ? Readable.from([]) : Readable.fromWeb(response.body as WebStream);
+  return response.body === null ? Readable.from([]) : Readable.fromWeb(response.body);
 }
 
 function unusable(message: string, cause: unknown): UserError {
