@@ -24,6 +24,7 @@ export interface Directives {
   readonly escape: '\\' | '`';
   readonly syntax?: string;
   readonly check?: string;
+  readonly checkLine?: number;
 }
 
 export interface EmptyContinuation {
@@ -42,6 +43,7 @@ export function positionIn(line: LogicalLine, offset: number): Position {
 
 export function readDirectives(source: Source): Directives {
   const seen = new Map<string, string>();
+  const lines = new Map<string, number>();
   for (const [index, line] of source.lines.entries()) {
     const match = DIRECTIVE.exec(line.trimStart());
     const name = match?.[1]?.toLowerCase() ?? '';
@@ -61,12 +63,13 @@ export function readDirectives(source: Source): Directives {
       });
     }
     seen.set(name, value);
+    lines.set(name, position.line);
   }
   const [syntax, check] = [seen.get('syntax'), seen.get('check')];
   return {
     escape: seen.get('escape') === '`' ? '`' : '\\',
     ...(syntax === undefined ? {} : { syntax }),
-    ...(check === undefined ? {} : { check }),
+    ...(check === undefined ? {} : { check, checkLine: lines.get('check') ?? 1 }),
   };
 }
 
@@ -80,7 +83,7 @@ export function readLogicalLines(
   let index = 0;
   while (index < source.lines.length) {
     const joined = joinLines(source, index, escape);
-    if (joined.hasEmptyContinuation) emptyContinuations.push({ line: index + 1 });
+    if (joined.hasEmptyContinuation) emptyContinuations.push({ line: joined.line.endLine });
     index = joined.next;
     if (joined.line.text === '') continue;
     const { heredocs, next } = readHeredocs(source, joined.line, index);

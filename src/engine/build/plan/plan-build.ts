@@ -4,7 +4,9 @@ import { type Dockerfile, type Instruction, parseDockerfile } from '../dockerfil
 import { readStatement } from '../dockerfile/read-statement.ts';
 import { errorAt, type Position, type Source, unsupportedAt } from '../dockerfile/source.ts';
 import type { Statement } from '../dockerfile/statement.ts';
+import type { Finding } from '../dockerfile/checks/rules.ts';
 import type { BaseImage, BuildPlan, PlanInput, PlanWarning, StageBase, StagePlan, Step } from './plan.ts';
+import { checkWarnings } from './plan-checks.ts';
 import { planStage, type UnnumberedStep } from './plan-stage.ts';
 import { type FromStatement, imageMissing, type Planning, type RawStage } from './planning.ts';
 import type { StageScope } from './stage-state.ts';
@@ -21,7 +23,9 @@ export function planBuild(dockerfile: Dockerfile, input: PlanInput): BuildPlan {
   const { before, stages } = splitStages(source, statements);
   const target = targetOf(source, stages, input.target);
   const automatic = platformArguments(input.platform, input.target || (stages.at(-1)?.from.name ?? 'default'));
-  const globals = readGlobals(before, { source, escape: directives.escape, input, automatic });
+  const reading = { source, escape: directives.escape, automatic };
+  const globals = readGlobals(before, { ...reading, buildArgs: input.buildArgs });
+  const findings: Finding[] = [];
   const planning: Planning = {
     source,
     escape: directives.escape,
@@ -30,9 +34,13 @@ export function planBuild(dockerfile: Dockerfile, input: PlanInput): BuildPlan {
     globals,
     automatic,
     warn: (warning) => warnings.push(warning),
+    find: (finding) => findings.push(finding),
   };
   const planned = planNeeded(planning, target);
   warnUnused(planning, statements);
+  const bases = new Map(planned.map(({ index, base }) => [index, base]));
+  const defaults = new Map([...automatic, ...defaultsOf(before, reading, globals)]);
+  warnings.push(...checkWarnings({ dockerfile, planning, defaults, bases, findings }));
   return { ...numbered(planned), target, warnings, source };
 }
 
@@ -76,10 +84,24 @@ function targetOf(source: Source, stages: readonly RawStage[], target: string | 
   });
 }
 
-function readGlobals(
-  statements: readonly Statement[],
-  o: Pick<Planning, 'source' | 'escape' | 'input' | 'automatic'>,
+interface GlobalsInput extends Pick<Planning, 'source' | 'escape' | 'automatic'> {
+  readonly buildArgs: PlanInput['buildArgs'];
+}
+
+/** What ARGs before FROM are without `--build-arg`; where one insists on it (`${A:?}`), what they are with it. */
+function defaultsOf(
+  before: readonly Statement[],
+  o: Omit<GlobalsInput, 'buildArgs'>,
+  globals: ReadonlyMap<string, string | undefined>,
 ): ReadonlyMap<string, string | undefined> {
+  try {
+    return readGlobals(before, { ...o, buildArgs: {} });
+  } catch {
+    return globals;
+  }
+}
+
+function readGlobals(statements: readonly Statement[], o: GlobalsInput): ReadonlyMap<string, string | undefined> {
   const globals = new Map<string, string | undefined>();
   const lookup = (name: string): string | undefined => globals.get(name) ?? o.automatic.get(name);
   const expansion = createExpansion(o.source, lookup, o.escape);
@@ -88,7 +110,7 @@ function readGlobals(
     for (const { name, value } of statement.items) {
       const own = (): string | undefined =>
         value === undefined ? undefined : expansion.word(value, statement.instruction.restPosition);
-      globals.set(name, o.input.buildArgs[name] ?? own() ?? o.automatic.get(name));
+      globals.set(name, o.buildArgs[name] ?? own() ?? o.automatic.get(name));
     }
   }
   return globals;

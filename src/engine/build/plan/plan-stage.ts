@@ -7,6 +7,7 @@ import { describe } from './created-by.ts';
 import type { StagePlan, Step } from './plan.ts';
 import type { Applied, Planning, RawStage, StageInput } from './planning.ts';
 import { refuseUnexecuted } from './not-yet.ts';
+import { checkStep } from './plan-checks.ts';
 import { planCopy } from './plan-copy.ts';
 import { planRun } from './plan-run.ts';
 import { createStageState, type StageScope, type StageState } from './stage-state.ts';
@@ -53,6 +54,7 @@ function fromStep(raw: RawStage): UnnumberedStep {
 function planStep(state: StageState, statement: Statement): UnnumberedStep {
   const { action, createdBy } = apply(state, statement);
   refuseUnexecuted(state, statement, action);
+  for (const found of checkStep(state, statement, action)) state.planning.find(found);
   return { text: statement.instruction.original, position: statement.instruction.position, createdBy, action };
 }
 

@@ -1,4 +1,5 @@
 import type { Digest, ExecutionConfig, ImageConfig, Platform } from '../../../lib/oci/index.ts';
+import type { IgnoreRules } from '../../../lib/dockerignore.ts';
 import type { ModeChange } from '../dockerfile/mode.ts';
 import type { Position, Source } from '../dockerfile/source.ts';
 import type { CacheSharing, MountOwner } from '../dockerfile/statement.ts';
@@ -194,6 +195,8 @@ export interface PlanInput {
   findImage(name: string): BaseImage | undefined;
   /** What `--build-context` gives for a name, in lower case; it goes before stages and images. */
   readonly namedContexts?: ReadonlyMap<string, NamedContext>;
+  /** What the context leaves out: only for a build check. */
+  readonly ignore?: IgnoreRules | undefined;
 }
 
 export type NamedContext =

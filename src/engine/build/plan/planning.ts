@@ -1,6 +1,7 @@
 import type { ExecutionConfig } from '../../../lib/oci/index.ts';
 import { nearestWord } from '../../../lib/nearest.ts';
 import { errorAt, type Source } from '../dockerfile/source.ts';
+import type { Finding } from '../dockerfile/checks/rules.ts';
 import type { Statement } from '../dockerfile/statement.ts';
 import type { StageScope } from './stage-state.ts';
 import type { Action, PlanInput, PlanWarning, StageBase } from './plan.ts';
@@ -24,6 +25,8 @@ export interface Planning {
   readonly globals: ReadonlyMap<string, string | undefined>;
   readonly automatic: ReadonlyMap<string, string>;
   warn(warning: PlanWarning): void;
+  /** What a build check finds. */
+  find(finding: Finding): void;
 }
 
 /** @param statement the one that names the image */
