@@ -6,7 +6,7 @@ import type { Repository } from './repository.ts';
 const MAX_PAGE_BYTES = 16 * 1024 * 1024;
 const MAX_PAGES = 1_000;
 
-/** All tags of a repository, page by page (OCI Distribution Specification, "Content Discovery"). */
+/** All tags of a repository, sorted; they come page by page (OCI Distribution Specification, "Content Discovery"). */
 export async function listTags(repository: Repository, name: string): Promise<readonly string[]> {
   const tags = new Set<string>();
   let at: string | URL = 'tags/list';
@@ -19,7 +19,7 @@ export async function listTags(repository: Repository, name: string): Promise<re
     const bytes = await bodyOf(repository, { answer, maxBytes: MAX_PAGE_BYTES, what: 'the list of tags' });
     for (const tag of tagsIn(bytes, repository)) tags.add(tag);
     const next = /<([^>]+)>\s*;\s*rel="?next"?/.exec(String(answer.headers['link'] ?? ''))?.[1];
-    if (next === undefined) return [...tags];
+    if (next === undefined) return [...tags].toSorted();
     at = repository.addressOf(next, await repository.origin());
   }
   throw invalidAnswer(repository.registry, 'its list of tags has no end');
