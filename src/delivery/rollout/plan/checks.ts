@@ -1,6 +1,6 @@
 import type { JobSettings } from '../../compose/index.ts';
 import { jobContainerName } from '../../fleet/index.ts';
-import type { Release } from '../../release/index.ts';
+import type { Release, ReleasedService } from '../../release/index.ts';
 import { step, wavesOf } from './plan.ts';
 import type { Draft, Waves } from './draft.ts';
 import { isAdded } from './routes.ts';
@@ -23,12 +23,17 @@ export function jobsAt(scene: Scene, at: Moment): readonly (readonly [string, Jo
 
 function hasSamePrograms({ target, releases, standing, force }: Scene): boolean {
   const before = standing.current === undefined ? undefined : releases.get(standing.current.release);
-  return !force && before !== undefined && programsOf(before) === programsOf(target);
+  return !force && before !== undefined && areSame(before, target);
 }
 
-function programsOf({ services, model }: Release): string {
-  const identities = Object.values(services).map(({ name, identity, ownIdentity }) => [name, identity, ownIdentity]);
-  return JSON.stringify([identities.toSorted(), model.settings.jobs]);
+function areSame(a: Release, b: Release): boolean {
+  const services = Object.values(a.services);
+  if (services.length !== Object.keys(b.services).length) return false;
+  const isSame = ({ name, identity, ownIdentity }: ReleasedService): boolean => {
+    const other = b.services[name];
+    return other?.identity === identity && other.ownIdentity === ownIdentity;
+  };
+  return services.every(isSame) && JSON.stringify(a.model.settings.jobs) === JSON.stringify(b.model.settings.jobs);
 }
 
 /** One after the other; after each that expands what the old release uses, that must still do its work. */

@@ -9,31 +9,51 @@ export async function choosePorts(
   declared: readonly DeclaredPort[],
   o: { readonly traffic: Pick<Traffic, 'portHolder'>; readonly state: Pick<TrafficState, 'publishedPorts'> },
 ): Promise<readonly PlannedPort[]> {
+  const { publishedPorts } = o.state;
+  const others = publishedPorts.filter(({ route }) => projectOf(route) !== project);
+  const places: Places = {
+    byRoute: Map.groupBy(publishedPorts, ({ route }) => route),
+    others: Map.groupBy(others, ({ port }) => port),
+    taken: new Map(),
+  };
   const chosen: PlannedPort[] = [];
-  for (const port of declared) chosen.push(await choosePort({ project, declared: port, taken: chosen, ...o }));
+  for (const each of declared) {
+    const port = await choosePort({ project, declared: each, places, traffic: o.traffic });
+    chosen.push(port);
+    places.taken.set(port.port, [...(places.taken.get(port.port) ?? []), port]);
+  }
   return chosen;
+}
+
+/** What stands in the way of a choice, looked up by what two that clash have in common. */
+interface Places {
+  readonly byRoute: ReadonlyMap<string, readonly PublishedPort[]>;
+  /** Of other projects, by number. */
+  readonly others: ReadonlyMap<number, readonly PublishedPort[]>;
+  /** Of this release, by number: as it is chosen. */
+  readonly taken: Map<number, readonly PlannedPort[]>;
 }
 
 interface Choice {
   readonly project: string;
   readonly declared: DeclaredPort;
-  readonly taken: readonly PlannedPort[];
+  readonly places: Places;
   readonly traffic: Pick<Traffic, 'portHolder'>;
-  readonly state: Pick<TrafficState, 'publishedPorts'>;
 }
 
 async function choosePort(choice: Choice): Promise<PlannedPort> {
-  const { declared, project, state } = choice;
+  const { declared, project, places } = choice;
   const route = routeOf(project, declared.service, declared.target);
   const range = rangeOf(declared.published);
-  const known = state.publishedPorts.find(
-    (port) =>
-      port.route === route &&
-      port.protocol === declared.protocol &&
-      port.hostAddress === declared.hostAddress &&
-      port.port >= range.first &&
-      port.port <= range.last,
-  );
+  const known = places.byRoute
+    .get(route)
+    ?.find(
+      (port) =>
+        port.protocol === declared.protocol &&
+        port.hostAddress === declared.hostAddress &&
+        port.port >= range.first &&
+        port.port <= range.last,
+    );
   const { published: _, tlsPorts, ...rest } = declared;
   const plannedAt = (port: number): PlannedPort => ({
     ...rest,
@@ -65,17 +85,21 @@ async function whyNot(port: PlannedPort, choice: Choice): Promise<string | undef
 }
 
 /** Who else of ours has it. */
-function userOf(port: PlannedPort, { taken, state, project }: Choice): string | undefined {
+function userOf(port: PlannedPort, { places }: Choice): string | undefined {
+  const [taken, others] = [places.taken.get(port.port) ?? [], places.others.get(port.port) ?? []];
   const own = taken.find((other) => clashes(other, port));
   if (own !== undefined) return `services.${own.service}`;
   const otherwise = taken.find((each) => speaksOtherwise(each, port));
   if (otherwise !== undefined) return `services.${otherwise.service}, ${saySpeech(otherwise)}`;
-  const others = state.publishedPorts.filter(({ route }) => route.split('/')[0] !== project);
   const other = others.find((each) => clashes(each, port));
-  if (other !== undefined) return `the project "${other.route.split('/')[0]}"`;
+  if (other !== undefined) return `the project "${projectOf(other.route)}"`;
   const stranger = others.find((each) => speaksOtherwise(each, port));
   if (stranger === undefined) return undefined;
-  return `the project "${stranger.route.split('/')[0]}", ${saySpeech(stranger)}`;
+  return `the project "${projectOf(stranger.route)}", ${saySpeech(stranger)}`;
+}
+
+function projectOf(route: string): string {
+  return route.slice(0, route.indexOf('/'));
 }
 
 /**
