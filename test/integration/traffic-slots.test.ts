@@ -55,7 +55,7 @@ describe('slots of a lane', { skip: await trafficSkip(), timeout: 180_000 }, () 
     assert.ok(counted.accepted() <= 40, `${counted.accepted()} connections`);
     await leave(LANE, 'kept');
     // As after `del server`: nothing leads there any more.
-    await waitFor(() => counted.open() === 0, { timeoutMs: 500, what: 'its connections are closed' });
+    await waitFor(() => counted.open() === 0, { timeoutMs: 2_000, what: 'its connections are closed' });
     assert.deepEqual(await instancesOf(LANE), []);
     assert.deepEqual(await serversOf(LANE), []);
   });
@@ -65,11 +65,11 @@ describe('slots of a lane', { skip: await trafficSkip(), timeout: 180_000 }, () 
       await using next = await startCounted(`next-${count}`, '127.0.71.4');
       await scene.traffic.addInstance(LANE, next.instance);
       await scene.traffic.setRoute(ROUTE, only(LANE));
-      const load = askKept(`${scene.url}`, 300);
+      const load = askKept(scene.url, 300);
       assert.deepEqual([...(await load)], [[`next-${count}`, 300]]);
       await scene.traffic.setRoute(ROUTE, only('lane-000'));
       await leave(LANE, `next-${count}`);
-      await waitFor(() => next.open() === 0, { timeoutMs: 500, what: 'its connections are closed' });
+      await waitFor(() => next.open() === 0, { timeoutMs: 2_000, what: 'its connections are closed' });
     }
   });
 
@@ -87,7 +87,7 @@ describe('slots of a lane', { skip: await trafficSkip(), timeout: 180_000 }, () 
     await scene.traffic.drainInstance(LANE, 'slow');
     await assert.rejects(scene.traffic.removeInstance(LANE, 'slow'), { code: 'instance-busy' });
     await waitFor(() => removed(scene.traffic, 'slow'), { timeoutMs: 5_000, what: 'slow is removed' });
-    await waitFor(() => slow.open() === 0, { timeoutMs: 500, what: 'its connections are closed' });
+    await waitFor(() => slow.open() === 0, { timeoutMs: 2_000, what: 'its connections are closed' });
     await using next = await startCounted('next', '127.0.71.6');
     await scene.traffic.addInstance(LANE, next.instance);
     assert.ok((await serversOf(LANE)).every((name) => name.startsWith('_')));
@@ -171,7 +171,7 @@ describe('slots of a lane', { skip: await trafficSkip(), timeout: 180_000 }, () 
     await waitFor(async () => (await load.snapshot()).requests > 100, { timeoutMs: 10_000, what: 'load' });
     await traffic.addInstance(LANE, { ...there.instance, name: 'mover' });
     assert.deepEqual([...(await askKept(url, 100))], [['there', 100]]);
-    await waitFor(() => here.open() === 0, { timeoutMs: 500, what: 'its connections are closed' });
+    await waitFor(() => here.open() === 0, { timeoutMs: 2_000, what: 'its connections are closed' });
     assert.deepEqual(
       (await instancesOf(LANE)).map(({ name, port }) => [name, port]),
       [['mover', there.instance.port]],

@@ -1,12 +1,11 @@
 import type { RuntimeServer } from './haproxy/replies.ts';
-import type { RecordedInstance } from './state.ts';
 import type { LaneId } from './traffic.ts';
 
 /**
  * Servers that stand in each lane from the start, parked until an instance gets one. HAProxy 2.6 keeps connections only
  * to such servers, not to those that are added while it runs. They speak HTTP/1.
  */
-export const SLOTS_PER_LANE = 6;
+const SLOTS_PER_LANE = 6;
 
 /** Where a server leads that nobody has: nothing is listening there, and it is in maintenance all the time. */
 export const PARKED = { address: '127.0.0.1', port: 1 } as const;
@@ -28,7 +27,11 @@ export function isParked({ server, isInMaintenance, address, port }: RuntimeServ
   return isSlot(server) && isInMaintenance && address === PARKED.address && port === PARKED.port;
 }
 
-type Placed = Pick<RecordedInstance, 'lane' | 'name' | 'server' | 'protocol'>;
+/** An instance and its server. */
+interface Placed extends ServerKey {
+  readonly name: string;
+  readonly protocol?: 'h1' | 'h2';
+}
 
 /**
  * The server for an instance that has none yet: a slot that no instance of its lane has, else one of its own. Slots are
