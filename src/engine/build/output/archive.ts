@@ -14,7 +14,7 @@ import {
 } from '../../image/index.ts';
 import type { Session } from '../execute/session.ts';
 import type { BuildOutput } from '../face.ts';
-import { openLayout, renameSynced, syncFile } from './layout.ts';
+import { openLayout, renameSynced, syncFile, writeLayer } from './layout.ts';
 import { giveTo, makeFolder } from './owner.ts';
 
 interface Archive {
@@ -61,7 +61,7 @@ async function writeMember({ workshop, signal }: Session, member: SavedMember, f
   const size = member.kind === 'layer' ? member.size : member.bytes.length;
   await write(file, encodeHeader(tarEntry({ path: member.name, type: 'file', mode: 0o644, size })));
   if (member.kind === 'bytes') await write(file, member.bytes);
-  else await workshop.options.images.writeLayerTar(member.diffId, into(file), signal);
+  else await writeLayer(into(file), { images: workshop.options.images, diffId: member.diffId, signal });
   await write(file, paddingOf(size));
 }
 

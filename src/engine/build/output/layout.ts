@@ -1,6 +1,8 @@
 import { createWriteStream } from 'node:fs';
 import { open, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { systemCodeOf, UserError } from '../../../lib/errors.ts';
 import { syncDirectory, writeFileAtomic } from '../../../lib/files.ts';
 import { type Descriptor, type Digest, digestOf, hexOf } from '../../../lib/oci/index.ts';
@@ -50,7 +52,7 @@ export async function openLayout(directory: string, o: LayoutOptions): Promise<L
       return { mediaType, digest, size: bytes.length };
     },
     async layer(diffId) {
-      await put(diffId, (path) => o.images.writeLayerTar(diffId, createWriteStream(path), o.signal));
+      await put(diffId, (path) => writeLayer(createWriteStream(path), { ...o, diffId }));
       return { mediaType: LAYER_TYPE, digest: diffId, size: o.images.layerTarBytes(diffId) };
     },
     async finish(manifests) {
@@ -63,6 +65,17 @@ export async function openLayout(directory: string, o: LayoutOptions): Promise<L
       await giveTo(directory, o.owner);
     },
   };
+}
+
+/** Writes a layer's archive and ends the stream; all of it is there afterwards. */
+export async function writeLayer(
+  stream: Writable,
+  o: Pick<LayoutOptions, 'images' | 'signal'> & { readonly diffId: Digest },
+): Promise<void> {
+  const ended = finished(stream);
+  ended.catch(() => {}); // told by the writing, which fails too
+  await o.images.writeLayerTar(o.diffId, stream, o.signal);
+  await ended;
 }
 
 /** The descriptors of a layout's index; none where there is no layout. @throws UserError `oci-layout-invalid` */
