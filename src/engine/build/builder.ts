@@ -9,6 +9,7 @@ import { createCacheMounts, prepareCacheMounts } from './execute/cache-mounts.ts
 import { cacheUsage, pruneCache } from './execute/cache-usage.ts';
 import { type Fetching, openContext } from './execute/context.ts';
 import { imageOfContext } from './execute/image-context.ts';
+import { refuseUnallowed } from './execute/entitlements.ts';
 import { createMounts, prepareMounts } from './execute/mounts.ts';
 import { openNamedContexts } from './execute/named-contexts.ts';
 import { type ImageSource, planWithImages } from './execute/plan-with-images.ts';
@@ -30,7 +31,7 @@ import { openImports } from './output/import-cache.ts';
 import { createUnfinished, removeUnfinished } from './output/unfinished.ts';
 import { writeOutputs } from './output/write-outputs.ts';
 import type { PlanInput } from './plan/plan.ts';
-import { isOurs } from './plan/plan-build.ts';
+import { isOurs } from './plan/base.ts';
 import { platformText } from './plan/variables.ts';
 
 /** RUN steps wait for networks and disks, too: more of them than processors. */
@@ -87,6 +88,7 @@ async function build(workshop: Workshop, request: BuildRequest): Promise<BuildRe
   using closing = new DisposableStack();
   try {
     const prepared = await prepareBuild({ workshop, request, signal, temporary });
+    refuseUnallowed(prepared.plan, request);
     const session: Session = {
       workshop,
       request,
@@ -147,7 +149,7 @@ async function prepareBuild({
   });
   const plan = await planWithImages(
     parseDockerfile(context.dockerfileText, request.dockerfilePath ?? request.dockerfile),
-    { ...planInputOf(request), namedContexts: named.planned },
+    { ...planInputOf(request), namedContexts: named.planned, ignore: context.root.ignore },
     source,
   );
   for (const warning of plan.warnings) request.onProgress({ kind: 'warning', ...warning });

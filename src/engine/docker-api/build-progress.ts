@@ -56,7 +56,9 @@ export function createTranscript(): Transcript {
       case 'status':
         return [{ stream: `${event.line}\n` }];
       case 'warning':
-        return [{ stream: `[Warning] ${event.message} (line ${event.line})\n` }];
+        return [
+          { stream: `[Warning] ${event.code}: ${event.message}${event.line > 0 ? ` (line ${event.line})` : ''}\n` },
+        ];
       case 'built':
         return [...rest(), ...builtLines(event)];
     }

@@ -1,5 +1,6 @@
 import { errorAt } from '../dockerfile/source.ts';
 import type { Statement } from '../dockerfile/statement.ts';
+import { namedContextOf } from './named-context.ts';
 import type { Origin } from './plan.ts';
 import { imageMissing } from './planning.ts';
 import type { StageState } from './stage-state.ts';
@@ -8,9 +9,10 @@ import type { StageState } from './stage-state.ts';
 export function originOf(state: StageState, statement: Statement, from: string | undefined): Origin {
   if (from === undefined) return { kind: 'context' };
   const { planning } = state;
-  const name = from.toLowerCase();
-  const given = planning.input.namedContexts?.get(name);
-  if (given !== undefined) return given.kind === 'image' ? given : { kind: 'named-context', name };
+  if (from.includes('$')) throw variableInFrom(state, statement, from);
+  const given = namedContextOf(planning.input, from);
+  if (given?.context.kind === 'image') return given.context;
+  if (given !== undefined) return { kind: 'named-context', name: given.key };
   const stage = stageOf(state, statement, from);
   if (stage !== undefined) {
     state.needs.add(stage);
@@ -19,6 +21,14 @@ export function originOf(state: StageState, statement: Statement, from: string |
   const image = planning.input.findImage(from);
   if (image !== undefined) return { kind: 'image', image };
   throw imageMissing(planning, statement, from);
+}
+
+/** Which stages are needed is known before variables are. */
+function variableInFrom(state: StageState, statement: Statement, from: string): Error {
+  return errorAt(state.source, statement.instruction.position, {
+    message: `--from=${from}: a variable cannot be used there`,
+    fix: `Declare the ARG before the first FROM, name a stage (FROM ${from} AS name), and write --from=name.`,
+  });
 }
 
 function stageOf(state: StageState, statement: Statement, from: string): number | undefined {

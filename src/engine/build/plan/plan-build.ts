@@ -2,15 +2,16 @@ import { nearestWord } from '../../../lib/nearest.ts';
 import { UserError } from '../../../lib/errors.ts';
 import { type Dockerfile, type Instruction, parseDockerfile } from '../dockerfile/parse.ts';
 import { readStatement } from '../dockerfile/read-statement.ts';
-import { errorAt, type Position, type Source, unsupportedAt } from '../dockerfile/source.ts';
+import { errorAt, type Position, type Source } from '../dockerfile/source.ts';
 import type { Statement } from '../dockerfile/statement.ts';
 import type { Finding } from '../dockerfile/checks/rules.ts';
-import type { BaseImage, BuildPlan, PlanInput, PlanWarning, StageBase, StagePlan, Step } from './plan.ts';
+import { baseOf } from './base.ts';
+import type { BuildPlan, PlanInput, PlanWarning, StagePlan, Step } from './plan.ts';
 import { checkWarnings } from './plan-checks.ts';
 import { planStage, type UnnumberedStep } from './plan-stage.ts';
-import { type FromStatement, imageMissing, type Planning, type RawStage } from './planning.ts';
+import type { FromStatement, Planning, RawStage } from './planning.ts';
 import type { StageScope } from './stage-state.ts';
-import { createExpansion, isPredefined, platformArguments, platformText } from './variables.ts';
+import { createExpansion, isPredefined, platformArguments } from './variables.ts';
 
 /**
  * Decides what a build does: which stages, in which steps, with everything expanded. Pure.
@@ -124,10 +125,12 @@ function planNeeded(planning: Planning, target: number): readonly UnnumberedStag
     if (before !== undefined) return before;
     const raw = planning.stages[index];
     if (raw === undefined) throw new Error(`no stage ${index}`);
-    const base = baseOf(planning, raw);
+    const { base, files, replaces } = baseOf(planning, raw);
     const parent = base.kind === 'stage' ? visit(base.index) : undefined;
-    const triggers = triggersOf(planning, raw, parent?.config.OnBuild ?? imageOf(base)?.config.config?.OnBuild ?? []);
-    const stage = { ...planStage(planning, { raw, base, triggers, parent }), base };
+    const ownTriggers = base.kind === 'image' ? base.image.config.config?.OnBuild : undefined;
+    const triggers = replaces ? [] : triggersOf(planning, raw, parent?.config.OnBuild ?? ownTriggers ?? []);
+    const statements = [...triggers, ...(replaces ? [] : raw.statements)];
+    const stage = { ...planStage(planning, { raw, base, files, statements, parent }), base };
     for (const needed of stage.needs) visit(needed);
     planned.set(index, stage);
     return stage;
@@ -137,47 +140,6 @@ function planNeeded(planning: Planning, target: number): readonly UnnumberedStag
 }
 
 type UnnumberedStage = Omit<StagePlan, 'steps'> & StageScope & { readonly steps: readonly UnnumberedStep[] };
-
-function imageOf(base: StageBase): BaseImage | undefined {
-  return base.kind === 'image' ? base.image : undefined;
-}
-
-function baseOf(planning: Planning, raw: RawStage): StageBase {
-  const { source, globals, automatic, input } = planning;
-  const { instruction } = raw.from;
-  const expansion = createExpansion(source, (name) => globals.get(name) ?? automatic.get(name), planning.escape);
-  const name = expansion.word(raw.from.image, instruction.restPosition);
-  if (name === '') {
-    throw errorAt(source, instruction.restPosition, {
-      message: `the name of the base image is empty: ${raw.from.image}`,
-      fix: 'Give the ARG before FROM a default, or pass --build-arg.',
-    });
-  }
-  refuseForeignPlatform(planning, raw, expansion.word(raw.from.platform ?? '', instruction.position));
-  const stage = planning.stages.slice(0, raw.index).findLast((candidate) => candidate.from.name === name.toLowerCase());
-  if (stage !== undefined) return { kind: 'stage', index: stage.index };
-  if (name === 'scratch') return { kind: 'scratch' };
-  const image = input.findImage(name);
-  if (image !== undefined) return { kind: 'image', image };
-  throw imageMissing(planning, raw.from, name);
-}
-
-function refuseForeignPlatform(planning: Planning, raw: RawStage, wanted: string): void {
-  if (wanted === '' || isOurs(wanted, platformText(planning.input.platform))) return;
-  throw unsupportedAt(
-    planning.source,
-    raw.from.instruction.position,
-    `building for ${wanted} on ${platformText(planning.input.platform)}`,
-  );
-}
-
-export function isOurs(wanted: string, ours: string): boolean {
-  const aliases: Readonly<Record<string, string>> = { x86_64: 'amd64', 'x86-64': 'amd64', aarch64: 'arm64' };
-  const [os, architecture] = wanted.toLowerCase().split('/');
-  const [ourOs, ourArchitecture] = ours.split('/');
-  if (architecture === undefined) return os === ourOs || (aliases[os ?? ''] ?? os) === ourArchitecture;
-  return os === ourOs && (aliases[architecture] ?? architecture) === ourArchitecture;
-}
 
 /** ONBUILD instructions of the base run as the first ones of the stage (Dockerfile reference: ONBUILD). */
 function triggersOf({ source }: Planning, raw: RawStage, texts: readonly string[]): readonly Statement[] {

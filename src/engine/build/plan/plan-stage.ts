@@ -6,7 +6,7 @@ import type { Statement } from '../dockerfile/statement.ts';
 import { describe } from './created-by.ts';
 import type { StagePlan, Step } from './plan.ts';
 import type { Applied, Planning, RawStage, StageInput } from './planning.ts';
-import { refuseUnexecuted } from './not-yet.ts';
+import { copyOfContext } from './named-context.ts';
 import { checkStep } from './plan-checks.ts';
 import { planCopy } from './plan-copy.ts';
 import { planRun } from './plan-run.ts';
@@ -16,16 +16,13 @@ export type UnnumberedStep = Omit<Step, 'number'>;
 
 type StatementOf<K extends Statement['kind']> = Extract<Statement, { readonly kind: K }>;
 
-/** Plans one stage: FROM, the base's ONBUILD instructions, then its own. */
+/** Plans one stage: FROM, then the instructions. */
 export function planStage(
   planning: Planning,
   o: StageInput,
 ): Omit<StagePlan, 'steps' | 'base'> & StageScope & { readonly steps: readonly UnnumberedStep[] } {
   const state = createStageState(planning, o);
-  const steps = [
-    fromStep(o.raw),
-    ...[...o.triggers, ...o.raw.statements].map((statement) => planStep(state, statement)),
-  ];
+  const steps = [fromStep(o.raw, o.files), ...o.statements.map((statement) => planStep(state, statement))];
   return {
     index: o.raw.index,
     name: o.raw.name,
@@ -42,18 +39,18 @@ function labelsOf(planning: Planning, state: StageState): Pick<ExecutionConfig, 
   return Object.keys(labels).length === 0 ? {} : { Labels: labels };
 }
 
-function fromStep(raw: RawStage): UnnumberedStep {
+function fromStep(raw: RawStage, files: string | undefined): UnnumberedStep {
   return {
     text: raw.from.instruction.original,
     position: raw.from.instruction.position,
-    createdBy: undefined,
-    action: { kind: 'metadata' },
+    ...(files === undefined
+      ? { createdBy: undefined, action: { kind: 'metadata' } }
+      : { createdBy: `FROM ${files} # buildkit`, action: copyOfContext(files) }),
   };
 }
 
 function planStep(state: StageState, statement: Statement): UnnumberedStep {
   const { action, createdBy } = apply(state, statement);
-  refuseUnexecuted(state, statement, action);
   for (const found of checkStep(state, statement, action)) state.planning.find(found);
   return { text: statement.instruction.original, position: statement.instruction.position, createdBy, action };
 }

@@ -193,7 +193,7 @@ export interface PlanInput {
   readonly networkMode: 'default' | 'none' | 'host';
   /** Undefined where there is no such image. */
   findImage(name: string): BaseImage | undefined;
-  /** What `--build-context` gives for a name, in lower case; it goes before stages and images. */
+  /** What `--build-context` gives for a name; it goes before stages and images. */
   readonly namedContexts?: ReadonlyMap<string, NamedContext>;
   /** What the context leaves out: only for a build check. */
   readonly ignore?: IgnoreRules | undefined;

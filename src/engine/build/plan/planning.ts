@@ -49,8 +49,10 @@ export function imageMissing(planning: Planning, statement: Statement, name: str
 export interface StageInput {
   readonly raw: RawStage;
   readonly base: StageBase;
-  /** ONBUILD instructions of the base. */
-  readonly triggers: readonly Statement[];
+  /** The named context whose files the stage begins with. */
+  readonly files: string | undefined;
+  /** The base's ONBUILD instructions, then its own. */
+  readonly statements: readonly Statement[];
   /** The stage that is the base. */
   readonly parent: ParentStage | undefined;
 }
