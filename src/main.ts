@@ -2,9 +2,9 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { userInfo } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { isSea } from 'node:sea';
-import { runCli, type DaemonOptions, type Host } from './cli/index.ts';
+import { runCli, type DaemonOptions, type Host, type RegistryLaunch } from './cli/index.ts';
 import type { Certificates } from './delivery/certificates/index.ts';
 import type { Delivery } from './delivery/rollout/index.ts';
 import type { Traffic } from './delivery/traffic/index.ts';
@@ -17,6 +17,8 @@ import { scopeOf, type Scope } from './lib/scope.ts';
 import { VERSION } from './lib/version.ts';
 import { controlConfiguration, controlDaemon, daemonPaths, keepEngine, preflight } from './server/daemon/index.ts';
 
+/** Where a registry of its own listens when nobody says where. */
+const DEFAULT_REGISTRY = '127.0.0.1:5000';
 const QUIET = '--disable-warning=ExperimentalWarning';
 /** MiB. The daemon's garbage is small and short-lived: a young generation of V8's own choice costs 30 MB and gains nothing. */
 const YOUNG_GENERATION = '--max-semi-space-size=2';
@@ -32,6 +34,12 @@ const host: Host = {
   onInterrupt,
   daemon: { ...controlDaemon(daemonArgv, environment()), run: runDaemon },
   configuration: controlConfiguration(),
+  registry: {
+    serve: runRegistry,
+    setPassword: setRegistryPassword,
+    removeUser: removeRegistryUser,
+    users: registryUsers,
+  },
   userName: userInfo().username,
   user: { uid: userInfo().uid, gid: userInfo().gid },
   preflight: (root) => preflight({ root, path: process.env['PATH'] ?? '' }),
@@ -93,6 +101,7 @@ async function startParts(o: {
   await keepEngine({ engine: address, directory, delivery });
   const engine = socketPath === undefined ? await startEngine(o) : undefined;
   parts.defer(() => delivery.close());
+  await serveRegistryBeside(o, engine);
   const server = await createServer({
     delivery,
     engine: connectEngine(engineSocket),
@@ -159,6 +168,57 @@ async function startEngine(o: { scope: Scope; log: Log; parts: AsyncDisposableSt
   o.parts.defer(() => engine.close());
   await engine.listen(daemonPaths(o.scope.root).engineSocket);
   return engine;
+}
+
+/** The registry as the configuration says, over the engine's store where it is ours. */
+async function serveRegistryBeside(o: Parameters<typeof startEngine>[0], engine: Engine | undefined): Promise<void> {
+  const { serveBeside } = await import('./engine/registry/index.ts');
+  const configuration = await registryConfiguration(o.scope.root);
+  o.parts.use(await serveBeside({ ...o, configuration, images: engine?.images, version: VERSION }));
+}
+
+/** Serves a registry alone in this process until SIGTERM or SIGINT. */
+async function runRegistry(launch: RegistryLaunch): Promise<void> {
+  const { pino } = await import('pino');
+  const { startRegistry } = await import('./engine/registry/index.ts');
+  const log = pino({ level: launch.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
+  const scope = scopeOf(launch.root);
+  await mkdir(scope.root, { recursive: true, mode: 0o711 });
+  await mkdir(scope.runDirectory, { recursive: true, mode: 0o755 });
+  const ended = new Promise<void>((resolve) => onInterrupt(resolve));
+  const configuration = await registryConfiguration(scope.root);
+  const listen = launch.listen ?? configuration.listen ?? DEFAULT_REGISTRY;
+  const registry = await startRegistry({ scope, configuration, listen, images: undefined, log, version: VERSION });
+  await ended;
+  await registry.close();
+}
+
+async function registryConfiguration(root: string) {
+  const { readConfiguration } = await import('./server/configuration/index.ts');
+  return (await readConfiguration(daemonPaths(root).configFile)).registry;
+}
+
+/** The htpasswd file of a root's registry, in a folder that is there. */
+async function registryUsersFile(root: string): Promise<string> {
+  const { usersFileOf } = await import('./engine/registry/index.ts');
+  const path = usersFileOf(root, await registryConfiguration(root));
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  return path;
+}
+
+async function setRegistryPassword(root: string, user: string, password: string): Promise<void> {
+  const { setPassword } = await import('./engine/registry/index.ts');
+  await setPassword(await registryUsersFile(root), { user, password });
+}
+
+async function removeRegistryUser(root: string, user: string): Promise<boolean> {
+  const { removeUser } = await import('./engine/registry/index.ts');
+  return await removeUser(await registryUsersFile(root), user);
+}
+
+async function registryUsers(root: string): Promise<readonly string[]> {
+  const { userNames } = await import('./engine/registry/index.ts');
+  return await userNames(await registryUsersFile(root));
 }
 
 async function prepareFolders(scope: Scope): Promise<void> {

@@ -13,6 +13,7 @@ export interface Host {
   onInterrupt(listener: () => void): Disposable;
   readonly daemon: DaemonControl;
   readonly configuration: ConfigurationControl;
+  readonly registry: RegistryControl;
   /** Name of the user who runs this process. */
   readonly userName: string;
   readonly user: { readonly uid: number; readonly gid: number };
@@ -52,6 +53,24 @@ export interface ConfigurationControl {
   set(root: string, change: { readonly key: string; readonly value: string }): Promise<void>;
   /** False where the file did not say it. */
   unset(root: string, key: string): Promise<boolean>;
+}
+
+/** A registry in a process of its own, and who may use the one of a root. */
+export interface RegistryControl {
+  /** Serves in this process until it is told to stop. */
+  serve(launch: RegistryLaunch): Promise<void>;
+  /** Adds a user, or changes the password. */
+  setPassword(root: string, user: string, password: string): Promise<void>;
+  /** False where there is no such user. */
+  removeUser(root: string, user: string): Promise<boolean>;
+  users(root: string): Promise<readonly string[]>;
+}
+
+export interface RegistryLaunch {
+  readonly root: string;
+  /** `HOST:PORT`; undefined: as the configuration file says. */
+  readonly listen: string | undefined;
+  readonly logLevel: string;
 }
 
 export interface DaemonOptions {

@@ -1,2 +1,2 @@
-export type { DaemonControl, DaemonOptions, Host } from './host.ts';
+export type { DaemonControl, DaemonOptions, Host, RegistryLaunch } from './host.ts';
 export { runCli } from './program.ts';

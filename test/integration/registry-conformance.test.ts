@@ -48,7 +48,9 @@ describe('end-2: GET and HEAD of a blob', () => {
   });
 
   it('answers 304 to who has it', async () => {
-    const response = await call('GET', `/v2/pull/blob/blobs/${digest}`, { headers: { 'if-none-match': `"${digest}"` } });
+    const response = await call('GET', `/v2/pull/blob/blobs/${digest}`, {
+      headers: { 'if-none-match': `"${digest}"` },
+    });
     assert.equal(response.status, 304);
   });
 
@@ -321,7 +323,11 @@ describe('end-7: PUT of a manifest', () => {
       ['[]', OCI_MANIFEST, 'MANIFEST_INVALID'],
       [JSON.stringify({ ...good, schemaVersion: 1 }), OCI_MANIFEST, 'MANIFEST_INVALID'],
       [JSON.stringify({ ...good, layers: undefined }), OCI_MANIFEST, 'MANIFEST_INVALID'],
-      [JSON.stringify({ ...good, config: { mediaType: 'a/b', digest: 'sha256:x', size: 1 } }), OCI_MANIFEST, 'DIGEST_INVALID'],
+      [
+        JSON.stringify({ ...good, config: { mediaType: 'a/b', digest: 'sha256:x', size: 1 } }),
+        OCI_MANIFEST,
+        'DIGEST_INVALID',
+      ],
       [text, OCI_INDEX, 'MANIFEST_INVALID'],
       [text, 'text/plain', 'MANIFEST_INVALID'],
     ];
@@ -339,15 +345,24 @@ describe('end-7: PUT of a manifest', () => {
     const bare = JSON.stringify({ ...JSON.parse(text), annotations: { fill: '' } }).length;
     const filled = (bytes: number): string =>
       JSON.stringify({ ...JSON.parse(text), annotations: { fill: 'x'.repeat(bytes - bare) } });
-    assert.equal((await putManifest('push/manifest', 'big', { text: filled(4 * 1024 * 1024), type: OCI_MANIFEST })).status, 201);
-    const larger = await putManifest('push/manifest', 'bigger', { text: filled(4 * 1024 * 1024 + 1), type: OCI_MANIFEST });
+    assert.equal(
+      (await putManifest('push/manifest', 'big', { text: filled(4 * 1024 * 1024), type: OCI_MANIFEST })).status,
+      201,
+    );
+    const larger = await putManifest('push/manifest', 'bigger', {
+      text: filled(4 * 1024 * 1024 + 1),
+      type: OCI_MANIFEST,
+    });
     assert.equal(larger.status, 413);
   });
 
   it('keeps two clients from overwriting each other, where they ask for it', async () => {
     const { digest, text } = await pushImage(url, 'push/conditions', { reference: 'v1' });
     const put = (headers: Record<string, string>): Promise<Response> =>
-      call('PUT', '/v2/push/conditions/manifests/v1', { headers: { 'content-type': OCI_MANIFEST, ...headers }, body: text });
+      call('PUT', '/v2/push/conditions/manifests/v1', {
+        headers: { 'content-type': OCI_MANIFEST, ...headers },
+        body: text,
+      });
     assert.equal((await put({ 'if-none-match': '*' })).status, 412);
     assert.equal((await put({ 'if-match': `"${UNKNOWN}"` })).status, 412);
     assert.equal((await put({ 'if-match': `"${digest}"` })).status, 201);
@@ -405,13 +420,22 @@ describe('end-12: referrers', () => {
     assert.equal(all.status, 200);
     assert.equal(all.headers.get('content-type'), OCI_INDEX);
     assert.equal(all.headers.get('oci-filters-applied'), null);
-    const { manifests, schemaVersion } = (await all.json()) as { schemaVersion: number; manifests: { digest: string }[] };
+    const { manifests, schemaVersion } = (await all.json()) as {
+      schemaVersion: number;
+      manifests: { digest: string }[];
+    };
     assert.equal(schemaVersion, 2);
     assert.deepEqual(manifests.map(({ digest }) => digest).sort(), [sbom.digest, other.digest].sort());
     const some = await call('GET', `/v2/refer/app/referrers/${subject.digest}?artifactType=application/spdx%2Bjson`);
     assert.equal(some.headers.get('oci-filters-applied'), 'artifactType');
     assert.deepEqual(((await some.json()) as { manifests: object[] }).manifests, [
-      { mediaType: OCI_MANIFEST, digest: sbom.digest, size: sbom.size, artifactType: 'application/spdx+json', annotations },
+      {
+        mediaType: OCI_MANIFEST,
+        digest: sbom.digest,
+        size: sbom.size,
+        artifactType: 'application/spdx+json',
+        annotations,
+      },
     ]);
     const byConfig = `artifactType=${encodeURIComponent('application/vnd.oci.image.config.v1+json')}`;
     const configured = await call('GET', `/v2/refer/app/referrers/${subject.digest}?${byConfig}`);

@@ -22,6 +22,7 @@ const COMMANDS: readonly Entry[] = [
   { names: ['ledger'], load: async () => (await import('./ledger.ts')).addLedger },
   { names: ['config'], load: async () => (await import('./config.ts')).addConfig },
   { names: ['images', 'image'], load: async () => (await import('./images/index.ts')).addImages },
+  { names: ['registry'], load: async () => (await import('./registry.ts')).addRegistry },
   { names: ['certificates'], load: async () => (await import('./certificates.ts')).addCertificates },
   { names: ['doctor'], load: async () => (await import('./doctor.ts')).addDoctor },
   { names: ['daemon'], load: async () => (await import('./daemon.ts')).addDaemon },

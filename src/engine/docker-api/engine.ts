@@ -6,7 +6,7 @@ import { acquireLock, type Lock } from '../../lib/lock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Scope } from '../../lib/scope.ts';
 import { createBuilder } from '../build/index.ts';
-import { openImageStore } from '../image/index.ts';
+import { openImageStore, type ImageStore } from '../image/index.ts';
 import { openNetworks } from '../network/index.ts';
 import { openRuntime } from '../runtime/index.ts';
 import { openVolumes } from '../volume/index.ts';
@@ -49,6 +49,8 @@ export interface EngineCheck {
 }
 
 export interface Engine {
+  /** The content store: a registry beside the engine shares it. */
+  readonly images: ImageStore;
   /** Serves the Docker Engine API on a unix socket (mode 0660). */
   listen(socketPath: string): Promise<void>;
   /** Stops serving and closes the database; containers run on. */
@@ -92,6 +94,7 @@ async function openEngine(options: OpenOptions): Promise<Engine> {
   await adopt(rooms);
   const server = createApiServer({ router: createRouter(routesOf(rooms)), log, version });
   return {
+    images: rooms.images,
     listen: (socketPath) => server.listen(socketPath),
     check: () => checkRooms(rooms),
     destroy: () => destroy(rooms),

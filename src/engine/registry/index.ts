@@ -17,15 +17,11 @@ export {
 export {
   openRegistryServer,
   removeUser,
+  serveBeside,
   setPassword,
+  startRegistry,
   userNames,
-  type Action,
-  type Authentication,
-  type Collected,
+  usersFileOf,
   type RegistryServer,
   type RegistryServerSettings,
-  type RegistryStatus,
-  type RepositoryTag,
-  type RightsRule,
-  type StorageSettings,
 } from './server/index.ts';

@@ -7,6 +7,7 @@ export type {
   OutputSpec,
   OwnerSpec,
 } from './image-build.ts';
+export { createRegistryAdministration, type RegistryAdministration } from './registry.ts';
 export type { Override, Setting } from '../configuration/index.ts';
 export type { ImageSummary } from '../engine-client.ts';
 export type { CertificateView } from '../routes/certificates.ts';

@@ -7,7 +7,24 @@ import { engineAddressOf, engineSocketOf } from './engine-address.ts';
 import { getSetting, listSettings, readConfiguration, setSetting, unsetSetting } from './file.ts';
 import { parseConfiguration } from './parse.ts';
 
-const DEFAULTS = { engine: 'embedded', acme: { directory: 'https://acme-v02.api.letsencrypt.org/directory' } };
+const DEFAULTS = {
+  engine: 'embedded',
+  acme: { directory: 'https://acme-v02.api.letsencrypt.org/directory' },
+  registry: {
+    rights: [],
+    token: { service: 'bascule' },
+    tls: {},
+    read_only: false,
+    storage: 'file-system',
+    s3: { region: 'us-east-1', prefix: '' },
+    share_engine: true,
+    max_blob_bytes: 100e9,
+    max_connections: 4_000,
+    idle_seconds: 120,
+    upload_hours: 24,
+    grace_minutes: 60,
+  },
+};
 const FILE = '/srv/b/config.yaml';
 
 describe('the configuration file', () => {
@@ -18,7 +35,7 @@ describe('the configuration file', () => {
 
   const MISTAKES: readonly { text: string; says: string; fix: RegExp }[] = [
     { text: '# one\nengin: embedded\n', says: `${FILE}:2:1: unknown key "engin"`, fix: /Did you mean "engine"\?/ },
-    { text: 'zzzzzz: 1\n', says: `${FILE}:1:1: unknown key "zzzzzz"`, fix: /The keys are: engine, acme\./ },
+    { text: 'zzzzzz: 1\n', says: `${FILE}:1:1: unknown key "zzzzzz"`, fix: /The keys are: engine, acme, registry\./ },
     { text: 'engine: docker\n', says: `${FILE}:1:1: engine: that is not an engine's socket`, fix: /unix:\/\/\// },
     { text: 'engine: tcp://h:1\n', says: `${FILE}:1:1: engine: that is not an engine's socket`, fix: /unix:\/\/\// },
     { text: '- engine\n', says: `${FILE}:1:1: it is no list of \`key: value\``, fix: /docs\/cli\.md/ },

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { EMBEDDED, ENGINE_PATTERN } from './engine-address.ts';
+import { registrySchema } from './registry-schema.ts';
 
 const LETS_ENCRYPT = 'https://acme-v02.api.letsencrypt.org/directory';
 
@@ -33,6 +34,7 @@ export const configurationSchema = z.strictObject({
       'The engine that delivery drives: `embedded`, or the socket of a Docker Engine API, e.g. `unix:///var/run/docker.sock`. Takes effect when the daemon starts.',
     ),
   acme: acmeSchema.prefault({}).describe('Certificates by ACME, for services with `tls: {acme: true}`.'),
+  registry: registrySchema.prefault({}).describe('A registry in the daemon; see docs/registry.md.'),
 });
 
 /** What the daemon is told by its configuration file, with defaults filled in. */

@@ -1,16 +1,6 @@
-export type { Authentication } from './auth/access.ts';
 export { removeUser, setPassword, userNames } from './auth/password-file.ts';
-export type { Action, RightsRule } from './auth/rights.ts';
-export type {
-  Collected,
-  CollectOptions,
-  ListenAddress,
-  RegistryServer,
-  RegistryServerOptions,
-  RegistryServerSettings,
-  RegistryStatus,
-  RepositoryTag,
-  StorageSettings,
-  TlsFiles,
-} from './face.ts';
+export { serveBeside } from './beside.ts';
+export type { RegistryServer, RegistryServerSettings } from './face.ts';
 export { openRegistryServer } from './open.ts';
+export { usersFileOf } from './settings.ts';
+export { startRegistry } from './start.ts';

@@ -92,8 +92,7 @@ function fail(
   { log }: ListenerOptions,
   { request, response, error }: { request: IncomingMessage; response: ServerResponse; error: unknown },
 ): void {
-  const isGone =
-    response.destroyed || (request.destroyed && !request.complete && !(error instanceof RegistryError));
+  const isGone = response.destroyed || (request.destroyed && !request.complete && !(error instanceof RegistryError));
   if (isGone) return void response.destroy();
   if (!(error instanceof RegistryError)) log.error({ err: error, url: pathOf(request) }, 'registry: a request failed');
   if (response.headersSent) return void response.destroy(); // the client sees that bytes are missing
