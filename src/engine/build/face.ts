@@ -113,6 +113,8 @@ export interface BuildRequest {
   readonly secrets?: Readonly<Record<string, Uint8Array>>;
   /** Sockets of SSH agents on this machine for `RUN --mount=type=ssh` and git contexts, by id. */
   readonly ssh?: Readonly<Record<string, string>>;
+  /** What the Dockerfile may ask for: `security.insecure` for `RUN --security=insecure`. */
+  readonly entitlements?: readonly string[];
   readonly signal?: AbortSignal;
   onProgress(event: BuildEvent): void;
   /** Seconds since 1970: every time in the image is at most this, so that equal inputs give an equal digest. */

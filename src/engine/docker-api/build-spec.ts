@@ -53,6 +53,7 @@ const BuildSpecSchema = z.strictObject({
   /** Base64 by id. */
   secrets: z.record(z.string(), z.base64()).default({}),
   ssh: z.record(z.string(), Path).default({}),
+  entitlements: Texts,
   outputs: z.array(OutputSchema).optional(),
   cacheFrom: z.array(CacheFromSchema).default([]),
   cacheTo: z.array(CacheToSchema).default([]),

@@ -219,6 +219,8 @@ export interface StepRequest {
   readonly shmSizeBytes?: number;
   readonly extraHosts?: readonly string[];
   readonly resources?: Resources;
+  /** With all capabilities and devices, as a privileged container. */
+  readonly isPrivileged?: boolean;
   onOutput(stream: 'stdout' | 'stderr', data: Buffer): void;
   readonly signal?: AbortSignal;
 }

@@ -9,6 +9,7 @@ import { run } from '../../lib/process.ts';
 import { loggedRuntimeArgv, runtimeArgv, type OciRuntime } from './argv.ts';
 import { expectMigration } from './cgroup-lock.ts';
 import { wasOomKilled } from './cgroup.ts';
+import { hostDevices } from './devices.ts';
 import type { MountSpec } from './container.ts';
 import type { StepNetwork, StepRequest, StepResult } from './face.ts';
 import { exitCodeOfFailure, startFailed } from './failures.ts';
@@ -55,6 +56,7 @@ async function writeBundle(host: StepHost, o: StepRequest, place: StepPlace): Pr
     readInRoot(o.rootDirectory, '/etc/passwd'),
     readInRoot(o.rootDirectory, '/etc/group'),
   ]);
+  const isPrivileged = o.isPrivileged === true;
   const { spec } = renderSpec({
     spec: {
       args: o.args,
@@ -65,7 +67,7 @@ async function writeBundle(host: StepHost, o: StepRequest, place: StepPlace): Pr
       readOnlyRoot: false,
       resources: o.resources ?? {},
       shmSizeBytes: o.shmSizeBytes ?? 0,
-      security: { privileged: false, capAdd: [], capDrop: [], noNewPrivileges: false, seccomp: 'default' },
+      security: { privileged: isPrivileged, capAdd: [], capDrop: [], noNewPrivileges: false, seccomp: 'default' },
       sysctls: {},
     },
     user: resolveUser(o.user, [], { passwd, group }),
@@ -74,9 +76,9 @@ async function writeBundle(host: StepHost, o: StepRequest, place: StepPlace): Pr
     namespaces: { network: networkNamespace(o.network), pid: 'private', ipc: 'private', uts: 'private' },
     mounts: (o.mounts ?? []).map((mount) => resolveMount(host, mount)),
     files,
-    devices: [],
+    devices: isPrivileged ? await hostDevices() : [],
     // On version 1 that is ten mounts (5 ms), and without a limit there is nothing to learn from it.
-    hidesCgroups: host.machine.cgroupVersion === 1 && Object.keys(o.resources ?? {}).length === 0,
+    hidesCgroups: !isPrivileged && host.machine.cgroupVersion === 1 && Object.keys(o.resources ?? {}).length === 0,
     machine: host.machine,
   });
   writeFileSync(join(place.bundle, 'config.json'), specText(spec), { mode: 0o600 }); // environments hold passwords

@@ -1,9 +1,9 @@
-import { Readable } from 'node:stream';
-import type { ReadableStream } from 'node:stream/web';
-import { messageOf, UserError } from '../../../lib/errors.ts';
+import type { Readable } from 'node:stream';
+import { UserError } from '../../../lib/errors.ts';
 import { resolveInRoot } from '../../../lib/root-path.ts';
 import { remoteOf } from '../dockerfile/remote.ts';
-import { checkOutGit } from './git-context.ts';
+import { checkOutGit } from '../sources/git.ts';
+import { httpFetch, shownUrl } from '../sources/http.ts';
 import type { Fetching } from './context.ts';
 
 export type FetchedRemote =
@@ -13,7 +13,7 @@ export type FetchedRemote =
 
 /**
  * Fetches a build context that is a git repository or a file behind an http(s) URL.
- * @throws UserError `context-invalid`, `context-unreachable`, and those of git
+ * @throws UserError `context-invalid`, `context-unreachable`, `url-unreachable`, and those of git
  */
 export async function fetchRemote(url: string, o: Fetching): Promise<FetchedRemote> {
   const remote = remoteOf(url.startsWith('github.com/') ? `https://${url}` : url);
@@ -22,10 +22,10 @@ export async function fetchRemote(url: string, o: Fetching): Promise<FetchedRemo
     case 'problem':
       throw invalid(url, remote.message);
     case 'url':
-      o.onLine(`fetching ${url}`);
+      o.onLine(`fetching ${shownUrl(url)}`);
       return { kind: 'stream', stream: await download(url, o.signal) };
     case 'git': {
-      o.onLine(`cloning ${url}`);
+      o.onLine(`cloning ${shownUrl(url)}`);
       const directory = await o.temporaryDirectory();
       const socket = o.ssh['default'];
       await checkOutGit(remote.reference, {
@@ -39,32 +39,26 @@ export async function fetchRemote(url: string, o: Fetching): Promise<FetchedRemo
 }
 
 async function download(url: string, signal: AbortSignal): Promise<Readable> {
-  let response: Response;
-  try {
-    response = await fetch(url, { signal, redirect: 'follow' });
-  } catch (cause) {
-    signal.throwIfAborted();
-    throw unreachableContext(url, messageOf(cause instanceof Error ? (cause.cause ?? cause) : cause), cause);
-  }
-  if (!response.ok || response.body === null) throw unreachableContext(url, `the server answered ${response.status}`);
-  return Readable.fromWeb(response.body as ReadableStream);
+  const response = await httpFetch({ url, headers: {}, signal });
+  if (response.statusCode === 200) return response;
+  response.resume();
+  throw unreachableContext(url, `the server answered ${response.statusCode}`);
 }
 
 function invalid(url: string, why: string): UserError {
   return new UserError({
     code: 'context-invalid',
     kind: 'invalid',
-    message: `the build context ${url} cannot be used: ${why}`,
+    message: `the build context ${shownUrl(url)} cannot be used: ${why}`,
     fix: 'Name a folder, `-`, a git repository such as https://host/app.git#branch:folder, or the URL of a tar.',
   });
 }
 
-function unreachableContext(url: string, why: string, cause?: unknown): UserError {
+function unreachableContext(url: string, why: string): UserError {
   return new UserError({
     code: 'context-unreachable',
     kind: 'unavailable',
-    message: `cannot fetch the build context ${url}: ${why}`,
+    message: `cannot fetch the build context ${shownUrl(url)}: ${why}`,
     fix: 'Check the address, and that this machine reaches it.',
-    cause,
   });
 }

@@ -1,110 +1,91 @@
-import { chmod, chown, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, chown, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorAt } from '../dockerfile/source.ts';
-import { createSemaphore } from '../files/limit.ts';
-import { resolveInRoot } from '../../../lib/root-path.ts';
 import type { MountSpec } from '../../runtime/index.ts';
-import { keyOf } from '../plan/key.ts';
 import type { PlannedMount, RunAction } from '../plan/plan.ts';
+import { bindMount } from './bind-mount.ts';
+import { openCache } from './cache-folders.ts';
 import type { Performance } from './performance.ts';
 import type { Session } from './session.ts';
+import { forwardAgent } from './ssh-agent.ts';
 
 /** The mounts of a RUN step while it runs. */
 export interface RunMounts extends AsyncDisposable {
   readonly specs: readonly MountSpec[];
-  /** Secrets that are wanted as variables. */
+  /** Secrets that are wanted as variables, and the socket of the SSH agent. */
   readonly env: readonly string[];
 }
 
 export async function openRunMounts(performance: Performance, action: RunAction): Promise<RunMounts> {
-  const specs: MountSpec[] = [];
+  const { session } = performance;
+  await using opening = new AsyncDisposableStack();
+  const specs = new Map<PlannedMount, MountSpec>();
   const env: string[] = [];
-  const releases: (() => void)[] = [];
-  const release = (): void => {
-    for (const letGo of releases.splice(0)) letGo();
-  };
-  try {
-    for (const mount of action.mounts) await add(mount);
-    if (action.script !== undefined) specs.push(await scriptMount(performance.session, action.script));
-  } catch (error) {
-    release();
-    throw error;
+  // Two steps that want the same two caches for themselves would wait for each other in another order.
+  for (const mount of action.mounts.toSorted(byCacheId)) {
+    const spec = await open(mount);
+    if (spec !== undefined) specs.set(mount, spec);
   }
-  return { specs, env, [Symbol.asyncDispose]: () => Promise.resolve(release()) };
+  const script = action.script === undefined ? [] : [await scriptMount(session, action.script)];
+  const opened = opening.move();
+  return {
+    specs: [...action.mounts.flatMap((mount) => specs.get(mount) ?? []), ...script],
+    env,
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
 
-  async function add(mount: PlannedMount): Promise<void> {
+  async function open(mount: PlannedMount): Promise<MountSpec | undefined> {
     switch (mount.type) {
       case 'bind':
-        specs.push(await bindMount(performance, mount));
-        break;
-      case 'cache':
-        if (mount.sharing === 'locked') releases.push(await lockCache(performance.session, mount.id));
-        specs.push(await cacheMount(performance.session, mount));
-        break;
+        return bindMount(performance, mount, opening);
+      case 'cache': {
+        const cache = await openCache(performance, mount);
+        opening.use(cache);
+        return { type: 'bind', source: cache.path, target: mount.target, readOnly: mount.readOnly };
+      }
       case 'tmpfs':
-        specs.push({
+        return {
           type: 'tmpfs',
           target: mount.target,
           ...(mount.sizeBytes === undefined ? {} : { sizeBytes: mount.sizeBytes }),
-        });
-        break;
+        };
       case 'secret':
-        await addSecret(mount);
-        break;
+        return openSecret(mount);
       case 'ssh':
-        throw new Error('no ssh mounts yet');
+        return openAgent(mount);
     }
   }
 
-  async function addSecret(mount: Extract<PlannedMount, { type: 'secret' }>): Promise<void> {
-    const content = performance.session.request.secrets?.[mount.id];
+  async function openSecret(mount: Extract<PlannedMount, { type: 'secret' }>): Promise<MountSpec | undefined> {
+    const content = session.request.secrets?.[mount.id];
     if (content === undefined) {
       if (mount.required) throw secretMissing(performance, mount.id);
-      return;
+      return undefined;
     }
     if (mount.env !== undefined) env.push(`${mount.env}=${Buffer.from(content).toString('utf8')}`);
-    if (mount.target === '') return;
-    const source = join(await performance.session.temporaryDirectory(), 'secret');
+    if (mount.target === '') return undefined;
+    const source = join(await session.temporaryDirectory(), 'secret');
     await writeFile(source, content, { mode: 0o400 });
     await chmod(source, mount.mode);
     await chown(source, mount.uid, mount.gid);
-    specs.push({ type: 'bind', source, target: mount.target, readOnly: true });
+    return { type: 'bind', source, target: mount.target, readOnly: true };
+  }
+
+  async function openAgent(mount: Extract<PlannedMount, { type: 'ssh' }>): Promise<MountSpec | undefined> {
+    const agent = session.request.ssh?.[mount.id];
+    if (agent === undefined) {
+      if (mount.required) throw agentMissing(performance, mount.id);
+      return undefined;
+    }
+    const forwarded = opening.use(await forwardAgent(session, { agent, ...mount }));
+    if (mount.isDefault) env.push(`SSH_AUTH_SOCK=${mount.target}`);
+    return { type: 'bind', source: forwarded.path, target: mount.target, readOnly: true };
   }
 }
 
-async function bindMount({ inputs }: Performance, mount: Extract<PlannedMount, { type: 'bind' }>): Promise<MountSpec> {
-  const root = await inputs.root(mount.origin);
-  return {
-    type: 'bind',
-    source: await resolveInRoot(root.directory, mount.source),
-    target: mount.target,
-    readOnly: true,
-  };
-}
-
-async function cacheMount(session: Session, mount: Extract<PlannedMount, { type: 'cache' }>): Promise<MountSpec> {
-  const source = join(session.workshop.directory, 'caches', keyOf(mount.id).slice(0, 32));
-  const made = await mkdir(source, { recursive: true });
-  if (made !== undefined) {
-    await chown(source, mount.uid, mount.gid);
-    await chmod(source, mount.mode);
-  }
-  return { type: 'bind', source, target: mount.target, readOnly: mount.readOnly };
-}
-
-/** Waits until no other step has the cache, and gives what lets go of it. */
-async function lockCache(session: Session, id: string): Promise<() => void> {
-  const { locks } = session.workshop;
-  const lock = locks.get(id) ?? createSemaphore(1);
-  locks.set(id, lock);
-  const { promise: released, resolve: release } = Promise.withResolvers<void>();
-  const { promise: taken, resolve: take } = Promise.withResolvers<void>();
-  void lock.run(() => {
-    take();
-    return released;
-  });
-  await taken;
-  return release;
+function byCacheId(a: PlannedMount, b: PlannedMount): number {
+  const [one, two] = [a, b].map((mount) => (mount.type === 'cache' ? mount.id : ''));
+  return one! < two! ? -1 : one! > two! ? 1 : 0;
 }
 
 async function scriptMount(
@@ -122,5 +103,13 @@ function secretMissing({ session, step }: Performance, id: string): Error {
     code: 'secret-missing',
     message: `the secret "${id}" was not given`,
     fix: `Pass it to the build: --secret id=${id},src=FILE.`,
+  });
+}
+
+function agentMissing({ session, step }: Performance, id: string): Error {
+  return errorAt(session.plan.source, step.position, {
+    code: 'ssh-missing',
+    message: `no SSH agent "${id}" was given`,
+    fix: `Start ssh-agent, add the key, and pass it to the build: --ssh ${id}.`,
   });
 }

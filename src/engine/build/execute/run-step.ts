@@ -28,6 +28,7 @@ export async function performRun(performance: Performance, action: RunAction, ro
     user: action.user,
     network: await network,
     mounts: mounts.specs,
+    isPrivileged: action.security === 'insecure',
     ...(action.network === 'default' ? {} : { extraHosts: session.request.extraHosts ?? [] }),
     ...(session.request.shmSize === undefined ? {} : { shmSizeBytes: session.request.shmSize }),
     onOutput(stream, data) {

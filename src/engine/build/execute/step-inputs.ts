@@ -22,6 +22,8 @@ export interface StepInputs extends AsyncDisposable {
   digest(): Promise<string>;
   /** What a COPY names. @throws UserError `copy-source-missing` and those of fetching */
   sources(): Promise<readonly GivenSource[]>;
+  /** Stands for the content of an origin; undefined for a context. */
+  reference(origin: Origin): Promise<string | undefined>;
   /** The root that an origin means, mounted or fetched where it has to be. */
   root(origin: Origin): Promise<SourceRoot>;
 }
@@ -131,12 +133,17 @@ export function openInputs({ session, step, results }: InputsOf): StepInputs {
     return inputDigest(digested, { withOwners: origin.kind === 'stage' || origin.kind === 'image' });
   }
 
+  async function reference(origin: Origin): Promise<string | undefined> {
+    const isRemote = origin.kind === 'url' || origin.kind === 'git';
+    return isRemote ? keyOf(origin.kind, await remoteOf(origin)) : referenceOf(origin, results);
+  }
+
   return {
+    reference,
     async references() {
       const texts: string[] = [];
       for (const { origin } of reads) {
-        const isRemote = origin.kind === 'url' || origin.kind === 'git';
-        const text = isRemote ? keyOf(origin.kind, await remoteOf(origin)) : await referenceOf(origin, results);
+        const text = await reference(origin);
         if (text === undefined) return undefined;
         texts.push(text);
       }

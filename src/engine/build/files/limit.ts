@@ -25,6 +25,8 @@ export async function eachLimited<T>(
 
 /** At most so many at once; the others wait in line. */
 export interface Semaphore {
+  /** Nobody would have to wait. */
+  readonly isFree: boolean;
   run<T>(work: () => Promise<T>): Promise<T>;
 }
 
@@ -32,6 +34,9 @@ export function createSemaphore(limit: number): Semaphore {
   let free = limit;
   const waiting: (() => void)[] = [];
   return {
+    get isFree() {
+      return free > 0;
+    },
     async run(work) {
       if (free > 0) free--;
       else await new Promise<void>((resolve) => waiting.push(resolve));

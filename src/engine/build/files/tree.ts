@@ -30,14 +30,21 @@ const KINDS: Readonly<Record<string, FileKind>> = { f: 'file', d: 'directory', l
 const BLOCK = 512;
 
 /** A file, or a folder and everything below it, parents first: one process, whatever the number of files. */
-export async function walkTree(path: string, signal?: AbortSignal): Promise<readonly TreeEntry[]> {
+export async function walkTree(
+  path: string,
+  signal?: AbortSignal,
+  o: { readonly onlyTop?: boolean } = {},
+): Promise<readonly TreeEntry[]> {
   const argument = asArgument(path);
   if (argument === undefined) throw new Error(`the name ${textOf(path)} is no UTF-8`);
   const format = FORMAT.map((field) => `%${field}\\0`).join('');
-  const { stdout } = await runOrThrow(['find', argument, '-xdev', '-printf', format], {
-    encoding: 'latin1',
-    ...(signal === undefined ? {} : { signal }),
-  });
+  const { stdout } = await runOrThrow(
+    ['find', argument, '-xdev', ...(o.onlyTop === true ? ['-prune'] : []), '-printf', format],
+    {
+      encoding: 'latin1',
+      ...(signal === undefined ? {} : { signal }),
+    },
+  );
   const fields = stdout.split('\0');
   const entries: TreeEntry[] = [];
   for (let at = 0; at + FORMAT.length <= fields.length; at += FORMAT.length) {
