@@ -75,7 +75,7 @@ function resultOf(rates: Record<Side | 'observed', number[]>, tails: Record<Side
     ],
     notes: [
       `wrk with ${CONNECTIONS} kept connections, ${SECONDS} s a round, ${ROUNDS} rounds in turn; wrk, proxy and backend (nginx, 1 kB) share the machine.`,
-      'The bare HAProxy has the same defaults, one frontend and one backend, and no rules. Bascule is asked on a published port, by way of nftables.',
+      'The bare HAProxy has the same defaults, one frontend and one backend, and no rules. Bascule is asked on a published port, by way of nftables. Each program has a session of its own, as Linux shares processors out by sessions.',
     ],
   };
 }
