@@ -7,7 +7,19 @@ export type Lookup = (name: string, isGuarded: boolean) => string | undefined;
 /** The text cannot be expanded: an unmatched quote, a bad substitution, a variable that must be set. */
 export class ExpansionError extends Error {
   override readonly name = 'ExpansionError';
+  /** What to do. */
+  readonly fix: string;
+
+  constructor(
+    message: string,
+    fix = 'Close quotes and braces; a literal "$" or quote is written after the escape character.',
+  ) {
+    super(message);
+    this.fix = fix;
+  }
 }
+
+const MODIFIERS = 'The modifiers are :- - :+ + :? ? # ## % %% / and //.';
 
 /**
  * Expands variables and takes off quotes (Dockerfile reference: Environment replacement):
@@ -141,7 +153,8 @@ class Expander {
     const emptyIsUnset = modifier === ':';
     if (emptyIsUnset) modifier = this.take();
     if (modifier === '/' && !emptyIsUnset) return this.readReplacement(name);
-    if (!'+-?#%'.includes(modifier)) throw new ExpansionError(`the modifier "${modifier}" of \${${name}} is not known`);
+    if (!'+-?#%'.includes(modifier))
+      throw new ExpansionError(`the modifier "${modifier}" of \${${name}} is not known`, MODIFIERS);
     const word = this.readUntil('}', modifier === '#' || modifier === '%').text;
     const value = this.options.lookup(name, '+-?'.includes(modifier));
     return modified({ name, value, modifier, emptyIsUnset, word });
@@ -214,7 +227,10 @@ function modified({ name, value, modifier, emptyIsUnset, word }: Modification): 
       return isUnset ? '' : word;
     case '?':
       if (!isUnset) return value;
-      throw new ExpansionError(`${name}: ${word || `must be set${emptyIsUnset ? ' and not empty' : ''}`}`);
+      throw new ExpansionError(
+        `${name}: ${word || `must be set${emptyIsUnset ? ' and not empty' : ''}`}`,
+        `Give it a value: --build-arg ${name}=VALUE, or ARG or ENV above.`,
+      );
     case '#':
       return trimmed(value ?? '', word, 'start');
     default:

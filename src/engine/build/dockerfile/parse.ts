@@ -47,6 +47,12 @@ export interface Dockerfile {
   readonly emptyContinuations: readonly { readonly line: number }[];
 }
 
+/** Where a flag stands; of the instruction where it has none of that name. */
+export function flagPosition({ flags, position }: Instruction, name: string): Position {
+  const flag = flags.find(({ text }) => text === `--${name}` || text.startsWith(`--${name}=`));
+  return flag?.position ?? position;
+}
+
 /**
  * Parses a Dockerfile (Dockerfile reference, Format): pure, positions exact, nothing expanded.
  * @throws UserError `dockerfile-invalid` with `file:line:column` and the line

@@ -81,7 +81,10 @@ function readRun({ source, instruction, flags }: Reading): StatementBody {
   if (network !== 'default' && network !== 'none' && network !== 'host') {
     throw errorAt(source, flags.get('network')?.flag.position ?? instruction.position, {
       message: `unknown network "${network}"`,
-      fix: 'RUN --network is one of default, none, host.',
+      fix:
+        nearestWord(network, ['default', 'none', 'host']) === undefined
+          ? 'RUN --network is one of default, none, host.'
+          : `Did you mean ${nearestWord(network, ['default', 'none', 'host'])}?`,
     });
   }
   const mounts = flags.all('mount');
@@ -171,7 +174,7 @@ function readShell({ source, instruction }: Reading): StatementBody {
 
 function readHealthcheck({ source, instruction, flags }: Reading): StatementBody {
   const [type = '', ...args] = instruction.args;
-  const isNone = type.toUpperCase() === 'NONE' && args.length === 0 && instruction.flags.length === 0;
+  const isNone = type.toUpperCase() === 'NONE' && args.length === 0;
   if (isNone) return { kind: 'healthcheck', check: { Test: ['NONE'] }, command: undefined };
   if (type.toUpperCase() !== 'CMD' || args.length === 0) {
     throw errorAt(source, instruction.restPosition, {
@@ -245,20 +248,29 @@ function pairsOf({ source, instruction }: Reading): readonly (readonly [string, 
   return pairs;
 }
 
+const FORMS: Readonly<Record<string, string>> = {
+  workdir: 'WORKDIR /path',
+  user: 'USER name[:group]',
+  stopsignal: 'STOPSIGNAL SIGTERM',
+  maintainer: 'MAINTAINER name',
+  expose: 'EXPOSE port[/protocol] ...',
+  volume: 'VOLUME /path ...',
+};
+
 function single({ source, instruction }: Reading): string {
   const [value] = instruction.args;
   if (value !== undefined && value !== '') return value;
-  throw missingArguments(source, instruction, `${instruction.keyword.toUpperCase()} VALUE`);
+  throw missingArguments(source, instruction, FORMS[instruction.keyword] ?? 'INSTRUCTION VALUE');
 }
 
 function atLeastOne({ source, instruction }: Reading): readonly string[] {
   if (instruction.args.length > 0) return instruction.args;
-  throw missingArguments(source, instruction, `${instruction.keyword.toUpperCase()} VALUE...`);
+  throw missingArguments(source, instruction, FORMS[instruction.keyword] ?? 'INSTRUCTION VALUE...');
 }
 
 function missingArguments(source: Source, instruction: Instruction, form: string): Error {
   return errorAt(source, instruction.position, {
     message: `${instruction.keyword.toUpperCase()} needs arguments`,
-    fix: `Write it as ${form}.`,
+    fix: `Write it as ${form}`,
   });
 }

@@ -44,7 +44,14 @@ export function errorAt(source: Source, position: Position, complaint: Complaint
     kind: complaint.kind ?? 'invalid',
     message: `${source.file}:${line}:${column}: ${complaint.message}\n${excerpt(source, position)}`,
     fix: complaint.fix,
-    details: { ...complaint.details, file: source.file, line, column, near: source.lines[line - 1] ?? '' },
+    details: {
+      ...complaint.details,
+      said: complaint.message,
+      file: source.file,
+      line,
+      column,
+      near: source.lines[line - 1] ?? '',
+    },
     ...(complaint.cause === undefined ? {} : { cause: complaint.cause }),
   });
 }

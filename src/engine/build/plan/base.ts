@@ -1,4 +1,7 @@
+import { UserError } from '../../../lib/errors.ts';
 import { nearestWord } from '../../../lib/nearest.ts';
+import { parseReference } from '../../../lib/oci/index.ts';
+import { flagPosition } from '../dockerfile/parse.ts';
 import { errorAt, unsupportedAt } from '../dockerfile/source.ts';
 import { namedContextOf } from './named-context.ts';
 import type { StageBase } from './plan.ts';
@@ -47,14 +50,28 @@ function plainBase(planning: Planning, raw: RawStage, name: string): StageBase {
   const stage = planning.stages.slice(0, raw.index).findLast((candidate) => candidate.from.name === name.toLowerCase());
   if (stage !== undefined) return { kind: 'stage', index: stage.index };
   if (name === 'scratch') return { kind: 'scratch' };
+  refuseInvalidName(planning, raw, name);
   const image = planning.input.findImage(name);
   if (image !== undefined) return { kind: 'image', image };
   throw imageMissing(planning, raw.from, name);
 }
 
+function refuseInvalidName(planning: Planning, { from }: RawStage, name: string): void {
+  try {
+    parseReference(name);
+  } catch (cause) {
+    if (!(cause instanceof UserError)) throw cause;
+    throw errorAt(planning.source, from.instruction.restPosition, {
+      message: `"${name}" is no name of an image`,
+      fix: 'Write name, name:tag or host/name:tag; names are in lower case.',
+      cause,
+    });
+  }
+}
+
 function refuseForeignPlatform(planning: Planning, { from }: RawStage, expansion: Expansion): void {
   if (from.platform === undefined) return;
-  const { position } = from.instruction;
+  const position = flagPosition(from.instruction, 'platform');
   const wanted = expansion.word(from.platform, position);
   const ours = platformText(planning.input.platform);
   if (!/^[a-z0-9_-]+(?:\/[a-z0-9_.-]+){0,2}$/i.test(wanted)) {

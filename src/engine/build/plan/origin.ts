@@ -1,3 +1,4 @@
+import { flagPosition } from '../dockerfile/parse.ts';
 import { errorAt } from '../dockerfile/source.ts';
 import type { Statement } from '../dockerfile/statement.ts';
 import { namedContextOf } from './named-context.ts';
@@ -25,7 +26,7 @@ export function originOf(state: StageState, statement: Statement, from: string |
 
 /** Which stages are needed is known before variables are. */
 function variableInFrom(state: StageState, statement: Statement, from: string): Error {
-  return errorAt(state.source, statement.instruction.position, {
+  return errorAt(state.source, flagPosition(statement.instruction, 'from'), {
     message: `--from=${from}: a variable cannot be used there`,
     fix: `Declare the ARG before the first FROM, name a stage (FROM ${from} AS name), and write --from=name.`,
   });
@@ -39,7 +40,7 @@ function stageOf(state: StageState, statement: Statement, from: string): number 
   const earlier = named.findLast(({ index }) => index < state.index);
   if (earlier !== undefined) return earlier.index;
   if (named.length === 0 && !isNumber) return undefined;
-  throw errorAt(state.source, statement.instruction.position, {
+  throw errorAt(state.source, flagPosition(statement.instruction, 'from'), {
     message: `--from=${from} names ${named.length === 0 ? 'no build stage' : 'this stage or a later one'}`,
     fix: 'A stage reads from stages above it: move that stage up, or correct the name.',
   });

@@ -150,7 +150,7 @@ function triggersOf({ source }: Planning, raw: RawStage, texts: readonly string[
     } catch (cause) {
       if (!(cause instanceof UserError)) throw cause;
       throw errorAt(source, at, {
-        message: `the base image's "ONBUILD ${text.split('\n', 1)[0]}" cannot be done here:\n${cause.message}`,
+        message: `the base image's "ONBUILD ${text.split('\n', 1)[0]}" cannot be done here: ${String(cause.details?.['said'] ?? cause.message)}`,
         fix: cause.fix,
         code: cause.code,
         kind: cause.kind,

@@ -65,9 +65,8 @@ describe('build checks', () => {
     ['ARG v\nFROM a${v:-x}'],
     ['FROM a${v:-x}'],
     [
-      'ARG VERSION=1\nFROM a:$VERSOIN-x',
+      'ARG VERSION=1\nFROM a:x$VERSOIN',
       "2 UndefinedArgInFrom: FROM argument 'VERSOIN' is not declared (did you mean VERSION?)",
-      '2 InvalidDefaultArgInFrom: Default value for ARG a:$VERSOIN-x results in empty or invalid base image name',
     ],
     [
       'FROM a\nWORKDIR app/\nWORKDIR sub',
@@ -130,7 +129,7 @@ describe('build checks', () => {
     const shown = new Set(cases.flatMap(([, ...lines]) => lines.map((line) => line.split(/[ :]/)[1])));
     assert.deepEqual(
       Object.keys(RULES).filter((rule) => !shown.has(rule)),
-      ['CopyIgnoredFile'],
+      ['CopyIgnoredFile', 'InvalidDefaultArgInFrom'],
     );
   });
 

@@ -3,6 +3,7 @@ import { heredocStart } from '../dockerfile/heredoc-start.ts';
 import { type Heredoc, heredocText } from '../dockerfile/lines.ts';
 import { type ModeChange, parseMode } from '../dockerfile/mode.ts';
 import { remoteOf } from '../dockerfile/remote.ts';
+import { flagPosition } from '../dockerfile/parse.ts';
 import { errorAt } from '../dockerfile/source.ts';
 import type { Statement } from '../dockerfile/statement.ts';
 import { describe } from './created-by.ts';
@@ -73,7 +74,7 @@ function sourcesOf(state: StageState, statement: CopyStatement, written: readonl
 function refuseChecksum(state: StageState, statement: CopyStatement, sources: readonly CopySource[]): void {
   const isOneRemote = sources.length === 1 && ['url', 'git'].includes(sources[0]?.origin.kind ?? '');
   if (statement.checksum === undefined || isOneRemote) return;
-  throw errorAt(state.source, statement.instruction.position, {
+  throw errorAt(state.source, flagPosition(statement.instruction, 'checksum'), {
     message: '--checksum belongs to one source that is a URL or a git repository',
     fix: 'Write an ADD of its own for that source, or remove the flag.',
   });
@@ -98,7 +99,7 @@ function modeOf(state: StageState, statement: CopyStatement, chmod: string | und
   if (chmod === undefined) return undefined;
   const change = parseMode(chmod);
   if (change !== undefined) return change;
-  throw errorAt(state.source, statement.instruction.position, {
+  throw errorAt(state.source, flagPosition(statement.instruction, 'chmod'), {
     message: `--chmod=${chmod} is no mode`,
     fix: 'Write it in octal (--chmod=755) or as changes (--chmod=u=rwX,go=rX).',
   });

@@ -1,4 +1,5 @@
 import type { GitReference, Remote } from '../dockerfile/remote.ts';
+import { flagPosition } from '../dockerfile/parse.ts';
 import { type Complaint, errorAt } from '../dockerfile/source.ts';
 import type { CopySource, GitOrigin, UrlOrigin } from './plan.ts';
 import type { CopyStatement } from './plan-copy.ts';
@@ -11,8 +12,10 @@ interface Written {
 
 /** What ADD fetches (Dockerfile reference: Adding files from a URL, from a Git repository). */
 export function remoteSource(state: StageState, statement: CopyStatement, { text, remote }: Written): CopySource {
-  const complain = (complaint: Complaint): Error =>
-    errorAt(state.source, statement.instruction.restPosition, complaint);
+  const { instruction } = statement;
+  const complain = (complaint: Complaint): Error => errorAt(state.source, instruction.restPosition, complaint);
+  const complainOfChecksum = (complaint: Complaint): Error =>
+    errorAt(state.source, flagPosition(instruction, 'checksum'), complaint);
   if (!statement.isAdd) {
     throw complain({
       message: `COPY does not fetch: ${text}`,
@@ -27,14 +30,14 @@ export function remoteSource(state: StageState, statement: CopyStatement, { text
       });
     case 'url':
       return {
-        origin: urlOrigin(remote, statement, complain),
+        origin: urlOrigin(remote, statement, { complain, complainOfChecksum }),
         path: remote.fileName || '.',
         parentsBelow: undefined,
         unpacks: statement.unpack ?? false,
       };
     case 'git':
       return {
-        origin: gitOrigin(remote.reference, statement, complain),
+        origin: gitOrigin(remote.reference, statement, complainOfChecksum),
         path: '.',
         parentsBelow: undefined,
         unpacks: false,
@@ -47,13 +50,13 @@ type Complain = (complaint: Complaint) => Error;
 function urlOrigin(
   { url, fileName }: { readonly url: string; readonly fileName: string },
   { checksum }: CopyStatement,
-  complain: Complain,
+  { complain, complainOfChecksum }: { readonly complain: Complain; readonly complainOfChecksum: Complain },
 ): UrlOrigin {
   if (!URL.canParse(url)) throw complain({ message: `${url} is no URL`, fix: 'Write https://host/path/file.' });
   if (checksum === undefined || /^sha256:[0-9a-f]{64}$/.test(checksum)) {
     return { kind: 'url', url, fileName, checksum };
   }
-  throw complain({
+  throw complainOfChecksum({
     message: `--checksum=${checksum} is no SHA-256 digest`,
     fix: 'Write --checksum=sha256: and 64 hexadecimal digits; `sha256sum FILE` prints them.',
   });

@@ -1,6 +1,8 @@
+import { constants } from 'node:os';
 import { posix } from 'node:path';
 import type { ExecutionConfig } from '../../../lib/oci/index.ts';
 import { unreachable } from '../../../lib/errors.ts';
+import { nearestWord } from '../../../lib/nearest.ts';
 import { errorAt } from '../dockerfile/source.ts';
 import type { Statement } from '../dockerfile/statement.ts';
 import { describe } from './created-by.ts';
@@ -176,14 +178,24 @@ function applyValue(state: StageState, statement: StatementOf<'user' | 'stopsign
     return `MAINTAINER ${statement.value}`;
   }
   const value = state.expansion.word(statement.value, instruction.restPosition);
-  if (kind === 'stopsignal' && !/^(?:\d{1,2}|(?:SIG)?[A-Z][A-Z0-9+-]*)$/i.test(value)) {
+  if (kind === 'stopsignal' && !isSignal(value)) {
+    const near = nearestWord(value, SIGNALS);
     throw errorAt(state.source, instruction.restPosition, {
       message: `STOPSIGNAL: "${value}" is no signal`,
-      fix: 'Write a name such as SIGTERM, or its number.',
+      fix: near === undefined ? 'Write a name such as SIGTERM, or its number.' : `Did you mean ${near}?`,
     });
   }
   state.set(kind === 'user' ? { User: value } : { StopSignal: value });
   return `${kind.toUpperCase()} ${value}`;
+}
+
+const SIGNALS = Object.keys(constants.signals);
+
+/** A number, or a name with or without SIG; real-time signals are counted from either end. */
+function isSignal(text: string): boolean {
+  if (/^\d+$/.test(text)) return Number(text) >= 1 && Number(text) <= 64;
+  const name = text.toUpperCase().replace(/^(?!SIG)/, 'SIG');
+  return SIGNALS.includes(name) || /^SIGRT(?:MIN(?:\+\d{1,2})?|MAX(?:-\d{1,2})?)$/.test(name);
 }
 
 function applyCommand(state: StageState, { kind, command }: StatementOf<'cmd' | 'entrypoint'>): string {

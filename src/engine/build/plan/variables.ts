@@ -55,7 +55,7 @@ export function createExpansion(source: Source, lookup: Lookup, escape: string):
       if (!(cause instanceof ExpansionError)) throw cause;
       throw errorAt(source, at, {
         message: `cannot expand ${JSON.stringify(text)}: ${cause.message}`,
-        fix: 'Close quotes and braces; a literal "$" or quote is written after the escape character.',
+        fix: cause.fix,
         cause,
       });
     }
