@@ -16,6 +16,7 @@ export interface BuildOptions {
   readonly buildContext?: Readonly<Record<string, string>>;
   readonly secret?: readonly SecretOption[];
   readonly ssh?: Readonly<Record<string, string | undefined>>;
+  readonly allow?: readonly string[];
   readonly label?: Readonly<Record<string, string>>;
   /** False: `--no-cache`. */
   readonly cache: boolean;
@@ -71,6 +72,7 @@ export async function prepareBuild(
     extraHosts: (options.addHost ?? []).map(hostEntry),
     secrets: await secretsOf(host, options.secret ?? []),
     ssh: await agentsOf(host, options.ssh ?? {}),
+    entitlements: options.allow ?? [],
     cacheFrom: (options.cacheFrom ?? []).map(({ path, tag }) => ({ kind: 'local', path: at(path), ...given({ tag }) })),
     cacheTo: (options.cacheTo ?? []).map(({ path, tag, mode }) => ({
       kind: 'local',

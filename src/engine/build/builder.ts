@@ -62,7 +62,7 @@ export function createBuilder(options: BuilderOptions): Builder {
   return {
     async build(request) {
       await ready;
-      return await build(workshop, request);
+      return await build(workshop, withEpoch(request));
     },
     async check(request) {
       await ready;
@@ -71,6 +71,13 @@ export function createBuilder(options: BuilderOptions): Builder {
     cacheUsage: () => cacheUsage(workshop),
     pruneCache: (prune) => pruneCache(workshop, prune),
   };
+}
+
+/** SOURCE_DATE_EPOCH comes as a build argument, too, as BuildKit's clients send it. */
+function withEpoch(request: BuildRequest): BuildRequest {
+  const given = request.buildArgs['SOURCE_DATE_EPOCH'];
+  if (request.sourceDateEpoch !== undefined || typeof given !== 'string' || !/^\d{1,11}$/.test(given)) return request;
+  return { ...request, sourceDateEpoch: Number(given) };
 }
 
 async function prepare(directory: string): Promise<void> {

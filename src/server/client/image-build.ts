@@ -25,6 +25,7 @@ export interface ImageBuildSpec {
   readonly secrets: Readonly<Record<string, string>>;
   /** Sockets of agents by id. */
   readonly ssh: Readonly<Record<string, string>>;
+  readonly entitlements: readonly string[];
   /** Absent: the image store. */
   readonly outputs?: readonly OutputSpec[];
   readonly cacheFrom: readonly CacheSpec[];
