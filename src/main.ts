@@ -1,7 +1,7 @@
 /** Composition root: the only reader of argv and the environment. It puts the parts together. */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { userInfo } from 'node:os';
+import { homedir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { isSea } from 'node:sea';
 import { runCli, type DaemonOptions, type Host, type RegistryLaunch } from './cli/index.ts';
@@ -17,6 +17,8 @@ import { scopeOf, type Scope } from './lib/scope.ts';
 import { VERSION } from './lib/version.ts';
 import { controlConfiguration, controlDaemon, daemonPaths, keepEngine, preflight } from './server/daemon/index.ts';
 
+/** Certificates for registries, a folder for each; Docker's. */
+const CERTIFICATE_FOLDERS = ['/etc/docker/certs.d'];
 /** Where a registry of its own listens when nobody says where. */
 const DEFAULT_REGISTRY = '127.0.0.1:5000';
 const QUIET = '--disable-warning=ExperimentalWarning';
@@ -164,10 +166,25 @@ async function leftEngine(o: Parameters<typeof startEngine>[0]): Promise<Engine 
 
 async function startEngine(o: { scope: Scope; log: Log; parts: AsyncDisposableStack }): Promise<Engine> {
   const { createEngine } = await import('./engine/docker-api/index.ts');
-  const engine = await createEngine({ scope: o.scope, log: o.log, version: VERSION });
+  const registries = await registryAccess(o.scope.root);
+  const engine = await createEngine({ scope: o.scope, log: o.log, version: VERSION, registries });
   o.parts.defer(() => engine.close());
   await engine.listen(daemonPaths(o.scope.root).engineSocket);
   return engine;
+}
+
+/** How other registries are spoken to, and as whom where a client brings no login of its own. */
+async function registryAccess(root: string) {
+  const { mirrors, insecure } = await registryConfiguration(root);
+  const env = environment();
+  const proxies = Object.entries(env).filter(([name]) => /^(?:https?|no)_proxy$/i.test(name));
+  return {
+    settings: {
+      ...{ mirrors, insecure, certificateFolders: CERTIFICATE_FOLDERS },
+      proxyEnvironment: Object.fromEntries(proxies),
+    },
+    logins: { file: join(env['DOCKER_CONFIG'] || join(homedir(), '.docker'), 'config.json'), env },
+  };
 }
 
 /** The registry as the configuration says, over the engine's store where it is ours. */

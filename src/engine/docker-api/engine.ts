@@ -20,6 +20,8 @@ import { containerRoutes } from './routes-containers.ts';
 import { execRoutes } from './routes-exec.ts';
 import { fileRoutes } from './routes-files.ts';
 import { imageRoutes } from './routes-images.ts';
+import { openRegistries, pullForBuilds, type RegistryAccess } from './registries.ts';
+import { registryRoutes } from './routes-registry.ts';
 import { lifecycleRoutes } from './routes-lifecycle.ts';
 import { networkRoutes } from './routes-networks.ts';
 import { ownBuildRoutes } from './routes-own-build.ts';
@@ -35,6 +37,8 @@ export interface EngineOptions {
   readonly log: Log;
   /** Bascule's own version, told by `GET /version`. */
   readonly version: string;
+  /** How registries are spoken to. Without it: directly, and with no logins but those that clients bring. */
+  readonly registries?: RegistryAccess;
 }
 
 /** One line of `bascule doctor` about the engine. */
@@ -100,6 +104,7 @@ async function openEngine(options: OpenOptions): Promise<Engine> {
     destroy: () => destroy(rooms),
     close: async () => {
       await server.close();
+      await rooms.registry.close();
       await rooms.runtime.close();
       await rooms.networks.close();
       await rooms.images.close();
@@ -109,18 +114,20 @@ async function openEngine(options: OpenOptions): Promise<Engine> {
   };
 }
 
-async function openRooms({ scope, directory, database, log, version }: OpenOptions): Promise<Rooms> {
+async function openRooms({ scope, directory, database, log, version, registries }: OpenOptions): Promise<Rooms> {
   const events = createEventHub(() => Date.now());
   const images = await openImageStore({ directory, database, log });
   const networks = await openNetworks({ scope, directory: join(directory, 'networks'), database, log });
   const volumes = openVolumes({ directory: join(directory, 'volumes'), database, log });
   const runtime = await openRuntime({ scope, directory, database, images, networks, volumes, log });
-  const builder = createBuilder({ scope, directory, database, images, runtime, networks, log });
+  const registry = await openRegistries({ access: registries, directory, images, log });
+  const pull = pullForBuilds(registry);
+  const builder = createBuilder({ scope, directory, database, images, runtime, networks, log, pull });
   images.onEvent((event) => events.publish(ofImage(event)));
   networks.onEvent((event) => events.publish(ofNetwork(event)));
   volumes.onEvent((event) => events.publish(ofVolume(event)));
   runtime.onEvent((event) => events.publish(ofContainer(event)));
-  return { images, networks, volumes, runtime, builder, events, host: await readHost(directory, version) };
+  return { images, networks, volumes, runtime, builder, registry, events, host: await readHost(directory, version) };
 }
 
 /** Containers first, since their restarts may need networks: those of the living are kept or made again. */
@@ -145,6 +152,7 @@ function routesOf(rooms: Rooms) {
     ...statisticsRoutes(rooms),
     ...imageRoutes(rooms),
     ...transferRoutes(rooms),
+    ...registryRoutes(rooms),
     ...buildRoutes(rooms),
     ...ownBuildRoutes(rooms),
     ...commitRoutes(rooms),

@@ -1,5 +1,6 @@
 import type { Builder } from '../build/index.ts';
 import type { ImageStore } from '../image/index.ts';
+import type { RegistryClient } from '../registry/index.ts';
 import type { Networks } from '../network/index.ts';
 import type { Runtime } from '../runtime/index.ts';
 import type { Volumes } from '../volume/index.ts';
@@ -12,6 +13,8 @@ export interface Rooms {
   readonly volumes: Volumes;
   readonly runtime: Runtime;
   readonly builder: Builder;
+  /** What is pulled and pushed. */
+  readonly registry: RegistryClient;
   readonly events: EventHub;
   readonly host: Host;
 }

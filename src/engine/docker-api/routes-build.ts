@@ -9,7 +9,7 @@ import { untilOf } from './matching.ts';
 import { flagOf, integerOf, jsonOf, textOf } from './query.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
-import { sendFailure } from './routes-transfer.ts';
+import { sendFailure } from './send-failure.ts';
 import { jsonLines, type JsonLines } from './writing.ts';
 
 type BuildRooms = Pick<Rooms, 'builder' | 'events'>;

@@ -46,7 +46,6 @@ export function imageRoutes(rooms: ImageRooms): readonly Route[] {
         exchange.reply(201);
       },
     },
-    { method: 'POST', pattern: '/images/{name*}/push', handle: refusePush },
     { method: 'DELETE', pattern: '/images/{name*}', handle: (exchange) => remove(rooms, exchange) },
   ];
 }
@@ -96,9 +95,5 @@ async function prune({ images, runtime, events }: ImageRooms, exchange: Exchange
 }
 
 function refuseSearch(): void {
-  throw unsupported('searching a registry', 'Registries come with a later release of Bascule.');
-}
-
-function refusePush(): void {
-  throw unsupported('pushing to a registry', '`docker save` writes an image to a file; registries come later.');
+  throw unsupported('searching Docker Hub', 'Look in the web page of the registry.');
 }

@@ -1,17 +1,17 @@
-import { UserError } from '../../lib/errors.ts';
 import { applyChanges } from './config-changes.ts';
 import type { Exchange } from './exchange.ts';
-import { errorBodyOf, invalidParameter, unsupported } from './http-errors.ts';
-import { isForPlatform } from './platform-check.ts';
+import { invalidParameter, unsupported } from './http-errors.ts';
 import { textOf } from './query.ts';
 import { referenceOf } from './reference-text.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
+import { pull } from './routes-registry.ts';
+import { sendFailure } from './send-failure.ts';
 import { jsonLines, type JsonLines } from './writing.ts';
 
-type TransferRooms = Pick<Rooms, 'images' | 'host'>;
+type TransferRooms = Pick<Rooms, 'images' | 'registry' | 'events'>;
 
-/** Images that come and go: load, save, import, bootstrap; pulling says what there is instead. */
+/** Images that come and go: load, save, import, bootstrap, pull. */
 export function transferRoutes(rooms: TransferRooms): readonly Route[] {
   return [
     { method: 'POST', pattern: '/images/load', handle: (exchange) => load(rooms, exchange) },
@@ -53,7 +53,7 @@ async function create(rooms: TransferRooms, exchange: Exchange): Promise<void> {
   const { query } = exchange;
   const source = textOf(query, 'fromSrc');
   if (source !== undefined) return importRoot(rooms, exchange, source);
-  pull(rooms, exchange);
+  await pull(rooms, exchange);
 }
 
 /** `docker import`. */
@@ -70,29 +70,6 @@ async function importRoot({ images }: TransferRooms, exchange: Exchange, source:
   const lines = jsonLines(exchange.stream('application/json'));
   lines.send({ status: image.id });
   lines.end();
-}
-
-/** `docker pull` of what is here says so; everything else needs a registry. */
-function pull({ images }: TransferRooms, exchange: Exchange): void {
-  const { query } = exchange;
-  const name = referenceOf(textOf(query, 'fromImage'), textOf(query, 'tag'));
-  if (name === undefined) throw invalidParameter('neither fromImage nor fromSrc is given');
-  const platform = textOf(query, 'platform');
-  const image = images.find(name);
-  if (image === undefined || !isForPlatform(image, platform)) throw cannotPull(name, platform);
-  const lines = jsonLines(exchange.stream('application/json'));
-  lines.send({ status: `Status: Image is up to date for ${name}` });
-  lines.end();
-}
-
-function cannotPull(name: string, platform: string | undefined): UserError {
-  const wanted = platform === undefined ? name : `${name} (${platform})`;
-  return new UserError({
-    code: 'pull-unsupported',
-    kind: 'not-found',
-    message: `the image ${wanted} is not here, and Bascule cannot pull from a registry yet: \`bascule image bootstrap\` makes base images from Debian packages, \`docker load\` takes saved ones`,
-    fix: 'Run `bascule image bootstrap debian:bookworm`, or `docker load -i FILE`.',
-  });
 }
 
 /** Bascule's own: makes a base image from packages, with progress as a JSON stream. */
@@ -112,16 +89,4 @@ async function bootstrap({ images }: TransferRooms, exchange: Exchange): Promise
     sendFailure(lines, error);
   }
   lines?.end();
-}
-
-/** An error after the answer has begun, as clients of JSON streams expect it. */
-export function sendFailure(lines: JsonLines, error: unknown): void {
-  const { message, code, fix } = errorBodyOf(error);
-  const exitCode = error instanceof UserError ? error.details['exitCode'] : undefined;
-  const number = typeof exitCode === 'number' ? { code: exitCode } : {};
-  lines.send({
-    errorDetail: { ...number, message },
-    error: message,
-    ...(code === undefined ? {} : { basculeError: { code, fix } }),
-  });
 }

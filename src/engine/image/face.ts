@@ -49,7 +49,7 @@ export interface PrunedImages {
 }
 
 export interface ImageEvent {
-  readonly kind: 'tag' | 'untag' | 'delete' | 'load' | 'import' | 'pull' | 'push';
+  readonly kind: 'tag' | 'untag' | 'delete' | 'load' | 'import';
   readonly id: Digest;
   /** Docker's `name` attribute: the reference, or the id where there is none. */
   readonly name: string;

@@ -1,5 +1,6 @@
 export {
   createRegistryClient,
+  parsePlatform,
   type BlobSource,
   type Credential,
   type FetchedManifest,

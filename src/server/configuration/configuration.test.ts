@@ -11,6 +11,8 @@ const DEFAULTS = {
   engine: 'embedded',
   acme: { directory: 'https://acme-v02.api.letsencrypt.org/directory' },
   registry: {
+    mirrors: {},
+    insecure: [],
     rights: [],
     token: { service: 'bascule' },
     tls: {},

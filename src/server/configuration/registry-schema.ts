@@ -43,8 +43,20 @@ const s3 = z.strictObject({
   secret_key_file: absolutePath.optional().describe('File with the secret key.'),
 });
 
+const mirror = z.string().regex(/^https?:\/\/[^\s/]+(?:\/\S*)?$/, 'that is no address that begins with https://');
+
 /** `registry` of the configuration. It takes effect when the process that serves it starts. */
 export const registrySchema = z.strictObject({
+  mirrors: z
+    .record(z.string(), z.array(mirror))
+    .default({})
+    .describe(
+      'Addresses that are asked first for what is pulled, by registry, e.g. `{docker.io: ["https://mirror.example.org"]}`.',
+    ),
+  insecure: z
+    .array(z.string())
+    .default([])
+    .describe('Registries (`HOST[:PORT]`) that may have no TLS or unknown certificates. Those on loopback always may.'),
   listen: address
     .optional()
     .describe('Where the daemon serves a registry, e.g. `127.0.0.1:5000`; without it none. See docs/registry.md.'),

@@ -34,7 +34,9 @@ export const configurationSchema = z.strictObject({
       'The engine that delivery drives: `embedded`, or the socket of a Docker Engine API, e.g. `unix:///var/run/docker.sock`. Takes effect when the daemon starts.',
     ),
   acme: acmeSchema.prefault({}).describe('Certificates by ACME, for services with `tls: {acme: true}`.'),
-  registry: registrySchema.prefault({}).describe('A registry in the daemon; see docs/registry.md.'),
+  registry: registrySchema
+    .prefault({})
+    .describe('Registries that are spoken to, and one in the daemon; see docs/registry.md.'),
 });
 
 /** What the daemon is told by its configuration file, with defaults filled in. */

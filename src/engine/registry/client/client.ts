@@ -77,9 +77,9 @@ class Client implements RegistryClient {
 
   async pull(text: string, o: PullOptions): Promise<PulledImage> {
     const reference = parseReference(text);
-    o.onProgress?.({ kind: 'started', reference: familiarString(reference), text: `Pulling from ${reference.path}` });
     const source = await this.#source(reference, o);
     const resolved = await this.#resolve(source, o);
+    o.onProgress?.({ kind: 'started', reference: familiarString(reference), text: `Pulling from ${reference.path}` });
     const diffIds = resolved.config.value.rootfs.diff_ids;
     this.#want(diffIds, 1);
     try {

@@ -24,7 +24,12 @@ const descriptor = z.object({
   urls: z.array(z.string()).nullish(),
 });
 const common = { schemaVersion: z.literal(2), mediaType: z.string().optional() };
-const index = z.object({ ...common, manifests: z.array(descriptor), layers: z.undefined().optional(), config: z.undefined().optional() });
+const index = z.object({
+  ...common,
+  manifests: z.array(descriptor),
+  layers: z.undefined().optional(),
+  config: z.undefined().optional(),
+});
 const image = z.object({
   ...common,
   config: descriptor,

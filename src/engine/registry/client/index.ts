@@ -14,3 +14,4 @@ export type {
   TransferOptions,
 } from './face.ts';
 export { createRegistryClient } from './client.ts';
+export { parsePlatform } from './platforms.ts';

@@ -1,0 +1,33 @@
+import type { RegistryLogin } from '../../lib/docker-config/index.ts';
+import type { Credential } from '../registry/index.ts';
+import { invalidParameter } from './http-errors.ts';
+
+/** Who the client is at the registry: the header `X-Registry-Auth`, JSON in base64url (Docker Engine API, "Authentication"). */
+export function credentialIn(header: string | string[] | undefined): Credential | undefined {
+  const text = Array.isArray(header) ? header[0] : header;
+  if (text === undefined || text === '') return undefined;
+  return credentialOf(parse(text));
+}
+
+/** undefined for one that says nothing, as clients without a login send it. */
+export function credentialOf(login: RegistryLogin): Credential | undefined {
+  const { username, password, identitytoken, registrytoken } = login;
+  if (registrytoken) return { kind: 'registry-token', token: registrytoken };
+  if (identitytoken) return { kind: 'identity-token', token: identitytoken };
+  return username ? { kind: 'password', username, password: password ?? '' } : undefined;
+}
+
+function parse(header: string): RegistryLogin {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(header, 'base64url').toString() || '{}');
+    if (typeof value === 'object' && value !== null) return textsOf(value);
+  } catch {
+    // said below
+  }
+  throw invalidParameter('the header X-Registry-Auth is not JSON in base64url');
+}
+
+/** Only what is text: it goes into headers. */
+export function textsOf(value: object): RegistryLogin {
+  return Object.fromEntries(Object.entries(value).filter(([, text]) => typeof text === 'string' && text !== ''));
+}
