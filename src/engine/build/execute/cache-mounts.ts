@@ -2,7 +2,8 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { withoutSync } from '../../../lib/database.ts';
-import { runOrThrow } from '../../../lib/process.ts';
+import { newId } from '../../../lib/id.ts';
+import { run } from '../../../lib/process.ts';
 import type { CacheRecord } from '../face.ts';
 import { keyOf } from '../plan/key.ts';
 import type { PlannedMount } from '../plan/plan.ts';
@@ -70,7 +71,7 @@ export function createCacheMounts(directory: string, database: DatabaseSync): Ca
         database.prepare('DELETE FROM build_mounts WHERE folder = ?').run(key);
         for (const path of await foldersOf(key)) {
           freedBytes += sizes.get(path.slice(directory.length + 1)) ?? 0;
-          const doomed = join(directory, `removed-${path.slice(directory.length + 1)}`);
+          const doomed = join(directory, `removed-${newId().slice(0, 12)}`);
           await rename(path, doomed); // a step that begins now makes a new one
           await rm(doomed, { recursive: true, force: true });
         }
@@ -90,7 +91,8 @@ async function sizesIn(directory: string): Promise<ReadonlyMap<string, number>> 
   const names = await namesIn(directory);
   if (names.length === 0) return new Map();
   const paths = names.map((name) => join(directory, name));
-  const { stdout } = await runOrThrow(['du', '--summarize', '--bytes', '--null', '--', ...paths]);
+  // Some may go away meanwhile, which du calls a failure.
+  const { stdout } = await run(['du', '--summarize', '--bytes', '--null', '--', ...paths]);
   return new Map(
     stdout
       .split('\0')

@@ -1,6 +1,5 @@
-import { unreachable, UserError } from '../../../lib/errors.ts';
+import { unreachable } from '../../../lib/errors.ts';
 import { runOrThrow } from '../../../lib/process.ts';
-import { errorAt } from '../dockerfile/source.ts';
 import { makeDirectories } from '../files/make-directories.ts';
 import { nameOf } from '../files/names.ts';
 import type { Digest } from '../../../lib/oci/index.ts';
@@ -10,6 +9,7 @@ import type { WorkdirAction } from '../plan/plan.ts';
 import type { CachedResult } from './cache.ts';
 import { performCopy } from './copy-step.ts';
 import { isLinked } from './linked.ts';
+import { located } from './located.ts';
 import { namesOwner, resolveOwner } from './owner.ts';
 import type { Aftermath, Performance } from './performance.ts';
 import { performRun } from './run-step.ts';
@@ -97,17 +97,6 @@ async function act(performance: Performance, root: string): Promise<Aftermath | 
 async function makeWorkdir(action: WorkdirAction, root: string, now: Date): Promise<void> {
   const ownership = await resolveOwner(root, action.user);
   await makeDirectories(await resolveNameInRoot(nameOf(root), nameOf(action.path)), { root, ownership, now });
-}
-
-/** Says where in the Dockerfile something failed that knows only files. */
-async function located<T>({ session, step }: Performance, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof UserError) || error.details['line'] !== undefined) throw error;
-    const { code, kind, message, fix } = error;
-    throw errorAt(session.plan.source, step.position, { code, kind, message, fix, cause: error });
-  }
 }
 
 /** SOURCE_DATE_EPOCH: nothing is newer. */

@@ -101,7 +101,7 @@ function withFailure(error: unknown, failures: ReadonlyMap<string, unknown>): un
   return new UserError({
     code: error.code,
     kind: cause instanceof UserError ? cause.kind : error.kind,
-    message: `${error.message}; pulling it failed: ${messageOf(cause)}`,
+    message: error.message.replace(/$/m, () => `; pulling it failed: ${messageOf(cause)}`), // before the excerpt
     fix: cause instanceof UserError ? cause.fix : error.fix,
     details: error.details,
     cause,

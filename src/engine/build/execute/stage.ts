@@ -1,4 +1,5 @@
 import { chainIdOf, type HistoryEntry, hexOf } from '../../../lib/oci/index.ts';
+import type { Layer } from '../../image/index.ts';
 import { actionText, keyOf } from '../plan/key.ts';
 import type { StagePlan, Step } from '../plan/plan.ts';
 import type { CachedResult } from './cache.ts';
@@ -53,13 +54,18 @@ async function startOf(session: Session, plan: StagePlan, results: StageResults)
       return {
         plan,
         layers,
-        key: keyOf('layers', chainIdOf(layers.map(({ diffId }) => diffId)) ?? ''),
+        key: keyOfLayers(layers),
         history,
         createdAt: created === undefined ? undefined : new Date(created),
         baseImage: base.image.id,
       };
     }
   }
+}
+
+/** By content: a step that was done anew with another outcome gives all that stands on it other keys. */
+function keyOfLayers(layers: readonly Layer[]): string {
+  return keyOf('layers', chainIdOf(layers.map(({ diffId }) => diffId)) ?? '');
 }
 
 interface StepRun {
@@ -84,11 +90,12 @@ async function runStepOf(run: StepRun): Promise<StepOutcome> {
   }
   const { key, result, cached } = await resultOfStep(run);
   const layer = result.diffId === undefined ? undefined : run.session.workshop.options.images.findLayer(result.diffId);
+  const layers = layer === undefined ? state.layers : [...state.layers, layer];
   return {
     state: {
       ...state,
-      key: isLinked(step) ? keyOf(state.key, key) : key,
-      layers: layer === undefined ? state.layers : [...state.layers, layer],
+      key: layer === undefined ? state.key : keyOfLayers(layers),
+      layers,
       history: [...state.history, entryOf(step, result.createdAt, layer === undefined)],
       createdAt: result.createdAt,
     },

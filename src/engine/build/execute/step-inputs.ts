@@ -9,7 +9,9 @@ import { walkTree } from '../files/tree.ts';
 import { keyOf } from '../plan/key.ts';
 import type { GitOrigin, Origin, Step, UrlOrigin } from '../plan/plan.ts';
 import { checkOutGit, type GitAccess, resolveCommit } from '../sources/git.ts';
+import type { Download } from '../sources/downloads.ts';
 import { inputDigest } from './inputs.ts';
+import { located } from './located.ts';
 import type { MountedRoot } from './mounts.ts';
 import type { Session } from './session.ts';
 import { resultOf, type StageResults } from './stage-result.ts';
@@ -53,7 +55,8 @@ export function openInputs({ session, step, results }: InputsOf): StepInputs {
   const mounted: MountedRoot[] = [];
   const roots = new Map<string, Promise<SourceRoot>>();
   const reads = readsOf(step);
-  const remotes = new Map<Origin, Promise<string>>();
+  const commits = new Map<GitOrigin, Promise<string>>();
+  const downloads = new Map<UrlOrigin, Promise<Download>>();
   let selected: Promise<readonly (readonly GivenSource[])[]> | undefined;
 
   async function openOrigin(origin: Origin): Promise<SourceRoot> {
@@ -81,8 +84,8 @@ export function openInputs({ session, step, results }: InputsOf): StepInputs {
 
   async function clone(origin: GitOrigin): Promise<string> {
     const directory = join(await session.temporaryDirectory(), 'tree');
-    const commit = await remoteOf(origin);
-    await checkOutGit({ ...origin, commit }, { ...gitAccess(session), directory });
+    const commit = await commitOf(origin);
+    await located({ session, step }, () => checkOutGit({ ...origin, commit }, { ...gitAccess(session), directory }));
     return resolveInRoot(directory, origin.subdirectory);
   }
 
@@ -93,16 +96,19 @@ export function openInputs({ session, step, results }: InputsOf): StepInputs {
     return root;
   }
 
-  /** The digest of a file behind a URL, or the commit of a repository: asked for once a step. */
-  function remoteOf(origin: UrlOrigin | GitOrigin): Promise<string> {
-    const asked = remotes.get(origin) ?? ask(origin);
-    remotes.set(origin, asked);
+  /** Asked for once a step, as that of a file. */
+  function commitOf(origin: GitOrigin): Promise<string> {
+    const asked = commits.get(origin) ?? located({ session, step }, () => resolveCommit(origin, gitAccess(session)));
+    commits.set(origin, asked);
     return asked;
   }
 
-  async function ask(origin: UrlOrigin | GitOrigin): Promise<string> {
-    if (origin.kind === 'git') return resolveCommit(origin, gitAccess(session));
-    return (await workshop.downloads.fetch({ url: origin.url, checksum: origin.checksum, signal })).digest;
+  function downloadOf(origin: UrlOrigin): Promise<Download> {
+    const { url, checksum } = origin;
+    const asked =
+      downloads.get(origin) ?? located({ session, step }, () => workshop.downloads.fetch({ url, checksum, signal }));
+    downloads.set(origin, asked);
+    return asked;
   }
 
   async function select(): Promise<readonly (readonly GivenSource[])[]> {
@@ -113,7 +119,7 @@ export function openInputs({ session, step, results }: InputsOf): StepInputs {
 
   async function selectRead({ origin, query, unpacks }: Read): Promise<readonly GivenSource[]> {
     if (origin.kind === 'url') {
-      const { path } = await workshop.downloads.fetch({ url: origin.url, checksum: origin.checksum, signal });
+      const { path } = await downloadOf(origin);
       const selectedFile = { name: nameOf(origin.fileName), directory: nameOf(path), entries: await walkTree(path) };
       return [{ selected: selectedFile, origin, unpacks }];
     }
@@ -134,8 +140,19 @@ export function openInputs({ session, step, results }: InputsOf): StepInputs {
   }
 
   async function reference(origin: Origin): Promise<string | undefined> {
-    const isRemote = origin.kind === 'url' || origin.kind === 'git';
-    return isRemote ? keyOf(origin.kind, await remoteOf(origin)) : referenceOf(origin, results);
+    switch (origin.kind) {
+      case 'url':
+        return keyOf('url', (await downloadOf(origin)).digest);
+      case 'git':
+        return keyOf('git', await commitOf(origin));
+      case 'stage':
+        return (await resultOf(results, origin.index)).key;
+      case 'image':
+        return keyOf('layers', chainIdOf(origin.image.config.rootfs.diff_ids) ?? '');
+      case 'context':
+      case 'named-context':
+        return undefined;
+    }
   }
 
   return {
@@ -212,17 +229,6 @@ function readsOf(step: Step): readonly Read[] {
         const from = mount.type === 'bind' ? mount : mount.type === 'cache' ? mount.seed : undefined;
         return from === undefined ? [] : [{ origin: from.origin, query: { path: from.source }, unpacks: false }];
       });
-  }
-}
-
-async function referenceOf(origin: Origin, results: StageResults): Promise<string | undefined> {
-  switch (origin.kind) {
-    case 'stage':
-      return (await resultOf(results, origin.index)).key;
-    case 'image':
-      return keyOf('layers', chainIdOf(origin.image.config.rootfs.diff_ids) ?? '');
-    default:
-      return undefined;
   }
 }
 
