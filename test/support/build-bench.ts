@@ -2,7 +2,14 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { type BuildEvent, type Builder, type BuildRequest, createBuilder } from '../../src/engine/build/index.ts';
+import {
+  type BuildEvent,
+  type Builder,
+  type BuildRequest,
+  type BuildResult,
+  createBuilder,
+  type PullImage,
+} from '../../src/engine/build/index.ts';
 import { type ImageRecord, type ImageStore, openImageStore } from '../../src/engine/image/index.ts';
 import { type Networks, openNetworks } from '../../src/engine/network/index.ts';
 import { openRuntime, type Runtime } from '../../src/engine/runtime/index.ts';
@@ -18,13 +25,21 @@ export interface BuildBench extends AsyncDisposable {
   readonly images: ImageStore;
   readonly builder: Builder;
   /** A new builder over the same records, as after a restart of the daemon. */
-  reopenBuilder(): Builder;
+  reopenBuilder(o?: { readonly pull: PullImage }): Builder;
   /** Writes files of a context of its own; gives its folder. */
   context(files: Readonly<Record<string, string>>): string;
-  build(request: Partial<BuildRequest> & { readonly files?: Readonly<Record<string, string>> }): Promise<Built>;
+  build(request: BenchRequest): Promise<Built>;
+  /** Without an image in the store. */
+  export(request: BenchRequest): Promise<void>;
   /** Mounts that a build has left. */
   mountsLeft(): readonly string[];
 }
+
+export type BenchRequest = Partial<BuildRequest> & {
+  readonly files?: Readonly<Record<string, string>>;
+  /** Another one than the bench's. */
+  readonly by?: Builder;
+};
 
 export interface Built {
   readonly image: ImageRecord;
@@ -49,7 +64,8 @@ export async function openBuildBench(root = mkdtempSync(join(tmpdir(), 'bascule-
   const volumes = openVolumes({ ...common, directory: join(directory, 'volumes') });
   const runtime: Runtime = await openRuntime({ ...common, images, networks, volumes });
   await runtime.adopt();
-  const open = (): Builder => createBuilder({ ...common, images, runtime, networks });
+  const open = (o?: { readonly pull: PullImage }): Builder =>
+    createBuilder({ ...common, images, runtime, networks, ...o });
   const builder = open();
   if (images.find('busybox') === undefined) await images.bootstrap('busybox', { onOutput() {} });
   let contexts = 0;
@@ -69,23 +85,14 @@ export async function openBuildBench(root = mkdtempSync(join(tmpdir(), 'bascule-
       }
       return path;
     },
-    async build({ files, ...request }) {
+    async build(request) {
       const events: BuildEvent[] = [];
-      const { image } = await builder.build({
-        context: { kind: 'directory', path: bench.context(files ?? {}) },
-        dockerfile: 'Dockerfile',
-        buildArgs: {},
-        labels: {},
-        tags: [],
-        noCache: false,
-        ...request,
-        onProgress(event) {
-          events.push(event);
-          request.onProgress?.(event);
-        },
-      });
+      const { image } = await run(request, events);
       if (image === undefined) throw new Error('the build gave no image');
       return { image, events, output: outputOf(events), executed: executedOf(events) };
+    },
+    async export(request) {
+      await run(request, []);
     },
     mountsLeft: () =>
       readFileSync('/proc/self/mountinfo', 'utf8')
@@ -101,6 +108,22 @@ export async function openBuildBench(root = mkdtempSync(join(tmpdir(), 'bascule-
     },
   };
   return bench;
+
+  function run({ files, by = builder, ...request }: BenchRequest, events: BuildEvent[]): Promise<BuildResult> {
+    return by.build({
+      context: { kind: 'directory', path: request.context === undefined ? bench.context(files ?? {}) : '' },
+      dockerfile: 'Dockerfile',
+      buildArgs: {},
+      labels: {},
+      tags: [],
+      noCache: false,
+      ...request,
+      onProgress(event) {
+        events.push(event);
+        request.onProgress?.(event);
+      },
+    });
+  }
 }
 
 function outputOf(events: readonly BuildEvent[]): string {
