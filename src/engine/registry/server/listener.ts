@@ -26,7 +26,7 @@ async function serve(o: ListenerOptions, request: IncomingMessage, response: Ser
   const told: Told = { route: undefined, principal: undefined, from: request.socket.remoteAddress };
   o.parts.metrics.begin();
   response.on('close', () => {
-    stop.abort();
+    if (!response.writableFinished) stop.abort();
     record(o, { request, response, told, ms: performance.now() - started });
   });
   response.setHeader('docker-distribution-api-version', 'registry/2.0');
@@ -120,7 +120,7 @@ function record(
   o: { request: IncomingMessage; response: ServerResponse; told: Told; ms: number },
 ): void {
   const { request, response, told } = o;
-  const status = response.writableEnded ? response.statusCode : 0;
+  const status = response.writableFinished ? response.statusCode : 0;
   const method = methodOf(request);
   const endPoint = told.route?.kind ?? 'none';
   parts.metrics.end({ method, endPoint, status, seconds: o.ms / 1_000 });

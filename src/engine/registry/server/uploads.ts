@@ -128,10 +128,11 @@ export class Uploads {
   }
 
   /**
-   * Ends an upload: it becomes a blob of the repository.
+   * Ends an upload: it becomes a blob of the repository. A chunk that still comes is broken off.
    * @throws RegistryError `BLOB_UPLOAD_UNKNOWN`; `DIGEST_INVALID`, after which the upload is gone
    */
   async finish(repository: string, id: string, digest: ContentDigest): Promise<BlobRow> {
+    this.#coming.get(id)?.abort();
     return await this.#turns.take(id, async () => {
       const sizeBytes = await this.offset(repository, id);
       const found = await this.#digest(id, { digest, sizeBytes });
