@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { scopeOf } from '../lib/scope.ts';
 import { createClient, type Client } from '../server/client/index.ts';
 import type { Host } from './host.ts';
+import { formatBytes } from './output/table.ts';
 import { rootOf, sourceOf } from './session.ts';
 
 /** Words that a daemon knows, for one argument of one command. */
@@ -24,7 +25,8 @@ const DEADLINE_MS = 150;
 interface Source {
   readonly command: string;
   readonly argument: string;
-  wordsOf(client: Client, project: string): Promise<readonly Candidate[]>;
+  /** @param project the one in this folder, or that the options name */
+  wordsOf(client: Client, project: () => Promise<string>): Promise<readonly Candidate[]>;
 }
 
 const SOURCES: readonly Source[] = [
@@ -38,6 +40,13 @@ const SOURCES: readonly Source[] = [
   { command: 'traffic in', argument: 'instance', wordsOf: instancesOf },
   { command: 'scale', argument: 'service=n', wordsOf: assignmentsOf },
   { command: 'set image', argument: 'service=image', wordsOf: assignmentsOf },
+  { command: 'image inspect', argument: 'name', wordsOf: imagesOf },
+  { command: 'image history', argument: 'name', wordsOf: imagesOf },
+  { command: 'image tag', argument: 'image', wordsOf: imagesOf },
+  { command: 'image rm', argument: 'names', wordsOf: imagesOf },
+  { command: 'image save', argument: 'names', wordsOf: imagesOf },
+  { command: 'image export', argument: 'container', wordsOf: instancesOf },
+  { command: 'image commit', argument: 'container', wordsOf: instancesOf },
 ];
 
 /**
@@ -53,7 +62,7 @@ export async function candidatesFor(words: readonly string[], host: Host): Promi
   const { runDirectory } = scopeOf(rootOf(host, options));
   const client = createClient(`${runDirectory}/api.sock`, AbortSignal.timeout(DEADLINE_MS));
   try {
-    const project = options.projectName ?? (await client.resolveProject(sourceOf(host, options)));
+    const project = async () => options.projectName ?? (await client.resolveProject(sourceOf(host, options)));
     const known = await first.wordsOf(client, project); // the arguments of one command take the same words
     return sources.map(({ argument }) => ({ command: first.command, argument, words: known }));
   } catch {
@@ -61,29 +70,36 @@ export async function candidatesFor(words: readonly string[], host: Host): Promi
   }
 }
 
-async function servicesOf(client: Client, project: string): Promise<readonly Candidate[]> {
-  const releases = await client.releases(project);
+async function servicesOf(client: Client, project: () => Promise<string>): Promise<readonly Candidate[]> {
+  const releases = await client.releases(await project());
   const serving = releases.find(({ state }) => state === 'current') ?? releases[0];
   return (serving?.services ?? []).map(({ name, image }) => ({ value: name, description: image }));
 }
 
-async function assignmentsOf(client: Client, project: string): Promise<readonly Candidate[]> {
+async function assignmentsOf(client: Client, project: () => Promise<string>): Promise<readonly Candidate[]> {
   const services = await servicesOf(client, project);
   return services.map(({ value, description }) => ({ value: `${value}=`, description }));
 }
 
-async function instancesOf(client: Client, project: string): Promise<readonly Candidate[]> {
-  const { instances } = await client.ps(project);
+async function instancesOf(client: Client, project: () => Promise<string>): Promise<readonly Candidate[]> {
+  const { instances } = await client.ps(await project());
   return instances.map(({ name, role, state }) => ({ value: name, description: `${role}, ${state}` }));
 }
 
-async function releasesOf(client: Client, project: string): Promise<readonly Candidate[]> {
-  return asWords(await client.releases(project));
+async function releasesOf(client: Client, project: () => Promise<string>): Promise<readonly Candidate[]> {
+  return asWords(await client.releases(await project()));
 }
 
-async function releasesToReturnTo(client: Client, project: string): Promise<readonly Candidate[]> {
-  const releases = await client.releases(project);
+async function releasesToReturnTo(client: Client, project: () => Promise<string>): Promise<readonly Candidate[]> {
+  const releases = await client.releases(await project());
   return asWords(releases.filter(({ state }) => state === 'warm' || state === 'kept'));
+}
+
+async function imagesOf(client: Client): Promise<readonly Candidate[]> {
+  const images = await client.images();
+  return images.flatMap(({ references, sizeBytes }) =>
+    references.map((value) => ({ value, description: formatBytes(sizeBytes) })),
+  );
 }
 
 function asWords(releases: Awaited<ReturnType<Client['releases']>>): readonly Candidate[] {

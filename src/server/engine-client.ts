@@ -3,11 +3,12 @@ import Docker from 'dockerode';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { engineUnavailable } from '../lib/engine-unavailable.ts';
-import { UserError, type ErrorKind } from '../lib/errors.ts';
+import { UserError } from '../lib/errors.ts';
+import { call, engineError } from './engine-errors.ts';
+import { type EngineImages, engineImages } from './engine-images.ts';
 
 /** What the server asks of the engine directly, over the Docker Engine API. */
-export interface EngineClient {
-  images(): Promise<readonly ImageSummary[]>;
+export interface EngineClient extends EngineImages {
   /** The image as `GET /images/{name}/json` tells it. */
   inspectImage(name: string): Promise<unknown>;
   /** Its id and all its references. */
@@ -25,17 +26,10 @@ export interface EngineClient {
   build(body: Readable, o: { readonly signal: AbortSignal }): Promise<Readable>;
 }
 
-export interface ImageSummary {
-  readonly id: string;
-  readonly references: readonly string[];
-  readonly createdAt: Date;
-  readonly sizeBytes: number;
-}
-
 export function connectEngine(socketPath: string): EngineClient {
   const docker = new Docker({ socketPath });
   return {
-    images: async () => (await call(() => docker.listImages())).map(summaryOf),
+    ...engineImages(docker),
     inspectImage: (name) => call(() => docker.getImage(name).inspect()),
     identifyImage: async (name) => {
       const { Id: id, RepoTags: references } = await call(() => docker.getImage(name).inspect());
@@ -44,15 +38,6 @@ export function connectEngine(socketPath: string): EngineClient {
     removeImage: (name, force) => call(() => docker.getImage(name).remove({ force })),
     bootstrap: (reference, o) => bootstrap(docker, reference, o),
     build: (body, o) => build(socketPath, body, o.signal),
-  };
-}
-
-function summaryOf(image: Docker.ImageInfo): ImageSummary {
-  return {
-    id: image.Id,
-    references: (image.RepoTags ?? []).filter((tag) => tag !== '<none>:<none>'),
-    createdAt: new Date(image.Created * 1_000),
-    sizeBytes: image.Size,
   };
 }
 
@@ -124,36 +109,4 @@ function foreignEngine(): UserError {
     message: 'the engine is not the embedded one: it cannot do this build',
     fix: 'Build with its own command (`docker build`), or use the embedded engine: bascule daemon config unset engine.',
   });
-}
-
-async function call<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    const { statusCode, json, reason } = error as { statusCode?: number; json?: { message?: string }; reason?: string };
-    if (statusCode === undefined) throw engineUnavailable({ what: 'work on images', cause: error }) ?? error;
-    throw engineError(statusCode, json?.message ?? reason ?? String(error));
-  }
-}
-
-const KINDS: Readonly<Record<number, ErrorKind>> = {
-  400: 'invalid',
-  404: 'not-found',
-  409: 'conflict',
-  501: 'unsupported',
-};
-
-function engineError(status: number, message: string, fix = fixFor(status)): UserError {
-  return new UserError({
-    code: `engine-${status}`,
-    kind: KINDS[status] ?? 'failed',
-    message,
-    fix,
-  });
-}
-
-function fixFor(status: number): string {
-  return status === 404
-    ? '`bascule images` lists what is there; `bascule image bootstrap debian:bookworm` makes a base image (with the embedded engine).'
-    : 'The message above is from the engine; `bascule doctor` checks what it needs.';
 }

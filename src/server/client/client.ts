@@ -14,7 +14,6 @@ import type {
   RolloutStatus,
 } from '../../delivery/rollout/index.ts';
 import { UserError } from '../../lib/errors.ts';
-import type { ImageSummary } from '../engine-client.ts';
 import type { CertificateView } from '../routes/certificates.ts';
 import type { SystemCheck, SystemInfo } from '../routes/system.ts';
 import type {
@@ -28,6 +27,7 @@ import type {
   RollbackBody,
 } from '../wire.ts';
 import type { ImageBuildEvent, ImageBuildResult, ImageBuildSpec } from './image-build.ts';
+import { type ImageCalls, imageCalls } from './images.ts';
 import { encodeFrame, frameDecoder, type Frame } from './frames.ts';
 import { callJson, callLines, callUpgrade, type ApiErrorBody, type ApiRequest } from './transport.ts';
 
@@ -48,7 +48,7 @@ export interface Onlooker {
 }
 
 /** Bascule's API as functions. Every one throws the UserError that the daemon answered. */
-export interface Client {
+export interface Client extends ImageCalls {
   version(): Promise<SystemInfo>;
   doctor(): Promise<readonly SystemCheck[]>;
   certificates(): Promise<readonly CertificateView[]>;
@@ -87,7 +87,6 @@ export interface Client {
   down(project: string, body: DownBody, onlooker: Onlooker): Promise<Streamed<RolloutOutcome>>;
   cancel(project: string): Promise<void>;
   exec(project: string, start: ExecStart): Promise<ExecConnection>;
-  images(): Promise<readonly Streamed<ImageSummary>[]>;
   inspectImage(name: string): Promise<unknown>;
   removeImage(name: string, force: boolean): Promise<unknown>;
   purge(onLine: (line: string) => void): Promise<void>;
@@ -151,7 +150,7 @@ export function createClient(socketPath: string, signal?: AbortSignal): Client {
     down: (project, body, onlooker) => follow(at(project, '/down'), body, onlooker),
     cancel: async (project) => void (await post(at(project, '/cancel'), undefined)),
     exec: (project, start) => openExec(socketPath, at(project, '/exec'), start),
-    images: () => get('/v1/images'),
+    ...imageCalls(socketPath, until),
     inspectImage: (name) => get('/v1/images/inspect', { name }),
     removeImage: (name, force) => post('/v1/images/remove', { name, force }),
     purge: async (onLine) => {

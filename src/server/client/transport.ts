@@ -50,6 +50,11 @@ export async function* callLines<T>(socketPath: string, call: ApiRequest): Async
   }
 }
 
+/** One call whose answer is bytes. Where it breaks off, reading it fails. */
+export async function callBytes(socketPath: string, call: ApiRequest): Promise<Readable> {
+  return await send(socketPath, call);
+}
+
 /** One call that turns the connection into a raw two-way stream (HTTP/1.1 Upgrade). */
 export function callUpgrade(socketPath: string, call: ApiRequest): Promise<Duplex> {
   return new Promise((resolve, reject) => {

@@ -6,6 +6,7 @@ import { replyWithLines } from '../line-stream.ts';
 import { assertNotNeeded } from '../needed-image.ts';
 import { BootstrapBodySchema } from '../wire.ts';
 import type { Api } from './api.ts';
+import { imageLifeRoutes } from './image-life.ts';
 
 /** One line of JSON, then any bytes. */
 const BUILD_TYPE = 'application/vnd.bascule.build';
@@ -16,7 +17,7 @@ interface ImageOptions {
 }
 
 export function imageRoutes(api: Api, { engine, delivery }: ImageOptions): void {
-  api.get('/v1/images', { schema: { summary: 'Images of the engine', tags: ['images'] } }, () => engine.images());
+  imageLifeRoutes(api, { engine, delivery });
   api.get(
     '/v1/images/inspect',
     { schema: { summary: 'One image', tags: ['images'], querystring: z.strictObject({ name: z.string() }) } },

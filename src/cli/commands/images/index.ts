@@ -1,9 +1,14 @@
 import type { AddCommand } from '../../command.ts';
 import { addImageBuild } from '../image-build.ts';
+import { addArchives } from './archives.ts';
 import { addBootstrap } from './bootstrap.ts';
+import { addCommit } from './commit.ts';
+import { addHistory } from './history.ts';
 import { addInspect } from './inspect.ts';
 import { addList } from './list.ts';
+import { addPrune } from './prune.ts';
 import { addRemove } from './remove.ts';
+import { addTag } from './tag.ts';
 
 /** In the order of `--help`. */
 export const addImages: AddCommand = (program, run) => {
@@ -13,5 +18,10 @@ export const addImages: AddCommand = (program, run) => {
   addImageBuild(image, run);
   addBootstrap(image, run);
   addInspect(image, run);
+  addHistory(image, run);
+  addTag(image, run);
   addRemove(image, run);
+  addPrune(image, run);
+  addArchives(image, run);
+  addCommit(image, run);
 };

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { type Machine, openMachine } from '../support/machine.ts';
+
+interface Listed {
+  readonly id: string;
+  readonly references: readonly string[];
+}
+
+describe('the life of images', { timeout: 120_000 }, () => {
+  let machine: Machine;
+  const lines = async (...words: string[]): Promise<readonly string[]> =>
+    (await machine.must(words)).stdout.split('\n').filter((line) => line !== '');
+  const listed = async (...words: string[]): Promise<readonly Listed[]> =>
+    JSON.parse((await machine.must(['images', '--json', ...words])).stdout) as readonly Listed[];
+  const names = async (...words: string[]): Promise<readonly string[]> =>
+    (await listed(...words)).flatMap(({ references }) => references).toSorted();
+
+  before(async () => {
+    machine = await openMachine();
+    machine.write({
+      Dockerfile: 'FROM busybox\nLABEL team=blue\nRUN echo one > /one && echo two > /two\nRUN rm /one\n',
+      'notes.txt': 'no archive',
+    });
+    await machine.must(['image', 'build', '-t', 'shop/web:1', '.']);
+  });
+  after(() => machine[Symbol.asyncDispose]());
+
+  it('lists them by name, label, age and state, as tables, ids and JSON', async () => {
+    assert.deepEqual(await names(), ['busybox:latest', 'shop/web:1']);
+    assert.deepEqual(await names('shop/*'), ['shop/web:1']);
+    assert.deepEqual(await names('--filter', 'label=team=blue'), ['shop/web:1']);
+    assert.deepEqual(await names('--filter', 'before=shop/web:1'), ['busybox:latest']);
+    assert.deepEqual(await names('--filter', 'since=busybox'), ['shop/web:1']);
+    assert.deepEqual(await names('--filter', 'dangling=true'), []);
+    const [id = ''] = await lines('images', '-q', 'shop/web');
+    assert.match(id, /^[0-9a-f]{12}$/);
+    assert.match((await lines('images', '--digests', '--no-trunc', 'shop/web')).join('\n'), /DIGEST.*\n.*sha256:/);
+    const refused = await machine.run(['images', '--filter', 'colour=red']);
+    assert.equal(refused.exitCode, 2);
+    assert.match(refused.stderr, /colour/);
+  });
+
+  it('tells the steps, names and removes', async () => {
+    assert.match((await lines('image', 'history', 'shop/web:1')).join('\n'), /RUN|rm \/one/);
+    await machine.must(['image', 'tag', 'shop/web:1', 'shop/web:stable']);
+    assert.deepEqual(await names('shop/web'), ['shop/web:1', 'shop/web:stable']);
+    await machine.must(['image', 'rm', 'shop/web:stable']);
+    assert.deepEqual(await names('shop/web'), ['shop/web:1']);
+    assert.equal((await machine.run(['image', 'history', 'nobody/knows'])).exitCode, 3);
+    assert.equal((await machine.run(['image', 'tag', 'shop/web:1', 'NOT A NAME'])).exitCode, 2);
+  });
+
+  it('saves and loads: the same image comes back', async () => {
+    const [before] = await listed('shop/web');
+    await machine.must(['image', 'save', '-o', 'web.tar', 'shop/web:1']);
+    await machine.must(['image', 'rm', 'shop/web:1']);
+    assert.deepEqual(await lines('image', 'load', '-i', 'web.tar'), ['Loaded image: shop/web:1']);
+    assert.deepEqual((await listed('shop/web'))[0]?.id, before?.id);
+    const broken = await machine.run(['image', 'load', '-i', 'notes.txt']);
+    assert.equal(broken.exitCode, 2, broken.stderr);
+    assert.equal((await machine.run(['image', 'load', '-i', 'nothing.tar'])).exitCode, 3);
+    const unknown = await machine.run(['image', 'save', '-o', 'unknown.tar', 'nobody/knows']);
+    assert.equal(unknown.exitCode, 3, unknown.stderr);
+    assert.ok(!existsSync(join(machine.folder, 'unknown.tar')));
+    assert.deepEqual(
+      readdirSync(machine.folder).filter((name) => name.includes('partial')),
+      [],
+    );
+  });
+
+  it('takes the files of a container out, and makes images of them', async () => {
+    machine.write({
+      'compose.yaml':
+        'x-bascule: {read_only: false}\nservices:\n  web:\n    image: shop/web:1\n    command: ["sleep", "1000"]\n    init: true\n',
+    });
+    await machine.must(['deploy']);
+    await machine.must(['exec', 'web', 'sh', '-c', 'echo three > /three']);
+    const ps = JSON.parse((await machine.must(['ps', '--json'])).stdout) as { instances: { name: string }[] };
+    const container = ps.instances[0]?.name ?? '';
+    await machine.must(['image', 'export', container, '-o', 'files.tar']);
+    const [imported = ''] = await lines('image', 'import', 'files.tar', 'flat:1', '-c', 'CMD ["cat", "/three"]');
+    assert.equal((await listed('flat'))[0]?.id, imported);
+    const [committed = ''] = await lines('image', 'commit', container, 'shop/web:fixed', '-m', 'by hand');
+    assert.equal((await listed('shop/web:fixed'))[0]?.id, committed);
+    assert.match((await lines('image', 'history', 'shop/web:fixed'))[1] ?? '', /by hand$/);
+    assert.equal((await machine.run(['image', 'commit', 'nobody'])).exitCode, 3);
+  });
+
+  it('deletes what is unused, and never what a release needs', async () => {
+    await machine.must(['image', 'rm', 'flat:1']);
+    assert.equal((await machine.run(['image', 'prune', '--all'])).exitCode, 2, 'it asks for --yes');
+    const pruned = JSON.parse((await machine.must(['image', 'prune', '-a', '--yes', '--json'])).stdout) as {
+      readonly removed: readonly { readonly references: readonly string[] }[];
+      readonly freedBytes: number;
+    };
+    assert.deepEqual(pruned.removed.flatMap(({ references }) => references).toSorted(), [
+      'busybox:latest',
+      'shop/web:fixed',
+    ]);
+    assert.ok(pruned.freedBytes > 0);
+    assert.ok((await names()).includes('shop/web:1'));
+    await machine.must(['down']);
+  });
+});
