@@ -169,7 +169,7 @@ async function prepareBuild({
 }
 
 function imageSourceOf({ options }: Workshop, request: BuildRequest, signal: AbortSignal): ImageSource {
-  const { pull } = options;
+  const pull = request.pullImage ?? options.pull;
   return {
     find: (name) => options.images.find(name),
     isAlwaysPulled: request.pull === true,

@@ -98,6 +98,8 @@ export interface BuildRequest {
   readonly noCacheStages?: readonly string[];
   /** Ask the registry for every base, whether it is here or not. */
   readonly pull?: boolean;
+  /** Instead of the builder's own: with the logins that a request brings. */
+  readonly pullImage?: PullImage;
   /** Only the image store, under `tags`, when absent. */
   readonly outputs?: readonly BuildOutput[];
   readonly cacheFrom?: readonly LocalCache[];

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { findLogin, type LoginPlace } from '../../lib/docker-config/index.ts';
 import { messageOf } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
+import { parseReference } from '../../lib/oci/index.ts';
 import type { PullImage } from '../build/index.ts';
 import type { ImageStore } from '../image/index.ts';
 import {
@@ -52,10 +53,18 @@ async function findCredential(
   }
 }
 
-/** What FROM names and is not here comes from its registry. */
-export function pullForBuilds(registry: RegistryClient): PullImage {
+/**
+ * What FROM names and is not here comes from its registry.
+ * @param credentialFor what a request brings; else the logins of this machine are taken
+ */
+export function pullForBuilds(
+  registry: RegistryClient,
+  credentialFor: (registry: string) => Credential | undefined = () => undefined,
+): PullImage {
   return async (reference, { platform, signal, onOutput }) => {
+    const credential = credentialFor(parseReference(reference).domain);
     const { image, digest } = await registry.pull(reference, {
+      ...(credential === undefined ? {} : { credential }),
       ...(platform === undefined ? {} : { platform: parsePlatform(platform) }),
       ...(signal === undefined ? {} : { signal }),
       onProgress(event) {

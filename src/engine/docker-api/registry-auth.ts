@@ -1,4 +1,4 @@
-import type { RegistryLogin } from '../../lib/docker-config/index.ts';
+import { registryNameOf, type RegistryLogin } from '../../lib/docker-config/index.ts';
 import type { Credential } from '../registry/index.ts';
 import { invalidParameter } from './http-errors.ts';
 
@@ -6,7 +6,18 @@ import { invalidParameter } from './http-errors.ts';
 export function credentialIn(header: string | string[] | undefined): Credential | undefined {
   const text = Array.isArray(header) ? header[0] : header;
   if (text === undefined || text === '') return undefined;
-  return credentialOf(parse(text));
+  return credentialOf(textsOf(decoded(text, 'X-Registry-Auth')));
+}
+
+/** Of many registries: the header `X-Registry-Config` of builds, JSON in base64url. */
+export function credentialsIn(header: string | string[] | undefined): (registry: string) => Credential | undefined {
+  const text = Array.isArray(header) ? header[0] : header;
+  if (text === undefined || text === '') return () => undefined;
+  const logins = Object.entries(decoded(text, 'X-Registry-Config'));
+  return (registry) => {
+    const found = logins.find(([name, login]) => registryNameOf(name) === registry && typeof login === 'object');
+    return found?.[1] ? credentialOf(textsOf(found[1] as object)) : undefined;
+  };
 }
 
 /** undefined for one that says nothing, as clients without a login send it. */
@@ -17,14 +28,14 @@ export function credentialOf(login: RegistryLogin): Credential | undefined {
   return username ? { kind: 'password', username, password: password ?? '' } : undefined;
 }
 
-function parse(header: string): RegistryLogin {
+function decoded(text: string, name: string): object {
   try {
-    const value: unknown = JSON.parse(Buffer.from(header, 'base64url').toString() || '{}');
-    if (typeof value === 'object' && value !== null) return textsOf(value);
+    const value: unknown = JSON.parse(Buffer.from(text, 'base64url').toString() || '{}');
+    if (typeof value === 'object' && value !== null) return value;
   } catch {
     // said below
   }
-  throw invalidParameter('the header X-Registry-Auth is not JSON in base64url');
+  throw invalidParameter(`the header ${name} is not JSON in base64url`);
 }
 
 /** Only what is text: it goes into headers. */

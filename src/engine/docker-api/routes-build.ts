@@ -7,12 +7,14 @@ import { parseFilters } from './filters.ts';
 import { invalidParameter, unsupported } from './http-errors.ts';
 import { untilOf } from './matching.ts';
 import { flagOf, integerOf, jsonOf, textOf } from './query.ts';
+import { pullForBuilds } from './registries.ts';
+import { credentialsIn } from './registry-auth.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
 import { sendFailure } from './send-failure.ts';
 import { jsonLines, type JsonLines } from './writing.ts';
 
-type BuildRooms = Pick<Rooms, 'builder' | 'events'>;
+type BuildRooms = Pick<Rooms, 'builder' | 'events' | 'registry'>;
 
 export function buildRoutes(rooms: BuildRooms): readonly Route[] {
   return [
@@ -22,7 +24,7 @@ export function buildRoutes(rooms: BuildRooms): readonly Route[] {
 }
 
 /** The head goes out with the first event: a request or a Dockerfile that is wrong gets a status of its own. */
-async function build({ builder }: BuildRooms, exchange: Exchange): Promise<void> {
+async function build({ builder, registry }: BuildRooms, exchange: Exchange): Promise<void> {
   const transcript = flagOf(exchange.query, 'q') ? createQuietTranscript() : createTranscript();
   let lines: JsonLines | undefined;
   const started = (): JsonLines => (lines ??= jsonLines(exchange.stream('application/json')));
@@ -30,7 +32,8 @@ async function build({ builder }: BuildRooms, exchange: Exchange): Promise<void>
     for (const line of transcript.take(event)) started().send(line);
   };
   try {
-    await builder.build({ ...buildRequestOf(exchange), signal: exchange.signal, onProgress });
+    const pullImage = pullForBuilds(registry, credentialsIn(exchange.headers['x-registry-config']));
+    await builder.build({ ...buildRequestOf(exchange), pullImage, signal: exchange.signal, onProgress });
   } catch (error) {
     if (exchange.signal.aborted) return;
     const rest = transcript.rest();

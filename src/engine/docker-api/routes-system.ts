@@ -2,10 +2,9 @@ import { UserError } from '../../lib/errors.ts';
 import type { Exchange } from './exchange.ts';
 import { EVENT_FILTERS, eventMatches, eventText, type EngineEvent } from './engine-events.ts';
 import { parseFilters } from './filters.ts';
-import { unsupported } from './http-errors.ts';
 import { momentOf } from './query.ts';
 import type { Rooms } from './rooms.ts';
-import type { Handler, Route } from './router.ts';
+import type { Route } from './router.ts';
 import { infoOf, versionOf } from './shape-system.ts';
 import { writeTo } from './writing.ts';
 
@@ -16,8 +15,6 @@ export function systemRoutes(rooms: Rooms): readonly Route[] {
     { method: 'GET', pattern: '/version', handle: (exchange) => exchange.reply(200, versionOf(rooms)) },
     { method: 'GET', pattern: '/info', handle: (exchange) => exchange.reply(200, infoOf(rooms, new Date())) },
     { method: 'GET', pattern: '/events', handle: (exchange) => streamEvents(rooms, exchange) },
-    { method: 'POST', pattern: '/auth', handle: refuse('logging in to a registry') },
-    { method: 'GET', pattern: '/distribution/{name*}/json', handle: refuse('asking a registry') },
     { method: 'GET', pattern: '/plugins', handle: (exchange) => exchange.reply(200, []) },
     ...swarmRoutes(),
   ];
@@ -28,12 +25,6 @@ function ping(exchange: Exchange): void {
   exchange.header('Cache-Control', 'no-cache, no-store, must-revalidate');
   exchange.header('Pragma', 'no-cache');
   exchange.stream('text/plain; charset=utf-8', { 'content-length': '2' }).end(exchange.method === 'HEAD' ? '' : 'OK');
-}
-
-function refuse(what: string): Handler {
-  return () => {
-    throw unsupported(what, 'Registries come with a later release; `bascule image bootstrap` makes base images.');
-  };
 }
 
 /** `GET /events`: what is kept since `since`, then what comes until `until`, without a gap between them. */

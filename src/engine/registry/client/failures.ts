@@ -34,6 +34,10 @@ export function isPassingStatus(status: unknown): boolean {
   return typeof status === 'number' && [408, 425, 429, 500, 502, 503, 504].includes(status);
 }
 
+export function isReset(error: unknown): boolean {
+  return systemCodeOf(error) === 'ECONNRESET';
+}
+
 /** Whether the other side speaks no TLS; it may be a registry without it. */
 export function speaksNoTls(error: unknown): boolean {
   const code = systemCodeOf(error) ?? '';

@@ -3,7 +3,7 @@ import type { Authorizer, Claim } from './authorization.ts';
 import type { Endpoint } from './endpoints.ts';
 import { denied, invalidAnswer, refusedBy } from './errors.ts';
 import type { Credential } from './face.ts';
-import { explained, isPassing, isPassingStatus, speaksNoTls } from './failures.ts';
+import { explained, isPassing, isPassingStatus, isReset, speaksNoTls } from './failures.ts';
 import { retryAfterOf, waitToRetry, type RetryLimits } from './retry.ts';
 import type { HttpAnswer, HttpRequest, Transport } from './transport.ts';
 
@@ -43,6 +43,8 @@ export interface Call extends Pick<HttpRequest, 'method' | 'headers' | 'body' | 
 }
 
 const MAX_REDIRECTS = 5;
+/** Who is not there should be told of soon. */
+const FIRST_ANSWER_MS = 20_000;
 
 /** One repository of one registry, with authentication, redirections and repeated attempts. */
 export class Repository {
@@ -186,7 +188,7 @@ export class Repository {
         return await this.#ping(`${scheme}://${endpoint.host}`);
       } catch (error) {
         signal?.throwIfAborted();
-        if (scheme === last || !speaksNoTls(error)) throw error;
+        if (scheme === last || !speaksNoTls(error)) throw isReset(error) ? error : explained(endpoint.registry, error);
       }
     }
     throw new Error('an endpoint without a scheme');
@@ -198,7 +200,7 @@ export class Repository {
       method: 'GET',
       url: new URL(`${origin}${endpoint.pathPrefix}/v2/`),
       headers: headers({}),
-      idleMs: connection.idleMs,
+      idleMs: Math.min(connection.idleMs, FIRST_ANSWER_MS),
       verifiesCertificate: endpoint.verifiesCertificate,
     });
     connection.authorizer.learn(origin, answer.headers['www-authenticate']);
