@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { parseIgnore } from './dockerignore.ts';
 import { UserError } from './errors.ts';
 
+// shows: .dockerignore
 describe('ignore rules', () => {
   for (const [text, ignored, kept] of [
     ['*.md\n!README.md', ['a.md'], ['README.md', 'sub/a.md', 'b.txt']],

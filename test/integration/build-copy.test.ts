@@ -42,6 +42,7 @@ describe('COPY and its flags', { skip, timeout: 120_000 }, () => {
     'home.md': '8',
   };
 
+  // shows: COPY --parents, COPY --exclude
   describe('--parents', () => {
     for (const [instruction, expected] of [
       ['COPY --parents a/b/c/d/foo top.txt /to/', ['a', 'a/b', 'a/b/c', 'a/b/c/d', 'a/b/c/d/foo', 'top.txt']],
@@ -111,6 +112,7 @@ describe('COPY and its flags', { skip, timeout: 120_000 }, () => {
     }
   });
 
+  // shows: COPY --chmod, COPY --chown
   it('--chmod changes modes by letters, --chown knows the names of the image', async () => {
     const context = bench.context({ 'd/run': '', 'd/plain': '' });
     chmodSync(join(context, 'd/run'), 0o750);
@@ -139,6 +141,7 @@ describe('COPY and its flags', { skip, timeout: 120_000 }, () => {
     await assert.rejects(names('COPY --chown=nobody-knows top.txt /', TREE), isError('owner-unknown', /nobody-knows/));
   });
 
+  // shows: COPY --link
   it('--link gives a layer that any base can have below it', async () => {
     const dockerfile = (base: string): string =>
       [
@@ -211,6 +214,7 @@ describe('COPY and its flags', { skip, timeout: 120_000 }, () => {
     assert.notEqual(await layer('1'), await layer('2'));
   });
 
+  // shows: ADD, ADD --unpack, ADD --chown
   it('unpacks archives, or with --unpack=false does not', async () => {
     const context = bench.context({ 'in/added': 'yes' });
     execFileSync('tar', ['-czf', join(context, 'a.tgz'), '-C', join(context, 'in'), '.']);

@@ -17,6 +17,7 @@ describe('RUN and its mounts', { skip, timeout: 120_000 }, () => {
     await bench?.[Symbol.asyncDispose]();
   });
 
+  // shows: RUN --mount=type=bind, RUN --mount=type=bind,from, RUN --mount=type=bind,source, RUN --mount=type=bind,target, RUN --mount=type=bind,readwrite
   it('lets a step write to a bind mount, and keeps nothing of it', async () => {
     const { output, image } = await bench.build({
       files: {
@@ -39,6 +40,7 @@ describe('RUN and its mounts', { skip, timeout: 120_000 }, () => {
     assert.deepEqual(bench.mountsLeft(), []);
   });
 
+  // shows: RUN --mount=type=bind, .dockerignore
   it('hides in a bind mount what .dockerignore excludes', async () => {
     const { output } = await bench.build({
       files: {
@@ -62,6 +64,7 @@ describe('RUN and its mounts', { skip, timeout: 120_000 }, () => {
     );
   });
 
+  // shows: RUN --mount=type=cache, RUN --mount=type=cache,sharing
   it('gives each of the steps at once a private cache, and one after the other a locked one', async () => {
     const stage = (name: string, sharing: string): string =>
       `FROM busybox AS ${name}\nRUN --mount=type=cache,id=${sharing},target=/c,sharing=${sharing} test ! -e /c/busy || touch /clash; touch /c/busy; sleep 0.5; rm /c/busy; echo ${name} >> /c/log; cat /c/log > /log; touch /done\n`;
@@ -73,6 +76,7 @@ describe('RUN and its mounts', { skip, timeout: 120_000 }, () => {
     assert.equal(own.output.trim(), '2');
   });
 
+  // shows: RUN --mount=type=cache,from, RUN --mount=type=cache,source, RUN --mount=type=cache,mode, RUN --mount=type=cache,uid, RUN --mount=type=cache,gid
   it('begins a cache with files of a stage, with its owner and mode else', async () => {
     const { output } = await bench.build({
       files: {
@@ -89,6 +93,7 @@ describe('RUN and its mounts', { skip, timeout: 120_000 }, () => {
     assert.equal(output, 'seeded\n700\nseeded\nmore\n751 5:6\n');
   });
 
+  // shows: RUN --mount=type=tmpfs, RUN --mount=type=tmpfs,size, RUN --mount=type=secret, RUN --mount=type=secret,env, RUN --mount=type=secret,required, RUN --mount=type=secret,mode, RUN --mount=type=secret,uid, RUN --mount=type=secret,gid
   it('bounds tmpfs, and hands secrets over as files and variables', async () => {
     const { output, image } = await bench.build({
       files: {
@@ -105,6 +110,7 @@ describe('RUN and its mounts', { skip, timeout: 120_000 }, () => {
     );
   });
 
+  // shows: RUN --mount=type=ssh, RUN --mount=type=ssh,id, RUN --mount=type=ssh,required, RUN --mount=type=ssh,mode, RUN --mount=type=ssh,uid
   it('forwards an SSH agent, which belongs to whom the Dockerfile says', async () => {
     const socket = join(bench.root, 'agent');
     const agent = createServer((client) => client.on('data', (data) => client.end(`agent got ${data.toString()}`)));
@@ -128,6 +134,7 @@ describe('RUN and its mounts', { skip, timeout: 120_000 }, () => {
     await assert.rejects(bench.build({ files }), isError('ssh-missing', /default/));
   });
 
+  // shows: RUN --security
   it('gives privileges only where the build may have them', async () => {
     const command =
       'mkdir -p /x && mount -t tmpfs none /x && grep -c " /x " /proc/mounts; test -e /dev/kmsg && echo devices';

@@ -149,6 +149,7 @@ describe('inputs and outputs of builds', { skip, timeout: 300_000 }, () => {
     assert.match(JSON.stringify(nowhere.events), /nothing is there/);
   });
 
+  // shows: FROM, COPY --from
   it('takes folders, images and stages under other names', async () => {
     const more = bench.context({ 'x/y': 'Y', z: 'Z', '.dockerignore': 'z\n' });
     const { output } = await bench.build({
@@ -160,6 +161,7 @@ describe('inputs and outputs of builds', { skip, timeout: 300_000 }, () => {
     assert.equal(output, 'Yx\n');
   });
 
+  // shows: .dockerignore of a Dockerfile
   it('takes a Dockerfile from a stream, and one outside the context with its own ignore file', async () => {
     const stream = Readable.from([Buffer.from('FROM busybox\nRUN echo from a stream')]);
     assert.equal((await bench.build({ context: { kind: 'tar', stream } })).output, 'from a stream\n');
@@ -234,6 +236,7 @@ describe('inputs and outputs of builds', { skip, timeout: 300_000 }, () => {
     assert.equal(outputs.length, 1);
   });
 
+  // shows: FROM
   it('pulls bases that are not here, and with --pull all of them', async () => {
     const asked: string[] = [];
     const by = bench.reopenBuilder({

@@ -26,6 +26,7 @@ describe('ADD of what is elsewhere', { skip, timeout: 120_000 }, () => {
     bench.build({ ...o, files: { Dockerfile: ['FROM busybox', ...lines, ''].join('\n') } });
 
   describe('a URL', () => {
+    // shows: ADD of a URL
     it('gives a file with the time of the server, readable by root', async () => {
       await using server = await startFileServer(() => ({
         body: 'fetched',
@@ -55,6 +56,7 @@ describe('ADD of what is elsewhere', { skip, timeout: 120_000 }, () => {
       assert.deepEqual(server.log, ['GET /file 200', 'GET /file 304', 'GET /file 304', 'GET /file 200']);
     });
 
+    // shows: ADD --checksum
     it('with a checksum is verified as it comes, and then not asked for again', async () => {
       await using server = await startFileServer(() => ({ body: 'exact' }));
       const digest = createHash('sha256').update('exact').digest('hex');
@@ -111,6 +113,7 @@ describe('ADD of what is elsewhere', { skip, timeout: 120_000 }, () => {
       await assert.rejects(build([`ADD ${server.url}/ /folder/`]), isError('url-without-name', /no file name/));
     });
 
+    // shows: ADD --unpack
     it('of an archive is unpacked only when that is asked for', async () => {
       const context = bench.context({ 'in/added': 'yes' });
       const body = execFileSync('tar', ['-cz', '-C', join(context, 'in'), 'added']);
@@ -159,6 +162,7 @@ describe('ADD of what is elsewhere', { skip, timeout: 120_000 }, () => {
       execFileSync('git', ['clone', '--quiet', '--bare', at('work'), at('repo.git')], { stdio: 'ignore' });
     });
 
+    // shows: ADD of a git repository, ADD --keep-git-dir
     it('is cloned by branch, tag, commit and folder', async () => {
       await using server = await startGitServer({ folder });
       const url = `${server.url}/repo.git`;
@@ -186,6 +190,7 @@ describe('ADD of what is elsewhere', { skip, timeout: 120_000 }, () => {
       assert.equal((await build(lines)).output, 'three');
     });
 
+    // shows: ADD --checksum
     it('with a checksum is another commit or none', async () => {
       await using server = await startGitServer({ folder });
       const commit = git('rev-parse', 'v1^{commit}');

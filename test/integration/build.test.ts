@@ -29,6 +29,7 @@ describe('builds', { skip, timeout: 300_000 }, () => {
     };
   }
 
+  // shows: FROM, RUN, ARG, ENV, WORKDIR, COPY, COPY --from, USER, EXPOSE, VOLUME, LABEL, STOPSIGNAL, HEALTHCHECK, ENTRYPOINT, CMD
   it('builds several stages, takes files from one to the other, and leaves unused stages alone', async () => {
     const { image, output, executed } = await bench.build({
       files: {
@@ -199,6 +200,7 @@ describe('builds', { skip, timeout: 300_000 }, () => {
     assert.equal(output, 'yesyes/other/home\n');
   });
 
+  // shows: here-document in RUN, here-document in COPY
   it('takes here-documents', async () => {
     const { output } = await bench.build({
       files: {
@@ -209,6 +211,7 @@ describe('builds', { skip, timeout: 300_000 }, () => {
     assert.equal(output, 'v=7\nv=$V\n#!/bin/busybox cat\ntext\nLOUD 7\n');
   });
 
+  // shows: RUN --mount, RUN --mount=type=cache, RUN --mount=type=tmpfs, RUN --mount=type=secret
   it('mounts caches, stages, memory and secrets for a RUN step, and keeps none of it', async () => {
     const dockerfile = (n: number): string =>
       [
@@ -225,6 +228,7 @@ describe('builds', { skip, timeout: 300_000 }, () => {
     assert.equal(second.image.config.rootfs.diff_ids.length, 1);
   });
 
+  // shows: RUN --network
   it('gives RUN steps a network, none, or that of the host', async () => {
     const { output } = await bench.build({
       files: {
@@ -236,6 +240,7 @@ describe('builds', { skip, timeout: 300_000 }, () => {
     assert.equal(output.split('\n')[2]?.trim(), '1');
   });
 
+  // shows: ONBUILD
   it('runs ONBUILD instructions of the base', async () => {
     await bench.build({
       files: { Dockerfile: 'FROM busybox\nONBUILD COPY here /here\nONBUILD RUN cat /here\n' },

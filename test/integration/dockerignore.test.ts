@@ -73,7 +73,8 @@ describe(
       rmSync(folder, { recursive: true, force: true });
     });
 
-    it('the same files are sent, and the same rules refused', async () => {
+    // shows: .dockerignore
+  it('the same files are sent, and the same rules refused', async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(line, { maxLength: 6 }), async (lines) => {
           const text = lines.join('\n');

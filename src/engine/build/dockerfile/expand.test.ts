@@ -6,6 +6,7 @@ import { ExpansionError, expandVariables, expandWord, expandWords } from './expa
 const VARIABLES: Readonly<Record<string, string>> = { name: 'archive.tar.gz', empty: '', path: '/usr/local/bin' };
 const lookup = (name: string): string | undefined => VARIABLES[name];
 
+// shows: ${v:-w} ${v-w}, ${v:+w} ${v+w}, ${v#p} ${v##p}, ${v%p} ${v%%p}, ${v/p/r} ${v//p/r}
 describe('expansion', () => {
   for (const [text, expected] of [
     ['${name#*.}', 'tar.gz'],

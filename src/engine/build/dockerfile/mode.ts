@@ -54,7 +54,7 @@ function applyClause({ who, operator, permissions }: ModeClause, mode: number, i
 /** What `=` takes away first; set-user-id and set-group-id of folders stay, as chmod(1) leaves them. */
 function clearedBy(who: number, isDirectory: boolean): number {
   const special = isDirectory ? 0 : (who & 0o700 ? 0o4000 : 0) | (who & 0o070 ? 0o2000 : 0);
-  return who | special | (who === 0o777 ? 0o1000 : 0);
+  return who | special | (who & 0o007 ? 0o1000 : 0);
 }
 
 function bitsOf(

@@ -27,6 +27,7 @@ describe('the reference parser', { skip }, () => {
     });
   }
 
+  // shows: ${v:-w} ${v-w}, ${v:+w} ${v+w}, ${v:?w} ${v?w}, ${v#p} ${v##p}, ${v%p} ${v%%p}, ${v/p/r} ${v//p/r}
   it('expands variables in the same way', () => {
     const variables: Record<string, string> = { PWD: '/home', SHELL: 'bash', KOREAN: '한국어', NULL: '' };
     let cases = 0;

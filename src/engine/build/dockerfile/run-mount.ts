@@ -4,7 +4,8 @@ import type { FlagValue } from './flags.ts';
 import { errorAt, type Source } from './source.ts';
 import type { CacheSharing, MountOwner, RunMount } from './statement.ts';
 
-const KEYS: Readonly<Record<RunMount['type'], readonly string[]>> = {
+/** Keys of each type of mount, without their other spellings. */
+export const MOUNT_KEYS: Readonly<Record<RunMount['type'], readonly string[]>> = {
   bind: ['from', 'source', 'target', 'readonly', 'readwrite'],
   cache: ['id', 'target', 'readonly', 'readwrite', 'sharing', 'from', 'source', 'mode', 'uid', 'gid'],
   tmpfs: ['target', 'size'],
@@ -129,7 +130,7 @@ function isReadOnly(o: Fields): boolean | undefined {
 }
 
 function isMountType(text: string): text is RunMount['type'] {
-  return Object.hasOwn(KEYS, text);
+  return Object.hasOwn(MOUNT_KEYS, text);
 }
 
 /** Which stages are needed is known before variables are. */
@@ -142,10 +143,10 @@ function refuseVariable(source: Source, flag: FlagValue['flag'], from: string): 
 }
 
 function unknownType(source: Source, flag: FlagValue['flag'], type: string): Error {
-  const near = nearestWord(type, Object.keys(KEYS));
+  const near = nearestWord(type, Object.keys(MOUNT_KEYS));
   return errorAt(source, flag.position, {
     message: `unknown type of mount "${type}"`,
-    fix: near === undefined ? `It is one of ${Object.keys(KEYS).join(', ')}.` : `Did you mean ${near}?`,
+    fix: near === undefined ? `It is one of ${Object.keys(MOUNT_KEYS).join(', ')}.` : `Did you mean ${near}?`,
   });
 }
 
@@ -159,7 +160,7 @@ function unknownSharing(o: Fields): Error {
 }
 
 function refuseUnknownKeys({ source, fields, flag, type }: Fields): void {
-  const known = KEYS[type];
+  const known = MOUNT_KEYS[type];
   for (const key of fields.keys()) {
     if (known.includes(key)) continue;
     const near = nearestWord(key, known);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { parseIgnore } from '../../../lib/dockerignore.ts';
@@ -150,10 +151,17 @@ describe('build checks', () => {
     ]);
   });
 
+  it('find nothing in the example of the documentation', () => {
+    const page = readFileSync(new URL('../../../../docs/dockerfile.md', import.meta.url), 'utf8');
+    const example = /```dockerfile\n([^]*?)```/.exec(page)?.[1] ?? '';
+    assert.deepEqual(told(example), []);
+  });
+
   it('leave out stages that are not needed', () => {
     assert.deepEqual(told('FROM a AS b\nENV c d\nFROM a'), []);
   });
 
+  // shows: # check
   it('are skipped by the directive, by a comment above, or all', () => {
     const body = 'FROM a AS B\nENV c d\n';
     assert.deepEqual(
