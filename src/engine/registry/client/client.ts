@@ -16,7 +16,7 @@ import { UserError } from '../../../lib/errors.ts';
 import { discard } from './answers.ts';
 import { Authorizer } from './authorization.ts';
 import { endpointOf, mirrorsOf } from './endpoints.ts';
-import { denied, invalidAnswer, platformText, platformUnknown } from './errors.ts';
+import { denied, foreignSystem, invalidAnswer, platformText, platformUnknown } from './errors.ts';
 import type {
   BlobSource,
   Credential,
@@ -79,6 +79,8 @@ class Client implements RegistryClient {
     const reference = parseReference(text);
     const source = await this.#source(reference, o);
     const resolved = await this.#resolve(source, o);
+    const { os } = resolved.config.value;
+    if (os !== 'linux') throw foreignSystem(familiarString(reference), os);
     o.onProgress?.({ kind: 'started', reference: familiarString(reference), text: `Pulling from ${reference.path}` });
     const diffIds = resolved.config.value.rootfs.diff_ids;
     this.#want(diffIds, 1);

@@ -91,6 +91,16 @@ export function noImage(reference: string, mediaType: string): UserError {
   });
 }
 
+/** Docker's words. */
+export function foreignSystem(reference: string, os: string): UserError {
+  return new UserError({
+    code: 'image-os-unsupported',
+    kind: 'unsupported',
+    message: `image operating system "${os}" cannot be used on this platform: ${reference}`,
+    fix: 'Use an image for Linux.',
+  });
+}
+
 export function platformText({ os, architecture, variant }: Platform): string {
   return [os, architecture, ...(variant === undefined ? [] : [variant])].join('/');
 }

@@ -38,6 +38,10 @@ export function isReset(error: unknown): boolean {
   return systemCodeOf(error) === 'ECONNRESET';
 }
 
+export function isSilence(error: unknown): boolean {
+  return systemCodeOf(error) === 'ETIMEDOUT';
+}
+
 /** Whether the other side speaks no TLS; it may be a registry without it. */
 export function speaksNoTls(error: unknown): boolean {
   const code = systemCodeOf(error) ?? '';

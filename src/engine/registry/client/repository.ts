@@ -3,7 +3,7 @@ import type { Authorizer, Claim } from './authorization.ts';
 import type { Endpoint } from './endpoints.ts';
 import { denied, invalidAnswer, refusedBy } from './errors.ts';
 import type { Credential } from './face.ts';
-import { explained, isPassing, isPassingStatus, isReset, speaksNoTls } from './failures.ts';
+import { explained, isPassing, isPassingStatus, isReset, isSilence, speaksNoTls } from './failures.ts';
 import { retryAfterOf, waitToRetry, type RetryLimits } from './retry.ts';
 import type { HttpAnswer, HttpRequest, Transport } from './transport.ts';
 
@@ -43,6 +43,8 @@ export interface Call extends Pick<HttpRequest, 'method' | 'headers' | 'body' | 
 }
 
 const MAX_REDIRECTS = 5;
+/** Each of them lasts long. */
+const SILENT_ATTEMPTS = 2;
 /** Who is not there should be told of soon. */
 const FIRST_ANSWER_MS = 20_000;
 
@@ -109,7 +111,7 @@ export class Repository {
         await discard(answer.body);
       } catch (error) {
         signal?.throwIfAborted();
-        if (isLast || !isPassing(error)) throw error;
+        if (isLast || !isPassing(error) || (attempt >= SILENT_ATTEMPTS && isSilence(error))) throw error;
       }
       await waitToRetry(attempt, { firstDelayMs: retry.firstDelayMs, toldMs, signal });
     }
