@@ -1,12 +1,7 @@
 import { nearestWord } from '../../../lib/nearest.ts';
-import type { Flag, Instruction } from './parse.ts';
+import type { Flag, FlagValue, Instruction } from './parse.ts';
 import { errorAt, type Source } from './source.ts';
 import { type FlagKind, FLAGS } from './statement.ts';
-
-export interface FlagValue {
-  readonly value: string;
-  readonly flag: Flag;
-}
 
 /** The flags of an instruction by name. */
 export interface FlagSet {

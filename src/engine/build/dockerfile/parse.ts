@@ -15,6 +15,11 @@ export interface Flag {
   readonly position: Position;
 }
 
+export interface FlagValue {
+  readonly value: string;
+  readonly flag: Flag;
+}
+
 /** One instruction, split but not interpreted. Nothing is expanded yet. */
 export interface Instruction {
   /** In lower case; it need not be a known one. */

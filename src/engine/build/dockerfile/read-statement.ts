@@ -1,9 +1,9 @@
 import { parseDurationMs } from '../../../lib/duration.ts';
 import { nearestWord } from '../../../lib/nearest.ts';
 import type { HealthcheckConfig } from '../../../lib/oci/index.ts';
-import { type FlagSet, type FlagValue, readFlags } from './flags.ts';
+import { type FlagSet, readFlags } from './flags.ts';
 import { heredocStart } from './heredoc-start.ts';
-import type { Instruction } from './parse.ts';
+import type { FlagValue, Instruction } from './parse.ts';
 import { readRunMount } from './run-mount.ts';
 import { errorAt, type Source } from './source.ts';
 import { type Command, KEYWORDS, type Statement, type StatementBody } from './statement.ts';

@@ -1,6 +1,6 @@
 import { nearestWord } from '../../../lib/nearest.ts';
 import { splitFields } from './fields.ts';
-import type { FlagValue } from './flags.ts';
+import type { FlagValue } from './parse.ts';
 import { errorAt, type Source } from './source.ts';
 import type { CacheSharing, MountOwner, RunMount } from './statement.ts';
 

@@ -1,7 +1,6 @@
 import type { HealthcheckConfig } from '../../../lib/oci/index.ts';
-import type { FlagValue } from './flags.ts';
 import type { Heredoc } from './lines.ts';
-import type { Instruction } from './parse.ts';
+import type { FlagValue, Instruction } from './parse.ts';
 
 /** What a process is started with: through the shell, or as it is. */
 export type Command =
@@ -101,6 +100,8 @@ export type StatementBody =
   | { readonly kind: 'shell'; readonly args: readonly string[] }
   | { readonly kind: 'healthcheck'; readonly check: HealthcheckConfig; readonly command: Command | undefined }
   | { readonly kind: 'onbuild'; readonly text: string };
+
+export type CopyStatement = Extract<Statement, { readonly kind: 'copy' }>;
 
 export const KEYWORDS = [
   'ADD',

@@ -9,8 +9,7 @@ import { baseOf } from './base.ts';
 import type { BuildPlan, PlanInput, PlanWarning, StagePlan, Step } from './plan.ts';
 import { checkWarnings } from './plan-checks.ts';
 import { planStage, type UnnumberedStep } from './plan-stage.ts';
-import type { FromStatement, Planning, RawStage } from './planning.ts';
-import type { StageScope } from './stage-state.ts';
+import type { FromStatement, Planning, RawStage, StageScope } from './planning.ts';
 import { createExpansion, isPredefined, platformArguments } from './variables.ts';
 
 /**

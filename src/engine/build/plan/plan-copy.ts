@@ -5,15 +5,13 @@ import { type ModeChange, parseMode } from '../dockerfile/mode.ts';
 import { remoteOf } from '../dockerfile/remote.ts';
 import { flagPosition } from '../dockerfile/parse.ts';
 import { errorAt } from '../dockerfile/source.ts';
-import type { Statement } from '../dockerfile/statement.ts';
+import type { CopyStatement } from '../dockerfile/statement.ts';
 import { describe } from './created-by.ts';
 import { originOf } from './origin.ts';
 import type { CopyAction, CopySource, Origin } from './plan.ts';
 import { remoteSource } from './plan-remote.ts';
 import type { Applied } from './planning.ts';
 import type { StageState } from './stage-state.ts';
-
-export type CopyStatement = Extract<Statement, { readonly kind: 'copy' }>;
 
 export function planCopy(state: StageState, statement: CopyStatement): Applied {
   const at = statement.instruction.restPosition;

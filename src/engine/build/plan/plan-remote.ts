@@ -1,8 +1,8 @@
 import type { GitReference, Remote } from '../dockerfile/remote.ts';
 import { flagPosition } from '../dockerfile/parse.ts';
 import { type Complaint, errorAt } from '../dockerfile/source.ts';
+import type { CopyStatement } from '../dockerfile/statement.ts';
 import type { CopySource, GitOrigin, UrlOrigin } from './plan.ts';
-import type { CopyStatement } from './plan-copy.ts';
 import type { StageState } from './stage-state.ts';
 
 interface Written {

@@ -7,12 +7,12 @@ import { errorAt } from '../dockerfile/source.ts';
 import type { Statement } from '../dockerfile/statement.ts';
 import { describe } from './created-by.ts';
 import type { StagePlan, Step } from './plan.ts';
-import type { Applied, Planning, RawStage, StageInput } from './planning.ts';
+import type { Applied, Planning, RawStage, StageInput, StageScope } from './planning.ts';
 import { copyOfContext } from './named-context.ts';
 import { checkStep } from './plan-checks.ts';
 import { planCopy } from './plan-copy.ts';
 import { planRun } from './plan-run.ts';
-import { createStageState, type StageScope, type StageState } from './stage-state.ts';
+import { createStageState, type StageState } from './stage-state.ts';
 
 export type UnnumberedStep = Omit<Step, 'number'>;
 

@@ -3,7 +3,6 @@ import { nearestWord } from '../../../lib/nearest.ts';
 import { errorAt, type Source } from '../dockerfile/source.ts';
 import type { Finding } from '../dockerfile/checks/rules.ts';
 import type { Statement } from '../dockerfile/statement.ts';
-import type { StageScope } from './stage-state.ts';
 import type { Action, PlanInput, PlanWarning, StageBase } from './plan.ts';
 
 export type FromStatement = Extract<Statement, { readonly kind: 'from' }>;
@@ -55,6 +54,13 @@ export interface StageInput {
   readonly statements: readonly Statement[];
   /** The stage that is the base. */
   readonly parent: ParentStage | undefined;
+}
+
+export interface StageScope {
+  /** ENV and ARG. */
+  readonly variables: ReadonlyMap<string, string>;
+  /** ARGs, also those without a value. */
+  readonly declared: ReadonlySet<string>;
 }
 
 /** What a stage leaves to those that build on it. */

@@ -1,7 +1,6 @@
 import type { ExecutionConfig } from '../../../lib/oci/index.ts';
 import type { Source } from '../dockerfile/source.ts';
-import type { Planning } from './planning.ts';
-import type { StageInput } from './planning.ts';
+import type { Planning, StageInput, StageScope } from './planning.ts';
 import type { Lookup } from '../dockerfile/expand.ts';
 import { createExpansion, type Expansion, proxiesOf } from './variables.ts';
 
@@ -40,13 +39,6 @@ export interface StageState {
   scope(): StageScope;
   /** Variables that were used since the last call, and that nothing defines. */
   takeUndefined(): readonly string[];
-}
-
-export interface StageScope {
-  /** ENV and ARG. */
-  readonly variables: ReadonlyMap<string, string>;
-  /** ARGs, also those without a value. */
-  readonly declared: ReadonlySet<string>;
 }
 
 export function createStageState(planning: Planning, o: StageInput): StageState {
