@@ -53,6 +53,31 @@ describe('the life of images', { timeout: 120_000 }, () => {
     assert.equal((await machine.run(['image', 'tag', 'shop/web:1', 'NOT A NAME'])).exitCode, 2);
   });
 
+  it('shows what each layer carries in vain', async () => {
+    const { Bascule: details, Id } = await machine.json<{
+      readonly Id: string;
+      readonly Bascule: {
+        readonly wastedBytes: number;
+        readonly layers: readonly {
+          readonly createdBy: string;
+          readonly wastedBytes: number;
+          readonly wasted: unknown;
+        }[];
+      };
+    }>(['image', 'inspect', 'shop/web:1']);
+    assert.match(Id, /^sha256:/);
+    assert.equal(details.wastedBytes, 'one\n'.length);
+    assert.deepEqual(
+      details.layers.map(({ wastedBytes }) => wastedBytes),
+      [0, 'one\n'.length, 0],
+    );
+    assert.deepEqual(details.layers[1]?.wasted, [{ path: 'one', bytes: 4, layer: 3 }]);
+    const text = (await lines('image', 'inspect', '--text', 'shop/web:1')).join('\n');
+    assert.match(text, /^shop\/web:1\n/);
+    assert.match(text, /\/one: layer 2, gone in layer 3/);
+    assert.equal((await machine.run(['image', 'inspect', 'nobody/knows'])).exitCode, 3);
+  });
+
   it('saves and loads: the same image comes back', async () => {
     const [before] = await listed('shop/web');
     await machine.must(['image', 'save', '-o', 'web.tar', 'shop/web:1']);

@@ -25,6 +25,7 @@ import { registryRoutes } from './routes-registry.ts';
 import { lifecycleRoutes } from './routes-lifecycle.ts';
 import { networkRoutes } from './routes-networks.ts';
 import { ownBuildRoutes } from './routes-own-build.ts';
+import { ownImageRoutes } from './routes-own-images.ts';
 import { statisticsRoutes } from './routes-statistics.ts';
 import { streamRoutes } from './routes-streams.ts';
 import { systemRoutes } from './routes-system.ts';
@@ -155,6 +156,7 @@ function routesOf(rooms: Rooms) {
     ...registryRoutes(rooms),
     ...buildRoutes(rooms),
     ...ownBuildRoutes(rooms),
+    ...ownImageRoutes(rooms),
     ...commitRoutes(rooms),
     ...containerRoutes(rooms),
     ...lifecycleRoutes(rooms),

@@ -1,1 +1,2 @@
 export { createEngine, type Engine, type EngineCheck, type EngineOptions } from './engine.ts';
+export type { ImageDetails, LayerDetails } from './shape-image-details.ts';

@@ -10,6 +10,8 @@ export type {
   RemovedImage,
   Upper,
 } from './face.ts';
+export { wasteOfLayers } from './layer-listing.ts';
+export type { LayerWaste } from './wasted-bytes.ts';
 export { type MountCalls, openMountCalls } from './mount-calls.ts';
 export { overlayMountArgv, type OverlayMount } from './overlay-argv.ts';
 export { openImageStore } from './store.ts';

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { ImageDetails } from '../../engine/docker-api/index.ts';
 import type { HistoryEntry, ImageFilters, ImageQuery, ImageSummary } from '../engine-images.ts';
 import type { PruneResult } from '../unused-images.ts';
 import type { CommitBody, PruneBody } from '../wire-images.ts';
@@ -9,6 +10,8 @@ import { type ApiRequest, callBytes, callJson } from './transport.ts';
 export interface ImageCalls {
   images(query?: ImageQuery): Promise<readonly Streamed<ImageSummary>[]>;
   imageHistory(name: string): Promise<readonly Streamed<HistoryEntry>[]>;
+  /** Only of the embedded engine. @throws UserError `image-details-unsupported` */
+  imageDetails(name: string): Promise<ImageDetails>;
   tagImage(name: string, reference: string): Promise<void>;
   pruneImages(body: PruneBody): Promise<PruneResult>;
   commitContainer(body: CommitBody): Promise<{ readonly id: string }>;
@@ -39,6 +42,7 @@ export function imageCalls(socketPath: string, until: Pick<ApiRequest, 'signal'>
   return {
     images: ({ all, filters } = {}) => get('/v1/images', { all, filters: filtersText(filters) }),
     imageHistory: (name) => get('/v1/images/history', { name }),
+    imageDetails: (name) => get('/v1/images/details', { name }),
     tagImage: async (name, reference) => void (await post('/v1/images/tag', { name, reference })),
     pruneImages: (body) => post('/v1/images/prune', body),
     commitContainer: (body) => post('/v1/images/commit', body),

@@ -9,6 +9,7 @@ export type {
 } from './image-build.ts';
 export { createRegistryAdministration, type RegistryAdministration } from './registry.ts';
 export type { Override, Setting } from '../configuration/index.ts';
+export type { ImageDetails } from '../../engine/docker-api/index.ts';
 export type { HistoryEntry, ImageFilters, ImageSummary } from '../engine-images.ts';
 export type { CertificateView } from '../routes/certificates.ts';
 export type { SystemCheck, SystemInfo } from '../routes/system.ts';

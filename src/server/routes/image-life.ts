@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import type { Delivery } from '../../delivery/rollout/index.ts';
 import type { EngineImages } from '../engine-images.ts';
+import type { EngineOwnImages } from '../engine-own-images.ts';
 import { pruneUnused } from '../unused-images.ts';
 import {
   ArchiveQuerySchema,
@@ -16,7 +17,7 @@ import type { Api } from './api.ts';
 const TAR_TYPE = 'application/x-tar';
 
 interface ImageLifeOptions {
-  readonly engine: EngineImages;
+  readonly engine: EngineImages & EngineOwnImages;
   readonly delivery: Pick<Delivery, 'projects' | 'releases'>;
 }
 
@@ -55,6 +56,17 @@ export function imageLifeRoutes(api: Api, { engine, delivery }: ImageLifeOptions
     '/v1/images/commit',
     { schema: { ...about('Make an image of a container'), body: CommitBodySchema } },
     async ({ body: { container, ...request } }) => ({ id: await engine.commit(container, request) }),
+  );
+  api.get(
+    '/v1/images/details',
+    {
+      schema: {
+        ...about('Where an image comes from, and what its layers are good for'),
+        description: 'Only of the embedded engine.',
+        querystring: z.strictObject({ name: z.string() }),
+      },
+    },
+    ({ query }) => engine.imageDetails(query.name),
   );
   archiveRoutes(api, engine);
 }
