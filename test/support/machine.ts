@@ -76,22 +76,22 @@ export interface Dockerd extends AsyncDisposable {
   readonly pid: number;
 }
 
-/** A real dockerd with folders of its own. It shares the machine's iptables with any other. */
-export async function startDockerd(folder: string, program = 'dockerd'): Promise<Dockerd> {
+/** A real dockerd with folders of its own. With a network it shares the machine's iptables with any other. */
+export async function startDockerd(
+  folder: string,
+  program = 'dockerd',
+  o: { readonly hasNetwork: boolean } = { hasNetwork: true },
+): Promise<Dockerd> {
   mkdirSync(folder, { recursive: true });
   const socket = join(folder, 'docker.sock');
   const child = spawn(
     program,
     [
       ...['--host', `unix://${socket}`, '--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec')],
-      ...[
-        '--pidfile',
-        join(folder, 'pid'),
-        '--default-address-pool',
-        'base=10.213.0.0/16,size=24',
-        '--bip',
-        '10.214.0.1/24',
-      ],
+      ...['--pidfile', join(folder, 'pid')],
+      ...(o.hasNetwork
+        ? ['--default-address-pool', 'base=10.213.0.0/16,size=24', '--bip', '10.214.0.1/24']
+        : ['--bridge', 'none', '--iptables=false', '--ip6tables=false', '--ip-forward=false']),
     ],
     { stdio: ['ignore', 'ignore', 'pipe'], detached: true },
   );

@@ -34,9 +34,28 @@ export async function isArchive(path: string): Promise<boolean> {
   );
 }
 
+/** What belongs to a file and not to a machine. */
+const XATTRS = [
+  '--xattrs',
+  '--xattrs-include=user.*',
+  '--xattrs-include=security.capability',
+  '--no-acls',
+  '--no-selinux',
+];
+
 /** Unpacks an archive into an empty folder. GNU tar keeps it in there: no `..`, no absolute names, links made last. */
 export async function unpackArchive(path: string, directory: string, signal?: AbortSignal): Promise<void> {
-  const argv = ['tar', '--extract', '--file', path, '--directory', directory, '--numeric-owner', '--same-permissions'];
+  const argv = [
+    'tar',
+    '--extract',
+    '--file',
+    path,
+    '--directory',
+    directory,
+    '--numeric-owner',
+    '--same-permissions',
+    ...XATTRS,
+  ];
   await runOrThrow(argv as [string, ...string[]], signal === undefined ? {} : { signal });
 }
 
@@ -50,7 +69,7 @@ export async function unpackContext(stream: Readable, directory: string, signal?
   const start = first.done === true ? Buffer.alloc(0) : Buffer.from(first.value as Uint8Array);
   if (start.length === 0) return;
   const flag = compressionFlag(start);
-  const args = ['--extract', '--file=-', '--directory', directory, '--no-same-owner', '--same-permissions'];
+  const args = ['--extract', '--file=-', '--directory', directory, '--no-same-owner', '--same-permissions', ...XATTRS];
   const child = spawn('tar', [...args, ...(flag === undefined ? [] : [flag])], {
     stdio: ['pipe', 'ignore', 'pipe'],
     ...(signal === undefined ? {} : { signal }),
