@@ -125,7 +125,7 @@ async function build(workshop: Workshop, request: BuildRequest): Promise<BuildRe
 async function check(workshop: Workshop, request: BuildRequest): Promise<void> {
   const signal = request.signal ?? new AbortController().signal;
   await using temporary = createTemporaryFolders(join(workshop.directory, 'temporary'));
-  await prepareBuild({ workshop, request, signal, temporary });
+  await prepareBuild({ workshop, request, signal, temporary, allStages: (request.target ?? '') === '' });
 }
 
 interface Preparing {
@@ -133,6 +133,8 @@ interface Preparing {
   readonly request: BuildRequest;
   readonly signal: AbortSignal;
   readonly temporary: TemporaryFolders;
+  /** Also stages that the target does not need. */
+  readonly allStages?: boolean;
 }
 
 /** Fetches contexts and bases, and plans; tells the plan's warnings. */
@@ -141,6 +143,7 @@ async function prepareBuild({
   request,
   signal,
   temporary,
+  allStages = false,
 }: Preparing): Promise<Pick<Session, 'plan' | 'context' | 'isContextLasting' | 'namedContext'>> {
   const fetching: Fetching = {
     signal,
@@ -156,7 +159,7 @@ async function prepareBuild({
   });
   const plan = await planWithImages(
     parseDockerfile(context.dockerfileText, request.dockerfilePath ?? request.dockerfile),
-    { ...planInputOf(request), namedContexts: named.planned, ignore: context.root.ignore },
+    { ...planInputOf(request), namedContexts: named.planned, allStages, ignore: context.root.ignore },
     source,
   );
   for (const warning of plan.warnings) request.onProgress({ kind: 'warning', ...warning });

@@ -165,7 +165,7 @@ class Expander {
     if (isGlobal) this.at++;
     const pattern = this.readUntil('/', true).text;
     const replacement = this.readUntil('}', true).text;
-    const expression = new RegExp(patternSource(pattern, true), isGlobal ? 'gsu' : 'su');
+    const expression = new RegExp(patternTokens(pattern, true).join(''), isGlobal ? 'gsu' : 'su');
     return (this.options.lookup(name, false) ?? '').replace(expression, () => replacement);
   }
 
@@ -239,33 +239,30 @@ function modified({ name, value, modifier, emptyIsUnset, word }: Modification): 
 }
 
 function trimmed(value: string, word: string, side: 'start' | 'end'): string {
-  const sign = side === 'start' ? '#' : '%';
-  const isGreedy = word.startsWith(sign);
-  const source = patternSource(isGreedy ? word.slice(1) : word, isGreedy);
-  if (side === 'start') return value.replace(new RegExp(`^(?:${source})`, 'su'), '');
-  const whole = new RegExp(`^(?:${source})$`, 'su');
-  const lengths = Array.from({ length: value.length + 1 }, (_, index) => index);
-  const cut = (isGreedy ? lengths : lengths.toReversed()).find((length) => whole.test(value.slice(length)));
-  return cut === undefined ? value : value.slice(0, cut);
+  const isGreedy = word.startsWith(side === 'start' ? '#' : '%');
+  const tokens = patternTokens(isGreedy ? word.slice(1) : word, isGreedy);
+  if (side === 'start') return value.replace(new RegExp(`^(?:${tokens.join('')})`, 'su'), '');
+  const backwards = new RegExp(`^(?:${tokens.toReversed().join('')})`, 'su');
+  return [...[...value].toReversed().join('').replace(backwards, '')].toReversed().join('');
 }
 
-/** A shell pattern (`*`, `?`, backslash escapes) as the source of a regular expression. */
-function patternSource(pattern: string, isGreedy: boolean): string {
+/** A shell pattern (`*`, `?`, backslash escapes) as regular expressions of its characters. */
+function patternTokens(pattern: string, isGreedy: boolean): readonly string[] {
   const characters = [...pattern];
-  let source = '';
+  const tokens: string[] = [];
   for (let index = 0; index < characters.length; index++) {
     const character = characters[index]!;
-    if (character === '*') source += isGreedy ? '.*' : '.*?';
-    else if (character === '?') source += '.';
+    if (character === '*') tokens.push(isGreedy ? '.*' : '.*?');
+    else if (character === '?') tokens.push('.');
     else if (character === '\\') {
       const next = characters[++index];
       if (next === undefined || !'*?\\}/'.includes(next)) {
         throw new ExpansionError(`invalid escape "\\${next ?? ''}" in a pattern`);
       }
-      source += escapeForRegExp(next);
-    } else source += escapeForRegExp(character);
+      tokens.push(escapeForRegExp(next));
+    } else tokens.push(escapeForRegExp(character));
   }
-  return source;
+  return tokens;
 }
 
 function escapeForRegExp(character: string): string {

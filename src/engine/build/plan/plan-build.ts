@@ -135,6 +135,7 @@ function planNeeded(planning: Planning, target: number): readonly UnnumberedStag
     return stage;
   };
   visit(target);
+  if (planning.input.allStages === true) for (const { index } of planning.stages) visit(index);
   return [...planned.values()].toSorted((a, b) => a.index - b.index);
 }
 

@@ -157,8 +157,10 @@ describe('build checks', () => {
     assert.deepEqual(told(example), []);
   });
 
-  it('leave out stages that are not needed', () => {
-    assert.deepEqual(told('FROM a AS b\nENV c d\nFROM a'), []);
+  it('leave out stages that are not needed, unless all are checked', () => {
+    const text = 'FROM a AS b\nENV c d\nFROM a';
+    assert.deepEqual(told(text), []);
+    assert.equal(told(text, { allStages: true }).length, 1);
   });
 
   // shows: # check

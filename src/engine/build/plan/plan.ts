@@ -195,6 +195,8 @@ export interface PlanInput {
   findImage(name: string): BaseImage | undefined;
   /** What `--build-context` gives for a name; it goes before stages and images. */
   readonly namedContexts?: ReadonlyMap<string, NamedContext>;
+  /** Also those that the target does not need: to check them. */
+  readonly allStages?: boolean;
   /** What the context leaves out: only for a build check. */
   readonly ignore?: IgnoreRules | undefined;
 }
