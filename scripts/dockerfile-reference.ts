@@ -55,7 +55,7 @@ function shownBy(): ReadonlyMap<string, readonly string[]> {
   const found = new Map<string, Set<string>>();
   for (const file of TESTS.flatMap((pattern) => globSync(pattern)).toSorted()) {
     for (const [, list = ''] of readFileSync(file, 'utf8').matchAll(/^\s*\/\/ shows: (.+)$/gm)) {
-      for (const item of list.split(/, (?=[A-Z#$.]|here-doc|pre)/)) {
+      for (const item of list.split(/, (?=[A-Z#$.]|here-doc|predef|platform)/)) {
         if (!(item in MEANINGS)) problems.push(unknown(file, item));
         found.set(item, (found.get(item) ?? new Set()).add(basename(file)));
       }
