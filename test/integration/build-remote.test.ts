@@ -73,6 +73,22 @@ describe('ADD of what is elsewhere', { skip, timeout: 120_000 }, () => {
       );
     });
 
+    it('is part of the build cache, and goes with it', async () => {
+      await using server = await startFileServer(() => ({ body: 'kept' }));
+      await build([`ADD ${server.url.replace('//', '//me:hush@')}/kept /f`]);
+      const records = (await bench.builder.cacheUsage()).filter(({ type }) => type === 'source.http');
+      assert.ok(
+        records.some(({ description, sizeBytes }) => description === `ADD ${server.url}/kept` && sizeBytes === 4),
+      );
+      await bench.builder.pruneCache({ all: true });
+      assert.deepEqual(
+        (await bench.builder.cacheUsage()).filter(({ type }) => type === 'source.http'),
+        [],
+      );
+      await build([`ADD ${server.url.replace('//', '//me:hush@')}/kept /f`]);
+      assert.equal(server.log.length, 2);
+    });
+
     it('leads on, and keeps passwords to its own host', async () => {
       const seen: string[] = [];
       await using other = await startFileServer((request) => {

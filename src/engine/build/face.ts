@@ -167,8 +167,8 @@ export interface CacheRecord {
   readonly createdAt: Date;
   readonly lastUsedAt: Date;
   readonly usageCount: number;
-  /** `regular`: what a step gave; `exec.cachemount`: the files of a cache mount. */
-  readonly type: 'regular' | 'exec.cachemount';
+  /** `regular`: what a step gave; `exec.cachemount`: the files of a cache mount; `source.http`: what ADD fetched. */
+  readonly type: 'regular' | 'exec.cachemount' | 'source.http';
   /** A build uses it at the moment. */
   readonly isInUse: boolean;
 }

@@ -44,7 +44,9 @@ export function migrateBuild(database: DatabaseSync): void {
          last_used_at INTEGER NOT NULL, usage_count INTEGER NOT NULL
        ) STRICT, WITHOUT ROWID;`,
       `CREATE TABLE build_downloads (
-         key TEXT PRIMARY KEY, etag TEXT, last_modified TEXT, digest TEXT NOT NULL
+         key TEXT PRIMARY KEY, description TEXT NOT NULL, etag TEXT, last_modified TEXT, digest TEXT NOT NULL,
+         size_bytes INTEGER NOT NULL, created_at INTEGER NOT NULL, last_used_at INTEGER NOT NULL,
+         usage_count INTEGER NOT NULL
        ) STRICT, WITHOUT ROWID;`,
     ],
   });

@@ -182,10 +182,11 @@ export function openInputs({ session, step, results }: InputsOf): StepInputs {
   };
 }
 
-function gitAccess({ request, signal }: Session): GitAccess {
+function gitAccess({ request, signal, workshop }: Session): GitAccess {
   const sshSocket = request.ssh?.['default'];
   return {
     signal,
+    knownHosts: join(workshop.directory, 'known_hosts'),
     ...(sshSocket === undefined ? {} : { sshSocket }),
     ...(request.secrets === undefined ? {} : { secrets: request.secrets }),
   };

@@ -52,7 +52,7 @@ export function createFileDigests(database: DatabaseSync): FileDigests {
         else unknown.push(entry);
       }
       const contents = await digestFiles(source.directory, unknown, signal);
-      const fresh = calls === undefined ? contents : withXattrs(calls, source.directory, contents);
+      const fresh = calls === undefined ? contents : await withXattrs(calls, source.directory, contents);
       for (const [path, digest] of fresh) digests.set(path, digest);
       if (remember) await store(unknown.filter(isSettled), fresh);
       return digests;
@@ -72,18 +72,20 @@ export function createFileDigests(database: DatabaseSync): FileDigests {
 }
 
 /** Attributes are part of what is copied; most files have none. */
-function withXattrs(
+async function withXattrs(
   calls: FileCalls,
   directory: string,
   contents: ReadonlyMap<string, string>,
-): ReadonlyMap<string, string> {
-  return new Map(
-    [...contents].map(([path, digest]) => {
-      const xattrs = [...calls.readXattrs(Buffer.from(join(directory, path), 'latin1'))];
-      const text = xattrs.map(([name, value]) => `${name}=${value.toString('hex')}`).join(' ');
-      return [path, text === '' ? digest : createHash('sha256').update(`${digest} ${text}`).digest('hex')];
-    }),
-  );
+): Promise<ReadonlyMap<string, string>> {
+  const digests = new Map(contents);
+  let looked = 0;
+  for (const [path, digest] of contents) {
+    const xattrs = [...calls.readXattrs(Buffer.from(join(directory, path), 'latin1'))];
+    const text = xattrs.map(([name, value]) => `${name}=${value.toString('hex')}`).join(' ');
+    if (text !== '') digests.set(path, createHash('sha256').update(`${digest} ${text}`).digest('hex'));
+    if (++looked % ROWS_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  return digests;
 }
 
 function stampOf(entry: TreeEntry): string {

@@ -9,6 +9,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { UserError } from '../../../lib/errors.ts';
 import { newId } from '../../../lib/id.ts';
 import { withoutSync } from '../../../lib/database.ts';
+import type { CacheRecord } from '../face.ts';
 import { keyOf } from '../plan/key.ts';
 import { httpFetch, shownUrl, unreachableUrl } from './http.ts';
 
@@ -31,8 +32,9 @@ export interface DownloadRequest {
 export interface Downloads {
   /** @throws UserError `url-unreachable`, `checksum-mismatch`, `download-too-large` */
   fetch(request: DownloadRequest): Promise<Download>;
-  /** Forgets all. @returns bytes that were freed */
-  remove(): Promise<number>;
+  list(): readonly CacheRecord[];
+  /** @returns bytes that were freed; what is being fetched stays */
+  remove(keys: readonly string[]): Promise<number>;
 }
 
 /** Of one file; an archive of more is no thing to ADD. */
@@ -49,7 +51,15 @@ export function createDownloads(directory: string, database: DatabaseSync): Down
   const find = database.prepare(
     'SELECT etag, last_modified AS lastModified, digest FROM build_downloads WHERE key = ?',
   );
-  const store = database.prepare('INSERT OR REPLACE INTO build_downloads VALUES (?, ?, ?, ?)');
+  const store = database.prepare(
+    `INSERT INTO build_downloads VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1)
+     ON CONFLICT (key) DO UPDATE SET etag = excluded.etag, last_modified = excluded.last_modified,
+       digest = excluded.digest, size_bytes = excluded.size_bytes, last_used_at = excluded.last_used_at,
+       usage_count = usage_count + 1`,
+  );
+  const touch = database.prepare(
+    'UPDATE build_downloads SET last_used_at = ?, usage_count = usage_count + 1 WHERE key = ?',
+  );
   const running = new Map<string, Promise<Download>>();
 
   async function known(key: string): Promise<Row | undefined> {
@@ -62,12 +72,16 @@ export function createDownloads(directory: string, database: DatabaseSync): Down
     const { url, checksum, signal } = request;
     const path = join(directory, key);
     const row = await known(key);
-    if (row !== undefined && row.digest === checksum) return { digest: row.digest, path };
+    const again = ({ digest }: Row): Download => {
+      withoutSync(database, () => void touch.run(Date.now(), key));
+      return { digest, path };
+    };
+    if (row !== undefined && row.digest === checksum) return again(row);
     const response = await httpFetch({ url, headers: conditionsOf(row), signal });
     if (response.statusCode === 304 && row !== undefined) {
       response.resume();
       refuseOther(request, row.digest);
-      return { digest: row.digest, path };
+      return again(row);
     }
     if (response.statusCode !== 200) {
       response.resume();
@@ -75,7 +89,10 @@ export function createDownloads(directory: string, database: DatabaseSync): Down
     }
     const digest = await receive(response, { ...request, path, directory });
     const { etag, 'last-modified': lastModified } = response.headers;
-    withoutSync(database, () => void store.run(key, etag ?? null, lastModified ?? null, digest));
+    const { size } = await stat(path);
+    const now = Date.now();
+    const values = [key, `ADD ${shownUrl(url)}`, etag ?? null, lastModified ?? null, digest, size, now, now];
+    withoutSync(database, () => void store.run(...values));
     return { digest, path };
   }
 
@@ -92,18 +109,34 @@ export function createDownloads(directory: string, database: DatabaseSync): Down
         if (running.get(key) === own) running.delete(key);
       }
     },
-    async remove() {
-      const rows = database.prepare('SELECT key FROM build_downloads').all();
+    list: () =>
+      database
+        .prepare('SELECT * FROM build_downloads')
+        .all()
+        .map((row) => recordOf(row, running.has(String(row['key'])))),
+    async remove(keys) {
       let bytes = 0;
-      for (const row of rows) {
-        const key = String(row['key']);
-        if (running.has(key)) continue;
+      for (const key of keys.filter((name) => !running.has(name))) {
         bytes += (await stat(join(directory, key)).catch(() => undefined))?.size ?? 0;
         database.prepare('DELETE FROM build_downloads WHERE key = ?').run(key);
         await rm(join(directory, key), { force: true });
       }
       return bytes;
     },
+  };
+}
+
+function recordOf(row: Readonly<Record<string, unknown>>, isInUse: boolean): CacheRecord {
+  return {
+    key: String(row['key']),
+    description: String(row['description']),
+    diffId: undefined,
+    sizeBytes: Number(row['size_bytes']),
+    createdAt: new Date(Number(row['created_at'])),
+    lastUsedAt: new Date(Number(row['last_used_at'])),
+    usageCount: Number(row['usage_count']),
+    type: 'source.http',
+    isInUse,
   };
 }
 

@@ -8,6 +8,8 @@ import { shownUrl } from './http.ts';
 export interface GitAccess {
   /** Socket of an SSH agent. */
   readonly sshSocket?: string;
+  /** Where keys of hosts are remembered: a host's first one is believed. Absent: it is not remembered. */
+  readonly knownHosts?: string;
   /** `GIT_AUTH_TOKEN`, `GIT_AUTH_HEADER`, or those with `.HOST` at the end, as BuildKit has them. */
   readonly secrets?: Readonly<Record<string, Uint8Array>>;
   readonly signal: AbortSignal;
@@ -129,6 +131,12 @@ const CONFIGURATION: readonly (readonly [string, string])[] = [
   ['http.lowSpeedTime', '60'],
 ];
 
+/** The file's name is in the environment: ssh itself puts it there (ssh_config(5), "ENVIRONMENT VARIABLES"). */
+const SSH = [
+  'ssh -F /dev/null -o BatchMode=yes -o ConnectTimeout=30 -o LogLevel=ERROR -o StrictHostKeyChecking=accept-new',
+  "-o 'UserKnownHostsFile=${BASCULE_KNOWN_HOSTS}'",
+].join(' ');
+
 /** Git neither asks anybody, nor reads what the machine's users have configured. */
 function createGit(directory: string, remote: string, access: GitAccess): Git {
   const { bare, header } = credentialsOf(remote, access.secrets ?? {});
@@ -143,8 +151,8 @@ function createGit(directory: string, remote: string, access: GitAccess): Git {
     GIT_ASKPASS: '/bin/false',
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',
-    GIT_SSH_COMMAND:
-      'ssh -F /dev/null -o BatchMode=yes -o ConnectTimeout=30 -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR',
+    GIT_SSH_COMMAND: SSH,
+    BASCULE_KNOWN_HOSTS: access.knownHosts ?? '/dev/null',
     GIT_CONFIG_COUNT: String(configuration.length),
     ...Object.fromEntries(
       configuration.flatMap(([key, value], at) => [
