@@ -1,7 +1,7 @@
 /** Composition root: the only reader of argv and the environment. It puts the parts together. */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { homedir, userInfo } from 'node:os';
+import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { isSea } from 'node:sea';
 import { runCli, type DaemonOptions, type Host, type RegistryLaunch } from './cli/index.ts';
@@ -11,6 +11,7 @@ import type { Traffic } from './delivery/traffic/index.ts';
 import type { Engine } from './engine/docker-api/index.ts';
 import { openDatabase } from './lib/database.ts';
 import { writeFileAtomic } from './lib/files.ts';
+import { loginPlaceOf } from './lib/docker-config/index.ts';
 import { acquireLock } from './lib/lock.ts';
 import type { Log } from './lib/log.ts';
 import { scopeOf, type Scope } from './lib/scope.ts';
@@ -183,7 +184,7 @@ async function registryAccess(root: string) {
       ...{ mirrors, insecure, certificateFolders: CERTIFICATE_FOLDERS },
       proxyEnvironment: Object.fromEntries(proxies),
     },
-    logins: { file: join(env['DOCKER_CONFIG'] || join(homedir(), '.docker'), 'config.json'), env },
+    logins: loginPlaceOf(env),
   };
 }
 

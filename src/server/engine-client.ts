@@ -6,10 +6,11 @@ import { engineUnavailable } from '../lib/engine-unavailable.ts';
 import { UserError } from '../lib/errors.ts';
 import { call, engineError } from './engine-errors.ts';
 import { type EngineImages, engineImages } from './engine-images.ts';
+import { type EngineRegistries, engineRegistries } from './engine-registries.ts';
 import { type EngineOwnImages, engineOwnImages } from './engine-own-images.ts';
 
 /** What the server asks of the engine directly, over the Docker Engine API. */
-export interface EngineClient extends EngineImages, EngineOwnImages {
+export interface EngineClient extends EngineImages, EngineOwnImages, EngineRegistries {
   /** The image as `GET /images/{name}/json` tells it. */
   inspectImage(name: string): Promise<unknown>;
   /** Its id and all its references. */
@@ -32,6 +33,7 @@ export function connectEngine(socketPath: string): EngineClient {
   return {
     ...engineImages(docker),
     ...engineOwnImages(docker),
+    ...engineRegistries(docker),
     inspectImage: (name) => call(() => docker.getImage(name).inspect()),
     identifyImage: async (name) => {
       const { Id: id, RepoTags: references } = await call(() => docker.getImage(name).inspect());

@@ -6,17 +6,24 @@ export async function call<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const { statusCode, json, reason } = error as { statusCode?: number; json?: { message?: string }; reason?: string };
+    const { statusCode, json, reason } = error as {
+      statusCode?: number;
+      json?: { message?: string; fix?: string };
+      reason?: string;
+    };
     if (statusCode === undefined) throw engineUnavailable({ what: 'work on images', cause: error }) ?? error;
-    throw engineError(statusCode, json?.message ?? reason ?? String(error));
+    throw engineError(statusCode, json?.message ?? reason ?? String(error), json?.fix);
   }
 }
 
 const KINDS: Readonly<Record<number, ErrorKind>> = {
   400: 'invalid',
+  401: 'denied',
+  403: 'denied',
   404: 'not-found',
   409: 'conflict',
   501: 'unsupported',
+  503: 'unavailable',
 };
 
 export function engineError(status: number, message: string, fix = fixFor(status)): UserError {

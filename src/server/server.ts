@@ -15,6 +15,7 @@ import { errorBodyOf, statusOf } from './errors.ts';
 import { certificateRoutes, type KnownCertificate } from './routes/certificates.ts';
 import { imageRoutes } from './routes/images.ts';
 import { projectRoutes } from './routes/projects.ts';
+import { registryRoutes } from './routes/registries.ts';
 import { rolloutRoutes } from './routes/rollouts.ts';
 import { steeringRoutes } from './routes/steering.ts';
 import { systemRoutes, type SystemInfo, type SystemCheck } from './routes/system.ts';
@@ -45,7 +46,8 @@ export interface Server {
 }
 
 /** What only reads files and records goes without. */
-const NEED_ENGINE = /^\/v1\/(?:deploy|build|plan|rollback|images.*|projects\/:project(?:\/(?:rollback|down|logs))?)$/;
+const NEED_ENGINE =
+  /^\/v1\/(?:deploy|build|plan|rollback|images.*|registries.*|projects\/:project(?:\/(?:rollback|down|logs))?)$/;
 const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
 
 export async function createServer(options: ServerOptions): Promise<Server> {
@@ -78,6 +80,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     });
     systemRoutes(api, options);
     imageRoutes(api, options);
+    registryRoutes(api, options);
     projectRoutes(api, options);
     rolloutRoutes(api, options);
     steeringRoutes(api, options);

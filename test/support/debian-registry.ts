@@ -37,6 +37,10 @@ export class DebianRegistry implements AsyncDisposable {
     return `127.0.0.1:${this.port}`;
   }
 
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
   get tokens(): TokenServer {
     return this.#tokens!;
   }
@@ -52,7 +56,7 @@ export class DebianRegistry implements AsyncDisposable {
     return this;
   }
 
-  /** How many requests ended with each status since the start is not told; the folder tells what is stored. */
+  /** Whether it stores this blob. */
   has(digest: string): boolean {
     const hex = digest.slice('sha256:'.length);
     return existsSync(join(this.directory, 'data/docker/registry/v2/blobs/sha256', hex.slice(0, 2), hex, 'data'));

@@ -3,7 +3,7 @@ import { UserError } from '../../lib/errors.ts';
 import { familiarName, parseReference, type Platform } from '../../lib/oci/index.ts';
 import { parsePlatform, type TransferEvent } from '../registry/index.ts';
 import type { Exchange } from './exchange.ts';
-import { invalidParameter } from './http-errors.ts';
+import { errorBodyOf, invalidParameter } from './http-errors.ts';
 import { textOf } from './query.ts';
 import { referenceOf } from './reference-text.ts';
 import { credentialIn, credentialOf, textsOf } from './registry-auth.ts';
@@ -134,7 +134,7 @@ async function authenticate({ registry }: RegistryRooms, exchange: Exchange): Pr
     exchange.reply(200, { Status: 'Login Succeeded', IdentityToken: known.identityToken ?? '' });
   } catch (error) {
     if (!(error instanceof UserError) || error.kind !== 'denied') throw error;
-    exchange.reply(401, { message: error.message });
+    exchange.reply(401, errorBodyOf(error));
   }
 }
 

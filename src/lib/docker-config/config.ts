@@ -21,11 +21,11 @@ interface AuthEntry {
 
 /** Who somebody is at a registry, as Docker's `X-Registry-Auth` has it. */
 export interface RegistryLogin {
-  readonly username?: string;
-  readonly password?: string;
-  readonly identitytoken?: string;
-  readonly registrytoken?: string;
-  readonly serveraddress?: string;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  readonly identitytoken?: string | undefined;
+  readonly registrytoken?: string | undefined;
+  readonly serveraddress?: string | undefined;
 }
 
 /** Docker Hub's name in the file. */

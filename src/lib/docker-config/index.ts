@@ -1,2 +1,2 @@
-export { registryNameOf, serverAddressOf, type RegistryLogin } from './config.ts';
-export { dropLogin, findLogin, keepLogin, type LoginPlace } from './store.ts';
+export { registryNameOf, type RegistryLogin } from './config.ts';
+export { dropLogin, findLogin, keepLogin, loginPlaceOf, type LoginPlace } from './store.ts';

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { readTextIfThere, writeFileAtomic } from '../files.ts';
 import {
@@ -19,6 +20,11 @@ export interface LoginPlace {
   /** `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`. */
   readonly file: string;
   readonly env: Readonly<Record<string, string>>;
+}
+
+/** Where the command line of Docker keeps logins. */
+export function loginPlaceOf(env: Readonly<Record<string, string>>): LoginPlace {
+  return { file: join(env['DOCKER_CONFIG'] || join(env['HOME'] || homedir(), '.docker'), 'config.json'), env };
 }
 
 /**

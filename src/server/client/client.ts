@@ -28,6 +28,7 @@ import type {
 } from '../wire.ts';
 import type { ImageBuildEvent, ImageBuildResult, ImageBuildSpec } from './image-build.ts';
 import { type ImageCalls, imageCalls } from './images.ts';
+import { type RegistryCalls, registryCalls } from './registries.ts';
 import { encodeFrame, frameDecoder, type Frame } from './frames.ts';
 import { callJson, callLines, callUpgrade, type ApiErrorBody, type ApiRequest } from './transport.ts';
 
@@ -48,7 +49,7 @@ export interface Onlooker {
 }
 
 /** Bascule's API as functions. Every one throws the UserError that the daemon answered. */
-export interface Client extends ImageCalls {
+export interface Client extends ImageCalls, RegistryCalls {
   version(): Promise<SystemInfo>;
   doctor(): Promise<readonly SystemCheck[]>;
   certificates(): Promise<readonly CertificateView[]>;
@@ -151,6 +152,7 @@ export function createClient(socketPath: string, signal?: AbortSignal): Client {
     cancel: async (project) => void (await post(at(project, '/cancel'), undefined)),
     exec: (project, start) => openExec(socketPath, at(project, '/exec'), start),
     ...imageCalls(socketPath, until),
+    ...registryCalls(socketPath, { until, follow: (call, onEvent) => lastOf(callLines(socketPath, call), onEvent) }),
     inspectImage: (name) => get('/v1/images/inspect', { name }),
     removeImage: (name, force) => post('/v1/images/remove', { name, force }),
     purge: async (onLine) => {

@@ -12,6 +12,7 @@ export type { Override, Setting } from '../configuration/index.ts';
 export type { ImageDetails } from '../../engine/docker-api/index.ts';
 export type { HistoryEntry, ImageFilters, ImageSummary } from '../engine-images.ts';
 export type { CertificateView } from '../routes/certificates.ts';
+export type { TransferEvent, TransferResult } from '../engine-registries.ts';
 export type { SystemCheck, SystemInfo } from '../routes/system.ts';
 export type {
   AmendBody,
