@@ -1,8 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { type Context, inTurn, timeProcess } from './context.ts';
 import { ratioOf, type Result, type Series } from './result.ts';
 
-const DOCKERFILE = `FROM busybox
+const FIVE_STEPS = `FROM busybox
 RUN echo one > /one
 RUN echo two > /two
 RUN echo three > /three
@@ -10,38 +11,70 @@ RUN cat /one /two /three > /four
 RUN ls / > /five
 `;
 
-/** Five small RUN steps: with an empty cache, and with everything cached. */
+const TWENTY_STEPS = `FROM busybox\n${Array.from({ length: 20 }, (_, index) => `RUN echo ${index} > /file-${index}\n`).join('')}`;
+
+/** Five and twenty small RUN steps: with an empty cache, and with everything cached; beside bare runs of runc. */
 export async function measureBuild(context: Context): Promise<Result> {
   const { machine, docker, dockerd } = context;
-  machine.write({
-    'compose.yaml': 'name: bench\nservices:\n  app:\n    build: ./app\n',
-    'app/Dockerfile': DOCKERFILE,
-  });
+  machine.write({ 'five/Dockerfile': FIVE_STEPS, 'twenty/Dockerfile': TWENTY_STEPS });
   const bascule = join(import.meta.dirname, '..', 'bin', 'bascule');
-  const ours = (...words: string[]) =>
-    timeProcess([bascule, 'build', ...words], { cwd: machine.folder, env: { BASCULE_ROOT: machine.root } });
-  const peer = (...words: string[]) =>
-    timeProcess([docker, '-H', `unix://${dockerd.socket}`, 'build', '-q', ...words, join(machine.folder, 'app')], {
-      env: { DOCKER_BUILDKIT: '1' },
+  const ours = (name: string, ...words: string[]) =>
+    timeProcess([bascule, 'image', 'build', '-q', ...words, join(machine.folder, name)], {
+      env: { BASCULE_ROOT: machine.root },
     });
-  const fresh = await inTurn(context.runs, { ours: () => ours('--no-cache'), peer: () => peer('--no-cache') });
-  const cached = await inTurn(context.runs, { ours: () => ours(), peer: () => peer() });
-  const series = {
-    freshOurs: ms('5 RUN steps, no cache: `bascule build`', fresh.ours),
-    freshPeer: ms('5 RUN steps, no cache: `docker build` with BuildKit', fresh.peer),
-    cachedOurs: ms('all cached: `bascule build`', cached.ours),
-    cachedPeer: ms('all cached: `docker build` with BuildKit', cached.peer),
+  const peer = (name: string, ...words: string[]) =>
+    timeProcess([docker, '-H', `unix://${dockerd.socket}`, 'buildx', 'build', '-q', ...words, join(machine.folder, name)]); // prettier-ignore
+  const both = (name: string, ...words: string[]) =>
+    inTurn(context.runs, { ours: () => ours(name, ...words), peer: () => peer(name, ...words) });
+  const [five, fiveCached] = [await both('five', '--no-cache'), await both('five')];
+  const [twenty, twentyCached] = [await both('twenty', '--no-cache'), await both('twenty')];
+  const bare = await inTurn(context.runs, { runc: bareRuns(machine.folder) });
+  const of = (what: string, { ours: own, peer: other }: { ours: number[]; peer: number[] }): Pair => ({
+    ours: ms(`${what}: \`bascule image build\``, own),
+    peer: ms(`${what}: \`docker buildx build\``, other),
+  });
+  const pairs = {
+    five: of('5 RUN steps, no cache', five),
+    fiveCached: of('5 RUN steps, all cached', fiveCached),
+    twenty: of('20 RUN steps, no cache', twenty),
+    twentyCached: of('20 RUN steps, all cached', twentyCached),
   };
+  const step = ms('one RUN step: 20 steps without what 5 take, by 15', difference(twenty.ours, five.ours));
+  const runc = ms('`runc run` of the same command, alone', bare.runc);
   return {
     name: 'build',
     title: 'Building an image',
-    series: Object.values(series),
+    series: [...Object.values(pairs).flatMap(({ ours: own, peer: other }) => [own, other]), step, runc],
     ratios: [
-      ratioOf('5 steps, no cache', { ours: series.freshOurs, peer: series.freshPeer }, 3),
-      ratioOf('all cached', { ours: series.cachedOurs, peer: series.cachedPeer }, 1),
+      ratioOf('5 steps, no cache', pairs.five, 3),
+      ratioOf('5 steps, all cached', pairs.fiveCached, 3),
+      ratioOf('20 steps, no cache', pairs.twenty, 3),
+      ratioOf('20 steps, all cached', pairs.twentyCached, 3),
+      ratioOf('bare runc run to a RUN step', { ours: step, peer: runc }, 0.5),
     ],
     notes: ['Whole processes, from shell to prompt.'],
   };
+}
+
+interface Pair {
+  readonly ours: Series;
+  readonly peer: Series;
+}
+
+function difference(twenty: readonly number[], five: readonly number[]): readonly number[] {
+  return twenty.map((value, index) => (value - (five[index] ?? value)) / 15);
+}
+
+/** Milliseconds of `runc run` in a bundle that has busybox, with runc's own default namespaces. */
+function bareRuns(folder: string): () => number {
+  const bundle = join(folder, 'bundle');
+  const busybox = execFileSync('sh', ['-c', 'command -v busybox'], { encoding: 'utf8' }).trim();
+  execFileSync('mkdir', ['-p', join(bundle, 'rootfs/bin'), join(bundle, 'rootfs/proc'), join(bundle, 'rootfs/dev'), join(bundle, 'rootfs/sys')]); // prettier-ignore
+  execFileSync('cp', [busybox, join(bundle, 'rootfs/bin/sh')]);
+  execFileSync('runc', ['spec', '--bundle', bundle]);
+  execFileSync('sed', ['-i', 's/"terminal": true/"terminal": false/; s/"sh"/"sh", "-c", "echo 1 > \\/file"/; s/"readonly": true/"readonly": false/', join(bundle, 'config.json')]); // prettier-ignore
+  let number = 0;
+  return () => timeProcess(['runc', 'run', '--bundle', bundle, `bench-${process.pid}-${++number}`]);
 }
 
 function ms(name: string, samples: readonly number[]): Series {

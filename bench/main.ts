@@ -1,7 +1,7 @@
 /**
  * Measures Bascule, where there is a peer beside it in the same run.
  * usage: npm run bench [-- --docker-path DIR] [--runs N] [NAME …]
- *   NAME                start build switch cli deploy endurance proxy planning; without one: all of these
+ *   NAME                start build build-context switch cli deploy registry endurance proxy planning; without one: all of these
  *   kills               SIGKILL of daemon, proxy, conmon and instance at each step, --rounds N times (default 1)
  *   analysis            simulates the analysis of canaries; writes the tables and pictures of docs/analysis.md
  *   --docker-path DIR   folder of another docker and dockerd than those on the PATH, e.g. of a newer release
@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { importBusybox, openMachine, startDockerd } from '../test/support/machine.ts';
 import { simulate } from './analysis/main.ts';
 import { measureBuild } from './build.ts';
+import { measureBuildContext } from './build-context.ts';
 import { measureCli } from './cli.ts';
 import { type Context, machineFacts } from './context.ts';
 import { measureDeploy } from './deploy.ts';
@@ -22,6 +23,7 @@ import { measureKills } from './kills.ts';
 import { plotOf } from './plots.ts';
 import { measureProxy } from './proxy.ts';
 import { type Report, type Result, renderReports } from './result.ts';
+import { measureRegistry } from './registry.ts';
 import { measureStart } from './start.ts';
 import { measureSwitch } from './switch.ts';
 
@@ -29,9 +31,11 @@ import { measureSwitch } from './switch.ts';
 const BESIDE_DOCKER: Readonly<Record<string, (context: Context) => Promise<Result>>> = {
   start: measureStart,
   build: measureBuild,
+  'build-context': measureBuildContext,
   switch: measureSwitch,
   cli: measureCli,
   deploy: measureDeploy,
+  registry: measureRegistry,
   endurance: measureEndurance,
 };
 const ALONE: Readonly<Record<string, () => Promise<Result>>> = {
