@@ -67,7 +67,7 @@ function membersOf(items: Property | undefined): readonly Property[] {
 
 function defaultOf({ default: value }: Property): string {
   const isEmpty = typeof value === 'object' && Object.keys(value ?? {}).length === 0;
-  if (value === undefined || isEmpty) return '–';
+  if (value === undefined || value === '' || isEmpty) return '–';
   return `\`${Array.isArray(value) ? value.join(', ') : String(value)}\``;
 }
 
