@@ -38,7 +38,7 @@ async function converse(delivery: Delivery, project: string, socket: Duplex): Pr
   const first = await frames.next();
   if (first.done === true || first.value.kind !== 'start') return;
   const start = ExecStartSchema.parse(JSON.parse(first.value.payload.toString('utf8')));
-  const { index, env, user, workingDirectory, ...rest } = start;
+  const { index, env, user, workingDirectory, size, ...rest } = start;
   const session = await delivery.exec({
     project,
     ...rest,
@@ -46,6 +46,7 @@ async function converse(delivery: Delivery, project: string, socket: Duplex): Pr
     ...(env === undefined ? {} : { env }),
     ...(user === undefined ? {} : { user }),
     ...(workingDirectory === undefined ? {} : { workingDirectory }),
+    ...(size === undefined ? {} : { size }),
   });
   const input = pumpInput(frames, session).catch((error: unknown) => socket.destroy(asError(error)));
   await pumpOutput(session, socket);

@@ -95,6 +95,7 @@ export const ExecStartSchema = z.strictObject({
   user: z.string().optional(),
   workingDirectory: z.string().optional(),
   tty: z.boolean(),
+  size: z.strictObject({ columns: z.number().int().positive(), rows: z.number().int().positive() }).optional(),
   attachStdin: z.boolean(),
 });
 

@@ -47,6 +47,7 @@ async function exec(
     service,
     args: [...args],
     tty,
+    ...(tty ? { size: sizeOf(host) } : {}),
     attachStdin: true,
     ...(options.index === undefined ? {} : { index: options.index }),
     ...(options.env === undefined ? {} : { env: options.env }),
@@ -62,7 +63,7 @@ function connectTerminal(session: Session, connection: ExecConnection, tty: bool
   const { stdin, stdout } = session.host;
   const onData = (data: Buffer): void => connection.write(data);
   const onEnd = (): void => connection.endInput();
-  const onResize = (): void => connection.resize({ columns: stdout.columns ?? 80, rows: stdout.rows ?? 24 });
+  const onResize = (): void => connection.resize(sizeOf(session.host));
   stdin.on('data', onData).on('end', onEnd);
   if (tty) {
     stdin.setRawMode?.(true);
@@ -77,6 +78,10 @@ function connectTerminal(session: Session, connection: ExecConnection, tty: bool
       connection.close();
     },
   };
+}
+
+function sizeOf({ stdout }: Session['host']): { readonly columns: number; readonly rows: number } {
+  return { columns: stdout.columns || 80, rows: stdout.rows || 24 };
 }
 
 async function relayOutput({ host }: Session, connection: ExecConnection): Promise<number> {

@@ -129,12 +129,19 @@ export interface LogEntry {
   readonly text: string;
 }
 
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
 export interface ExecOptions {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly user?: string;
   readonly workingDirectory?: string;
   readonly tty: boolean;
+  /** Of the terminal that it begins with. */
+  readonly size?: TerminalSize;
   readonly attachStdin: boolean;
 }
 
@@ -142,7 +149,7 @@ export interface ExecStreams {
   readonly stdin: Writable;
   readonly output: AsyncIterable<{ readonly stream: 'stdout' | 'stderr'; readonly data: Buffer }>;
   readonly exit: Promise<number>;
-  resize(size: { readonly columns: number; readonly rows: number }): Promise<void>;
+  resize(size: TerminalSize): Promise<void>;
 }
 
 export interface FleetEvent {

@@ -13,6 +13,7 @@ export type {
   ObservedInstance,
   ResolvedImage,
   ResolveOptions,
+  TerminalSize,
 } from './fleet.ts';
 export {
   type InstanceMount,

@@ -1,4 +1,5 @@
 import type { Project, StrategyName } from '../compose/index.ts';
+import type { TerminalSize } from '../fleet/index.ts';
 import type { RolloutOutcome } from './outcome.ts';
 import type { ProgressEvent } from './progress.ts';
 import type {
@@ -158,5 +159,7 @@ export interface ExecRequest {
   readonly user?: string;
   readonly workingDirectory?: string;
   readonly tty: boolean;
+  /** Of the terminal that it begins with. */
+  readonly size?: TerminalSize;
   readonly attachStdin: boolean;
 }

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { StrategyName } from '../compose/index.ts';
+import type { TerminalSize } from '../fleet/index.ts';
 import type { ReleaseState } from '../release/index.ts';
 import type { Failure, PlannedStep, PortView, RolloutKind, RolloutResult } from './outcome.ts';
 import type { Verdict } from './judge/analysis/index.ts';
@@ -164,7 +165,7 @@ export interface ExecSession {
   readonly output: AsyncIterable<{ readonly stream: 'stdout' | 'stderr'; readonly data: Buffer }>;
   /** The exit code. */
   readonly exit: Promise<number>;
-  resize(size: { readonly columns: number; readonly rows: number }): Promise<void>;
+  resize(size: TerminalSize): Promise<void>;
 }
 
 export interface RunningRollout {

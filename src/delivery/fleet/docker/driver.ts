@@ -144,8 +144,10 @@ async function exec(docker: Docker, instance: string, o: ExecOptions): Promise<E
       ...(o.workingDirectory === undefined ? {} : { WorkingDir: o.workingDirectory }),
     }),
   );
+  // Engines before API 1.42 do not look at the size: they learn it by `resize`.
+  const size = o.size === undefined ? {} : { ConsoleSize: [o.size.rows, o.size.columns] };
   const stream = await call(`run ${o.args[0] ?? ''} in ${instance}`, () =>
-    execution.start({ hijack: true, stdin: o.attachStdin, Tty: o.tty }),
+    execution.start({ hijack: true, stdin: o.attachStdin, Tty: o.tty, ...size }),
   );
   const ended = new Promise<void>((resolve) => {
     stream.once('end', resolve);

@@ -81,7 +81,7 @@ function requireServices(instances: readonly ObservedInstance[], { project, serv
 /** Runs a program in an instance of the release that serves. */
 export async function execInService(parts: Parts, request: ExecRequest): Promise<ExecSession> {
   const instance = instanceFor(parts, request);
-  const { args, env = {}, user, workingDirectory, tty, attachStdin } = request;
+  const { args, env = {}, user, workingDirectory, tty, attachStdin, size } = request;
   const streams = await parts.fleet.exec(instance, {
     args,
     env,
@@ -89,6 +89,7 @@ export async function execInService(parts: Parts, request: ExecRequest): Promise
     attachStdin,
     ...(user === undefined ? {} : { user }),
     ...(workingDirectory === undefined ? {} : { workingDirectory }),
+    ...(size === undefined ? {} : { size }),
   });
   return { instance, ...streams };
 }
