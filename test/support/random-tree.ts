@@ -47,7 +47,7 @@ interface Random {
 }
 
 /** Marsaglia's xorshift, 32 bits. */
-export function randomOf(seed: number): Random {
+function randomOf(seed: number): Random {
   let state = (seed ^ 0x9e3779b9) >>> 0 || 1;
   const next = (): number => {
     state ^= state << 13;

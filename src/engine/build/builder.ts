@@ -48,7 +48,7 @@ export function createBuilder(options: BuilderOptions): Builder {
     cache,
     digests: createFileDigests(options.database),
     mounts: createMounts(join(directory, 'mounts')),
-    downloads: createDownloads(join(directory, 'downloads'), options.database),
+    downloads: createDownloads(join(directory, 'downloads'), options.database, options.proxyEnvironment ?? {}),
     directory,
     running: new Map(),
     locks: new Map(),
@@ -148,6 +148,7 @@ async function prepareBuild({
   const fetching: Fetching = {
     signal,
     ssh: request.ssh ?? {},
+    proxies: workshop.options.proxyEnvironment ?? {},
     temporaryDirectory: () => temporary.make(),
     onLine: (line) => request.onProgress({ kind: 'status', what: 'context', line }),
   };

@@ -16,6 +16,8 @@ export interface BuilderOptions {
   readonly runtime: Pick<Runtime, 'runStep'>;
   readonly networks: Pick<Networks, 'openSandbox' | 'closeSandbox'>;
   readonly log: Log;
+  /** Variables that name proxies (`https_proxy`, `no_proxy` …) for what is fetched from elsewhere. */
+  readonly proxyEnvironment?: Readonly<Record<string, string>>;
   /** Fetches an image that FROM or `--from` names and that is not there, or always with `--pull`. */
   readonly pull?: PullImage;
 }

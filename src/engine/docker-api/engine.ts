@@ -123,7 +123,10 @@ async function openRooms({ scope, directory, database, log, version, registries 
   const runtime = await openRuntime({ scope, directory, database, images, networks, volumes, log });
   const registry = await openRegistries({ access: registries, directory, images, log });
   const pull = pullForBuilds(registry);
-  const builder = createBuilder({ scope, directory, database, images, runtime, networks, log, pull });
+  const builder = createBuilder({
+    ...{ scope, directory, database, images, runtime, networks, log, pull },
+    proxyEnvironment: registries?.settings.proxyEnvironment ?? {},
+  });
   images.onEvent((event) => events.publish(ofImage(event)));
   networks.onEvent((event) => events.publish(ofNetwork(event)));
   volumes.onEvent((event) => events.publish(ofVolume(event)));

@@ -23,7 +23,7 @@ export async function fetchRemote(url: string, o: Fetching): Promise<FetchedRemo
       throw invalid(url, remote.message);
     case 'url':
       o.onLine(`fetching ${shownUrl(url)}`);
-      return { kind: 'stream', stream: await download(url, o.signal) };
+      return { kind: 'stream', stream: await download(url, o) };
     case 'git': {
       o.onLine(`cloning ${shownUrl(url)}`);
       const directory = await o.temporaryDirectory();
@@ -31,6 +31,7 @@ export async function fetchRemote(url: string, o: Fetching): Promise<FetchedRemo
       await checkOutGit(remote.reference, {
         directory,
         signal: o.signal,
+        proxies: o.proxies,
         ...(socket === undefined ? {} : { sshSocket: socket }),
       });
       return { kind: 'directory', path: await resolveInRoot(directory, remote.reference.subdirectory) };
@@ -38,8 +39,8 @@ export async function fetchRemote(url: string, o: Fetching): Promise<FetchedRemo
   }
 }
 
-async function download(url: string, signal: AbortSignal): Promise<Readable> {
-  const response = await httpFetch({ url, headers: {}, signal });
+async function download(url: string, { proxies, signal }: Fetching): Promise<Readable> {
+  const response = await httpFetch({ url, headers: {}, proxies, signal });
   if (response.statusCode === 200) return response;
   response.resume();
   throw unreachableContext(url, `the server answered ${response.statusCode}`);

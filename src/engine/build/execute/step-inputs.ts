@@ -187,6 +187,7 @@ function gitAccess({ request, signal, workshop }: Session): GitAccess {
   return {
     signal,
     knownHosts: join(workshop.directory, 'known_hosts'),
+    proxies: workshop.options.proxyEnvironment ?? {},
     ...(sshSocket === undefined ? {} : { sshSocket }),
     ...(request.secrets === undefined ? {} : { secrets: request.secrets }),
   };

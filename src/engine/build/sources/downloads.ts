@@ -47,7 +47,11 @@ interface Row {
 }
 
 /** @param directory it is made when the first file comes */
-export function createDownloads(directory: string, database: DatabaseSync): Downloads {
+export function createDownloads(
+  directory: string,
+  database: DatabaseSync,
+  proxies: Readonly<Record<string, string>>,
+): Downloads {
   const find = database.prepare(
     'SELECT etag, last_modified AS lastModified, digest FROM build_downloads WHERE key = ?',
   );
@@ -77,7 +81,7 @@ export function createDownloads(directory: string, database: DatabaseSync): Down
       return { digest, path };
     };
     if (row !== undefined && row.digest === checksum) return again(row);
-    const response = await httpFetch({ url, headers: conditionsOf(row), signal });
+    const response = await httpFetch({ url, headers: conditionsOf(row), proxies, signal });
     if (response.statusCode === 304 && row !== undefined) {
       response.resume();
       refuseOther(request, row.digest);

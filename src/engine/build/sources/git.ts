@@ -12,6 +12,8 @@ export interface GitAccess {
   readonly knownHosts?: string;
   /** `GIT_AUTH_TOKEN`, `GIT_AUTH_HEADER`, or those with `.HOST` at the end, as BuildKit has them. */
   readonly secrets?: Readonly<Record<string, Uint8Array>>;
+  /** Variables that name proxies. */
+  readonly proxies: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
 }
 
@@ -143,7 +145,7 @@ function createGit(directory: string, remote: string, access: GitAccess): Git {
   const configuration =
     header === undefined ? CONFIGURATION : [...CONFIGURATION, [`http.${originOf(bare)}.extraheader`, header]];
   const env: NodeJS.ProcessEnv = {
-    ...proxyEnvironment(),
+    ...access.proxies,
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     LC_ALL: 'C.UTF-8',
     HOME: '/nonexistent',
@@ -179,13 +181,6 @@ function createGit(directory: string, remote: string, access: GitAccess): Git {
     remote: bare,
     succeeds: async (...words: readonly string[]) => (await start(...words)).exitCode === 0,
   });
-}
-
-function proxyEnvironment(): NodeJS.ProcessEnv {
-  const names = ['http_proxy', 'https_proxy', 'no_proxy', 'all_proxy', 'HTTPS_PROXY', 'NO_PROXY', 'ALL_PROXY'];
-  return Object.fromEntries(
-    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
-  );
 }
 
 /** User and password of the URL, else the secrets of the build, as a header: arguments of programs are seen by all. */

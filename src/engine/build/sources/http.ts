@@ -10,20 +10,22 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 export interface HttpRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
+  /** Variables that name proxies. */
+  readonly proxies: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
 }
 
 /**
- * GET over http or https, through the daemon's proxy where its environment names one; redirects are followed, and
+ * GET over http or https, through a proxy where one is named; redirects are followed, and
  * credentials of the URL go to its own host only.
  * @throws UserError `url-unreachable`
  */
-export async function httpFetch({ url, headers, signal }: HttpRequest): Promise<IncomingMessage> {
+export async function httpFetch({ url, headers, proxies, signal }: HttpRequest): Promise<IncomingMessage> {
   const first = new URL(url);
   let at = first;
   for (let hops = 0; hops <= MOST_REDIRECTS; hops++) {
     const own = at.host === first.host && at.protocol === first.protocol ? authorizationOf(first) : {};
-    const response = await request(at, { headers: { ...headers, ...own }, signal });
+    const response = await request(at, { headers: { ...headers, ...own }, proxies, signal });
     const { location } = response.headers;
     if (!REDIRECTS.has(response.statusCode ?? 0) || location === undefined) return response;
     response.resume();
@@ -42,11 +44,11 @@ function authorizationOf({ username, password }: URL): Readonly<Record<string, s
   return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
 }
 
-function request(url: URL, { headers, signal }: Omit<HttpRequest, 'url'>): Promise<IncomingMessage> {
+function request(url: URL, { headers, proxies, signal }: Omit<HttpRequest, 'url'>): Promise<IncomingMessage> {
   const bare = new URL(url);
   bare.username = bare.password = '';
   const isSecure = url.protocol === 'https:';
-  const proxy = { proxyEnv: process.env, keepAlive: false, timeout: SILENCE_MS };
+  const proxy = { proxyEnv: proxies, keepAlive: false, timeout: SILENCE_MS };
   const options: RequestOptions = {
     headers: { 'user-agent': 'bascule-build', 'accept-encoding': 'identity', ...headers },
     agent: isSecure ? new HttpsAgent(proxy) : new HttpAgent(proxy),
