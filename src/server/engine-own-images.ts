@@ -7,10 +7,20 @@ import { call } from './engine-errors.ts';
 export interface EngineOwnImages {
   /** @throws UserError `image-details-unsupported` where the engine is another one */
   imageDetails(name: string): Promise<ImageDetails>;
+  /** The packages in an image. @throws UserError `image-details-unsupported` */
+  sbom(name: string, format: string): Promise<Sbom>;
+}
+
+export interface Sbom {
+  readonly mediaType: string;
+  readonly document: string;
 }
 
 export function engineOwnImages(docker: Docker): EngineOwnImages {
-  return { imageDetails: (name) => ask(docker, { name, what: 'details' }) };
+  return {
+    imageDetails: (name) => ask(docker, { name, what: 'details' }),
+    sbom: (name, format) => ask(docker, { name, what: 'sbom', query: { format } }),
+  };
 }
 
 interface Question {

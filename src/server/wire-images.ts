@@ -41,5 +41,10 @@ export const ImportQuerySchema = z.strictObject({
   change: z.union([z.string(), z.array(z.string())]).optional(),
 });
 
+export const SbomQuerySchema = z.strictObject({
+  name: z.string(),
+  format: z.enum(['cyclonedx-json', 'spdx-json']).default('cyclonedx-json'),
+});
+
 export type PruneBody = z.input<typeof PruneBodySchema>;
 export type CommitBody = z.input<typeof CommitBodySchema>;

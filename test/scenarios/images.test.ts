@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type Machine, openMachine } from '../support/machine.ts';
@@ -21,8 +21,10 @@ describe('the life of images', { timeout: 120_000 }, () => {
   before(async () => {
     machine = await openMachine();
     machine.write({
-      Dockerfile: 'FROM busybox\nLABEL team=blue\nRUN echo one > /one && echo two > /two\nRUN rm /one\n',
+      Dockerfile:
+        'FROM busybox\nLABEL team=blue\nRUN echo one > /one && echo two > /two\nRUN rm /one\nCOPY left-pad.json /app/node_modules/left-pad/package.json\n',
       'notes.txt': 'no archive',
+      'left-pad.json': '{"name": "left-pad", "version": "1.3.0", "license": "WTFPL"}',
     });
     await machine.must(['image', 'build', '-t', 'shop/web:1', '.']);
   });
@@ -69,13 +71,26 @@ describe('the life of images', { timeout: 120_000 }, () => {
     assert.equal(details.wastedBytes, 'one\n'.length);
     assert.deepEqual(
       details.layers.map(({ wastedBytes }) => wastedBytes),
-      [0, 'one\n'.length, 0],
+      [0, 'one\n'.length, 0, 0],
     );
     assert.deepEqual(details.layers[1]?.wasted, [{ path: 'one', bytes: 4, layer: 3 }]);
     const text = (await lines('image', 'inspect', '--text', 'shop/web:1')).join('\n');
     assert.match(text, /^shop\/web:1\n/);
     assert.match(text, /\/one: layer 2, gone in layer 3/);
     assert.equal((await machine.run(['image', 'inspect', 'nobody/knows'])).exitCode, 3);
+  });
+
+  it('lists the packages in an image', async () => {
+    const bom = await machine.json<{ readonly components: readonly { readonly purl: string }[] }>([
+      ...['image', 'sbom', 'shop/web:1'],
+    ]);
+    assert.deepEqual(
+      bom.components.map(({ purl }) => purl),
+      ['pkg:npm/left-pad@1.3.0'],
+    );
+    await machine.must(['image', 'sbom', 'shop/web:1', '--format', 'spdx-json', '-o', 'web.spdx.json']);
+    assert.match(readFileSync(join(machine.folder, 'web.spdx.json'), 'utf8'), /"SPDX-2.3"[^]*pkg:npm\/left-pad@1.3.0/);
+    assert.equal((await machine.run(['image', 'sbom', 'shop/web:1', '--format', 'xml'])).exitCode, 2);
   });
 
   it('saves and loads: the same image comes back', async () => {

@@ -10,7 +10,7 @@ export type {
   RemovedImage,
   Upper,
 } from './face.ts';
-export { wasteOfLayers } from './layer-listing.ts';
+export { findFiles, wasteOfLayers } from './layer-listing.ts';
 export type { LayerWaste } from './wasted-bytes.ts';
 export { type MountCalls, openMountCalls } from './mount-calls.ts';
 export { overlayMountArgv, type OverlayMount } from './overlay-argv.ts';

@@ -1,17 +1,40 @@
 import { lstat } from 'node:fs/promises';
 import { run } from '../../lib/process.ts';
 import type { Layer } from './face.ts';
-import { type LayerWaste, type ListedFile, wastedBytes } from './wasted-bytes.ts';
+import { type LayerWaste, type ListedFile, visibleFiles, wastedBytes } from './wasted-bytes.ts';
 import { openXattrReader, type XattrReader } from './xattr.ts';
 
 /** What each of an image's layers carries in vain; reads names and sizes only. @param layers bottom first */
 export async function wasteOfLayers(layers: readonly Layer[], signal?: AbortSignal): Promise<readonly LayerWaste[]> {
+  return wastedBytes(await listLayers(layers, signal));
+}
+
+export interface FoundFile {
+  /** Inside the image, without a slash at the beginning. */
+  readonly path: string;
+  /** On this machine. */
+  readonly file: Buffer;
+}
+
+/** The non-empty regular files of an image whose paths are wanted. Paths are bytes: each character is one. */
+export async function findFiles(
+  layers: readonly Layer[],
+  o: { readonly isWanted: (path: string) => boolean; readonly signal?: AbortSignal },
+): Promise<readonly FoundFile[]> {
+  const found = visibleFiles(await listLayers(layers, o.signal), o.isWanted);
+  return found.map(({ path, layer }) => ({ path, file: Buffer.from(`${layers[layer]?.directory}/${path}`, 'latin1') }));
+}
+
+async function listLayers(
+  layers: readonly Layer[],
+  signal: AbortSignal | undefined,
+): Promise<readonly (readonly ListedFile[])[]> {
   const xattrs = openXattrReader();
   const listings: (readonly ListedFile[])[] = [];
   for (const layer of layers) {
     listings.push(await listLayer(layer.directory, { xattrs, ...(signal === undefined ? {} : { signal }) }));
   }
-  return wastedBytes(listings);
+  return listings;
 }
 
 /** find(1) walks off the event loop; of names only those in doubt are looked at here. */

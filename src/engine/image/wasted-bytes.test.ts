@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type ListedFile, wastedBytes } from './wasted-bytes.ts';
+import { type ListedFile, visibleFiles, wastedBytes } from './wasted-bytes.ts';
 
 let inodes = 0;
 const file = (path: string, bytes: number, inode = `own-${(inodes += 1)}`): ListedFile => ({
@@ -66,4 +66,19 @@ describe('wasted bytes', () => {
       }),
     );
   });
+});
+
+it('files are seen as a container sees them', () => {
+  const layers = [
+    [folder('d'), file('d/old', 1), file('d/gone', 1), file('same', 1)],
+    [folder('d'), file('d/new', 1), whiteout('d/gone'), file('same', 2), file('empty', 0)],
+  ];
+  const seen = visibleFiles(layers, (path) => path !== 'd/new');
+  assert.deepEqual(
+    seen.toSorted((a, b) => a.layer - b.layer),
+    [
+      { path: 'd/old', layer: 0 },
+      { path: 'same', layer: 1 },
+    ],
+  );
 });

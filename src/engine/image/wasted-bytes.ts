@@ -61,6 +61,31 @@ export function wastedBytes(layers: readonly (readonly ListedFile[])[]): readonl
   }));
 }
 
+export interface VisibleFile {
+  readonly path: string;
+  /** Index of the layer that has it. */
+  readonly layer: number;
+}
+
+/** The non-empty regular files that a container of all the layers sees and that are wanted. @param layers bottom first */
+export function visibleFiles(
+  layers: readonly (readonly ListedFile[])[],
+  isWanted: (path: string) => boolean,
+): readonly VisibleFile[] {
+  const root: Node = { content: undefined, children: new Map() };
+  layers.forEach((listing, layer) => {
+    const contents = new Map<string, Content>();
+    for (const file of listing) apply(root, file, { layer, contents, lose: () => {} });
+  });
+  const found: VisibleFile[] = [];
+  const visit = ({ content, children }: Node, path: string): void => {
+    if (content !== undefined && content.bytes > 0 && isWanted(path)) found.push({ path, layer: content.layer });
+    for (const [name, child] of children ?? []) visit(child, path === '' ? name : `${path}/${name}`);
+  };
+  visit(root, '');
+  return found;
+}
+
 interface Applying {
   readonly layer: number;
   readonly contents: Map<string, Content>;

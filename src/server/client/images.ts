@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { ImageDetails } from '../../engine/docker-api/index.ts';
 import type { HistoryEntry, ImageFilters, ImageQuery, ImageSummary } from '../engine-images.ts';
+import type { Sbom } from '../engine-own-images.ts';
 import type { PruneResult } from '../unused-images.ts';
 import type { CommitBody, PruneBody } from '../wire-images.ts';
 import type { Streamed } from './client.ts';
@@ -12,6 +13,7 @@ export interface ImageCalls {
   imageHistory(name: string): Promise<readonly Streamed<HistoryEntry>[]>;
   /** Only of the embedded engine. @throws UserError `image-details-unsupported` */
   imageDetails(name: string): Promise<ImageDetails>;
+  sbom(name: string, format: string): Promise<Sbom>;
   tagImage(name: string, reference: string): Promise<void>;
   pruneImages(body: PruneBody): Promise<PruneResult>;
   commitContainer(body: CommitBody): Promise<{ readonly id: string }>;
@@ -43,6 +45,7 @@ export function imageCalls(socketPath: string, until: Pick<ApiRequest, 'signal'>
     images: ({ all, filters } = {}) => get('/v1/images', { all, filters: filtersText(filters) }),
     imageHistory: (name) => get('/v1/images/history', { name }),
     imageDetails: (name) => get('/v1/images/details', { name }),
+    sbom: (name, format) => get('/v1/images/sbom', { name, format }),
     tagImage: async (name, reference) => void (await post('/v1/images/tag', { name, reference })),
     pruneImages: (body) => post('/v1/images/prune', body),
     commitContainer: (body) => post('/v1/images/commit', body),

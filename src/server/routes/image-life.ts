@@ -10,6 +10,7 @@ import {
   ImageQuerySchema,
   ImportQuerySchema,
   PruneBodySchema,
+  SbomQuerySchema,
   TagBodySchema,
 } from '../wire-images.ts';
 import type { Api } from './api.ts';
@@ -67,6 +68,17 @@ export function imageLifeRoutes(api: Api, { engine, delivery }: ImageLifeOptions
       },
     },
     ({ query }) => engine.imageDetails(query.name),
+  );
+  api.get(
+    '/v1/images/sbom',
+    {
+      schema: {
+        ...about('What packages an image has'),
+        description: 'Debian, npm and Python packages. Only of the embedded engine.',
+        querystring: SbomQuerySchema,
+      },
+    },
+    ({ query }) => engine.sbom(query.name, query.format),
   );
   archiveRoutes(api, engine);
 }

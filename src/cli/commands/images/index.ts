@@ -8,7 +8,9 @@ import { addInspect } from './inspect.ts';
 import { addList } from './list.ts';
 import { addPrune } from './prune.ts';
 import { addRemove } from './remove.ts';
+import { addSbom } from './sbom.ts';
 import { addTag } from './tag.ts';
+import { addTransfer } from './transfer.ts';
 
 /** In the order of `--help`. */
 export const addImages: AddCommand = (program, run) => {
@@ -19,9 +21,11 @@ export const addImages: AddCommand = (program, run) => {
   addBootstrap(image, run);
   addInspect(image, run);
   addHistory(image, run);
+  addSbom(image, run);
   addTag(image, run);
   addRemove(image, run);
   addPrune(image, run);
   addArchives(image, run);
   addCommit(image, run);
+  addTransfer(image, run);
 };
