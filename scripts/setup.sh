@@ -45,6 +45,7 @@ LIST
 dockerd docker.io
 docker docker-cli
 skopeo skopeo
+docker-registry docker-registry
 setcap libcap2-bin
 curl curl
 wrk wrk

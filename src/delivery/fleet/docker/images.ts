@@ -26,14 +26,21 @@ export async function resolveImage(docker: Docker, reference: string, o: Resolve
   return (await findImage(docker, reference)) ?? fail(imageMissing(reference, 'it is not there after it was pulled'));
 }
 
+interface PullLine {
+  readonly status?: string;
+  readonly error?: string;
+  readonly progressDetail?: { readonly total?: number };
+}
+
 async function pull(docker: Docker, reference: string, o: ResolveOptions): Promise<void> {
   try {
     const options = { abortSignal: o.signal, ...(o.platform === undefined ? {} : { platform: o.platform }) };
     const stream = await docker.pull(tagged(reference), options);
     for await (const message of jsonLinesOf(stream as AsyncIterable<Buffer>)) {
-      const { status, error } = message as { status?: string; error?: string };
+      const { status, error, progressDetail } = message as PullLine;
       if (error !== undefined) throw imageMissing(reference, error);
-      if (status !== undefined) o.onOutput(status);
+      const isFigure = progressDetail?.total !== undefined; // of a bar that is drawn, many a second
+      if (status !== undefined && !isFigure) o.onOutput(status);
     }
   } catch (error) {
     if (o.signal.aborted || error instanceof UserError) throw error;
