@@ -17,7 +17,13 @@ describe('a registry over S3', { skip }, () => {
   const settings = (): Partial<RegistryServerSettings> => {
     const { protocol, host, username, password, pathname } = new URL(given ?? '');
     const keys = { accessKey: username, secretKey: password, region: 'us-east-1' };
-    const storage = { kind: 's3', endpoint: `${protocol}//${host}`, bucket: pathname.slice(1), prefix, ...keys } as const;
+    const storage = {
+      kind: 's3',
+      endpoint: `${protocol}//${host}`,
+      bucket: pathname.slice(1),
+      prefix,
+      ...keys,
+    } as const;
     return { storage, graceMs: 0 };
   };
 

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import type { BlobRow, Catalogue } from './catalogue.ts';
+import type { Catalogue } from './catalogue.ts';
+import type { BlobRow } from './garbage.ts';
 import type { ContentDigest } from './digests.ts';
 import type { ByteRange } from './ranges.ts';
 import type { SharedContent } from './shared-content.ts';
@@ -91,7 +92,7 @@ export class Blobs {
   /** Deletes a blob that no repository has. @returns whether it went */
   async discard(row: BlobRow): Promise<boolean> {
     return await this.#turns.take(row.digest, async () => {
-      if (!this.#catalogue.forgetBlob(row.digest)) return false;
+      if (!this.#catalogue.garbage.forgetBlob(row.digest)) return false;
       if (row.place === 'own') await this.#storage.remove(row.digest);
       return true;
     });

@@ -26,7 +26,7 @@ export async function collect(rooms: Rooms, o: CollectOptions): Promise<Collecte
 
 async function sweep(rooms: Rooms, before: number, { untagged }: CollectOptions): Promise<Collected> {
   const { catalogue, blobs, uploads, storage } = rooms;
-  const manifests = untagged ? catalogue.untaggedManifests(before) : [];
+  const manifests = untagged ? catalogue.garbage.untaggedManifests(before) : [];
   for (const { repository, digest } of manifests)
     await removeManifest(
       { catalogue, records: storage.records },
@@ -34,10 +34,10 @@ async function sweep(rooms: Rooms, before: number, { untagged }: CollectOptions)
     );
   const expired = await uploads.expire(Date.now() - rooms.uploadExpiryMs);
   catalogue.transaction(() => {
-    for (const { repository, digest } of catalogue.idleLinks(before)) catalogue.unlinkBlob(repository, digest);
+    for (const { repository, digest } of catalogue.garbage.idleLinks(before)) catalogue.unlinkBlob(repository, digest);
   });
   const freed = { blobs: 0, bytes: 0 };
-  for (const row of catalogue.unlinkedBlobs(before)) {
+  for (const row of catalogue.garbage.unlinkedBlobs(before)) {
     if (!(await blobs.discard(row))) continue;
     freed.blobs += 1;
     freed.bytes += row.place === 'own' ? row.sizeBytes : 0;
@@ -48,7 +48,7 @@ async function sweep(rooms: Rooms, before: number, { untagged }: CollectOptions)
     freed.blobs += 1;
     freed.bytes += sizeBytes;
   }
-  const repositories = catalogue.deleteEmptyRepositories(before);
+  const repositories = catalogue.garbage.deleteEmptyRepositories(before);
   return {
     manifests: manifests.length,
     blobs: freed.blobs,
@@ -62,14 +62,14 @@ async function sweep(rooms: Rooms, before: number, { untagged }: CollectOptions)
 function foresee({ catalogue, uploadExpiryMs }: Rooms, before: number, { untagged }: CollectOptions): Collected {
   const expiry = Date.now() - uploadExpiryMs;
   return catalogue.tryOut(() => {
-    const manifests = untagged ? catalogue.untaggedManifests(before) : [];
+    const manifests = untagged ? catalogue.garbage.untaggedManifests(before) : [];
     for (const { repository, digest } of manifests) catalogue.deleteManifest(repository, digest);
-    for (const { repository, digest } of catalogue.idleLinks(before)) catalogue.unlinkBlob(repository, digest);
-    const rows = catalogue.unlinkedBlobs(before);
-    for (const { digest } of rows) catalogue.forgetBlob(digest);
+    for (const { repository, digest } of catalogue.garbage.idleLinks(before)) catalogue.unlinkBlob(repository, digest);
+    const rows = catalogue.garbage.unlinkedBlobs(before);
+    for (const { digest } of rows) catalogue.garbage.forgetBlob(digest);
     const freedBytes = rows.reduce((sum, { place, sizeBytes }) => sum + (place === 'own' ? sizeBytes : 0), 0);
-    const uploads = catalogue.uploads().filter(({ touchedAt }) => touchedAt < expiry).length;
-    const repositories = catalogue.deleteEmptyRepositories(before);
+    const uploads = catalogue.uploads.all().filter(({ touchedAt }) => touchedAt < expiry).length;
+    const repositories = catalogue.garbage.deleteEmptyRepositories(before);
     return { manifests: manifests.length, blobs: rows.length, freedBytes, uploads, repositories };
   });
 }

@@ -2,7 +2,7 @@ import type { Log } from '../../../lib/log.ts';
 import type { ImageStore } from '../../image/index.ts';
 import type { Authentication } from './auth/access.ts';
 import type { Action, RightsRule } from './auth/rights.ts';
-import type { CatalogueFigures } from './catalogue.ts';
+import type { CatalogueFigures } from './figures.ts';
 import type { S3Settings } from './storage/s3.ts';
 
 /** Where a registry listens. */

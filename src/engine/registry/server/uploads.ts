@@ -6,7 +6,8 @@ import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { systemCodeOf } from '../../../lib/errors.ts';
 import type { Blobs } from './blobs.ts';
-import type { BlobRow, Catalogue } from './catalogue.ts';
+import type { Catalogue } from './catalogue.ts';
+import type { BlobRow } from './garbage.ts';
 import { algorithmOf, DigestOf, type ContentDigest } from './digests.ts';
 import { refusal } from './errors.ts';
 import { Turns } from './turns.ts';
@@ -47,7 +48,7 @@ export class Uploads {
   static async open(o: UploadsOptions): Promise<Uploads> {
     await mkdir(o.directory, { recursive: true, mode: 0o700 });
     const files = new Set(await readdir(o.directory));
-    for (const { id } of o.catalogue.uploads()) if (!files.delete(id)) o.catalogue.deleteUpload(id);
+    for (const { id } of o.catalogue.uploads.all()) if (!files.delete(id)) o.catalogue.uploads.delete(id);
     for (const name of files) await rm(join(o.directory, name), { recursive: true, force: true });
     return new Uploads(o);
   }
@@ -61,13 +62,13 @@ export class Uploads {
     const id = randomUUID();
     const file = await open(this.#path(id), 'wx', 0o600);
     await file.close();
-    this.#catalogue.insertUpload(id, repository);
+    this.#catalogue.uploads.insert(id, repository);
     return id;
   }
 
   /** How many bytes have come. @throws RegistryError `BLOB_UPLOAD_UNKNOWN` */
   async offset(repository: string, id: string): Promise<number> {
-    if (this.#catalogue.upload(id)?.repository !== repository) throw unknown(id);
+    if (this.#catalogue.uploads.find(id)?.repository !== repository) throw unknown(id);
     try {
       return (await stat(this.#path(id))).size;
     } catch (error) {
@@ -92,7 +93,7 @@ export class Uploads {
         if (chunk.start !== undefined && chunk.start !== offset) throw outOfOrder(offset);
         if (offset + (chunk.sizeBytes ?? 0) > this.#limitBytes) throw tooLarge(this.#limitBytes);
         await this.#write(id, { ...chunk, offset, signal: stop.signal });
-        this.#catalogue.touchUpload(id);
+        this.#catalogue.uploads.touch(id);
         return await this.offset(repository, id);
       });
     } finally {
@@ -168,7 +169,9 @@ export class Uploads {
 
   /** Removes uploads that nothing has come to since. @returns their ids */
   async expire(before: number): Promise<readonly string[]> {
-    const old = this.#catalogue.uploads().filter(({ id, touchedAt }) => touchedAt < before && !this.#coming.has(id));
+    const old = this.#catalogue.uploads
+      .all()
+      .filter(({ id, touchedAt }) => touchedAt < before && !this.#coming.has(id));
     for (const { id } of old) await this.#turns.take(id, () => this.#remove(id));
     return old.map(({ id }) => id);
   }
@@ -180,7 +183,7 @@ export class Uploads {
 
   #forget(id: string): void {
     this.#sums.delete(id);
-    this.#catalogue.deleteUpload(id);
+    this.#catalogue.uploads.delete(id);
   }
 
   #path(id: string): string {

@@ -1,5 +1,5 @@
 import { pipeline } from 'node:stream/promises';
-import type { BlobRow } from '../catalogue.ts';
+import type { BlobRow } from '../garbage.ts';
 import type { ContentDigest } from '../digests.ts';
 import { refusal } from '../errors.ts';
 import { answerEmpty, matchesTag, type Exchange, type Parts } from '../exchange.ts';

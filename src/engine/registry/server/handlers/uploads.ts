@@ -1,4 +1,4 @@
-import type { BlobRow } from '../catalogue.ts';
+import type { BlobRow } from '../garbage.ts';
 import { isContentDigest, type ContentDigest } from '../digests.ts';
 import { refusal, RegistryError } from '../errors.ts';
 import { answerEmpty, type Exchange, type Parts } from '../exchange.ts';

@@ -1,0 +1,43 @@
+import type { Row, Statements } from './statements.ts';
+
+export interface UploadRow {
+  readonly id: string;
+  readonly repository: string;
+  readonly touchedAt: number;
+}
+
+/** Uploads that have begun and not ended. */
+export class UploadRecords {
+  readonly #records: Statements;
+  readonly #now: () => number;
+
+  constructor(records: Statements, now: () => number) {
+    this.#records = records;
+    this.#now = now;
+  }
+
+  insert(id: string, repository: string): void {
+    this.#records.run('INSERT INTO upload VALUES (?, ?, ?)', id, repository, this.#now());
+  }
+
+  find(id: string): UploadRow | undefined {
+    const row = this.#records.one('SELECT * FROM upload WHERE id = ?', id);
+    return row === undefined ? undefined : uploadOf(row);
+  }
+
+  all(): readonly UploadRow[] {
+    return this.#records.all('SELECT * FROM upload').map(uploadOf);
+  }
+
+  touch(id: string): void {
+    this.#records.run('UPDATE upload SET touched_at = ? WHERE id = ?', this.#now(), id);
+  }
+
+  delete(id: string): void {
+    this.#records.run('DELETE FROM upload WHERE id = ?', id);
+  }
+}
+
+function uploadOf(row: Row): UploadRow {
+  return { id: String(row['id']), repository: String(row['repository']), touchedAt: Number(row['touched_at']) };
+}
