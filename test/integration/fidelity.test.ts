@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createReadStream, createWriteStream, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { finished } from 'node:stream/promises';
 import { after, before, describe, it } from 'node:test';
 import { type ImageRecord, type ImageStore, openImageStore, overlayMountArgv } from '../../src/engine/image/index.ts';
 import { openDatabase } from '../../src/lib/database.ts';
@@ -172,7 +173,9 @@ describe('files survive', { skip, timeout: 900_000 }, () => {
 
       it('an archive of a layer, for GNU tar', async () => {
         const path = join(folder, `layer-${++copies}.tar`);
-        await bench.images.writeLayerTar(copied.config.rootfs.diff_ids[0]!, createWriteStream(path));
+        const file = createWriteStream(path);
+        await bench.images.writeLayerTar(copied.config.rootfs.diff_ids[0]!, file);
+        await finished(file);
         same(tree, unpacked(path), { times: 'seconds', expect: asRoot });
       });
 
