@@ -186,7 +186,8 @@ describe('files survive', { skip, timeout: 900_000 }, () => {
           execFileSync('tar', ['-cf', path, `--format=${format}`, ...xattrs, '-C', join(context, 'tree'), '.']);
           const image = await bench.images.importRoot(createReadStream(path), {});
           const o = format === 'posix' ? {} : { xattrs: none };
-          same(tree, readTree(layers(image)[0]!), { times: 'seconds', ...o });
+          const times = format === 'posix' ? 'nanoseconds' : 'seconds';
+          same(tree, readTree(layers(image)[0]!), { times, ...o });
         });
       }
 

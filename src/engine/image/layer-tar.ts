@@ -58,7 +58,8 @@ function createLayerEncoder(sink: Sink): LayerEncoder {
   };
   return {
     entry(entry) {
-      for (const member of exported(entry)) write(encodeHeader(member));
+      // Whole seconds: what a file has below is nothing that every file system and archive keeps.
+      for (const member of exported(entry)) write(encodeHeader({ ...member, nanoseconds: 0 }));
       size = entry.size;
       remaining = size;
       contentBytes += size;

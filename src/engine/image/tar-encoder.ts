@@ -42,12 +42,21 @@ function paxRecords(entry: TarEntry, name: string): Buffer[] {
   const add = (key: string, value: Buffer): void => void records.push(paxRecord(key, value));
   if (entry.gid > MAX_SMALL_OCTAL) add('gid', Buffer.from(String(entry.gid)));
   if (entry.linkTarget.length > MAX_NAME_BYTES) add('linkpath', Buffer.from(entry.linkTarget, 'latin1'));
-  if (entry.mtime < 0 || entry.mtime > MAX_LARGE_OCTAL) add('mtime', Buffer.from(String(entry.mtime)));
+  if (entry.mtime < 0 || entry.mtime > MAX_LARGE_OCTAL || entry.nanoseconds > 0)
+    add('mtime', Buffer.from(decimalTime(entry)));
   if (name.length > MAX_NAME_BYTES) add('path', Buffer.from(name, 'latin1'));
   if (entry.size > MAX_LARGE_OCTAL) add('size', Buffer.from(String(entry.size)));
   if (entry.uid > MAX_SMALL_OCTAL) add('uid', Buffer.from(String(entry.uid)));
   for (const key of [...entry.xattrs.keys()].sort()) add(`SCHILY.xattr.${key}`, entry.xattrs.get(key)!);
   return records;
+}
+
+/** Seconds since 1970 as a decimal number. */
+function decimalTime({ mtime, nanoseconds }: TarEntry): string {
+  if (nanoseconds === 0) return String(mtime);
+  const total = BigInt(mtime) * 1_000_000_000n + BigInt(nanoseconds);
+  const [sign, size] = total < 0n ? ['-', -total] : ['', total];
+  return `${sign}${size / 1_000_000_000n}.${String(size % 1_000_000_000n).padStart(9, '0')}`;
 }
 
 /** `<length> <key>=<value>\n`, where the length counts its own digits too. */

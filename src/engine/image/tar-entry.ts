@@ -14,6 +14,8 @@ export interface TarEntry {
   readonly size: number;
   /** Whole seconds since 1970. */
   readonly mtime: number;
+  /** What the time has above `mtime`; archives of ours have none. */
+  readonly nanoseconds: number;
   /** Target of a symbolic link as it is, or path of the member that a hard link is another name of. */
   readonly linkTarget: string;
   readonly major: number;
@@ -33,6 +35,7 @@ export function tarEntry(fields: Pick<TarEntry, 'path' | 'type'> & Partial<TarEn
     gid: 0,
     size: 0,
     mtime: 0,
+    nanoseconds: 0,
     linkTarget: '',
     major: 0,
     minor: 0,

@@ -161,6 +161,7 @@ class MetaState {
       gid: wholeNumber(pax.get('gid')) ?? numberAt(block, 116, 8),
       size: type === 'file' ? (wholeNumber(pax.get('size')) ?? numberAt(block, 124, 12)) : 0,
       mtime: wholeNumber(pax.get('mtime')) ?? numberAt(block, 136, 12),
+      nanoseconds: nanosecondsAbove(pax.get('mtime')),
       linkTarget: pax.get('linkpath') ?? untilZero(block.subarray(157, 257)),
       major: type === 'character' || type === 'block' ? numberAt(block, 329, 8) : 0,
       minor: type === 'character' || type === 'block' ? numberAt(block, 337, 8) : 0,
@@ -213,6 +214,13 @@ function wholeNumber(text: string | undefined): number | undefined {
   const whole = Number(match[2]);
   if (match[1] === '') return whole;
   return /[1-9]/.test(match[3] ?? '') ? -whole - 1 : -whole;
+}
+
+/** What a decimal number has above the integer below it, in billionths. */
+function nanosecondsAbove(text: string | undefined): number {
+  const [, sign, digits = ''] = /^(-?)\d+\.(\d+)$/.exec(text ?? '') ?? [];
+  const billionths = Number(digits.slice(0, 9).padEnd(9, '0'));
+  return sign === '-' && billionths > 0 ? 1_000_000_000 - billionths : billionths;
 }
 
 /** Octal text, or GNU's base 256 with the top bit set. */

@@ -25,6 +25,7 @@ const member: fc.Arbitrary<Member> = fc
     uid: fc.integer({ min: 0, max: 2 ** 32 - 2 }),
     gid: fc.integer({ min: 0, max: 2 ** 32 - 2 }),
     mtime: fc.integer({ min: -(2 ** 40), max: 2 ** 40 }),
+    nanoseconds: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 999_999_999 })),
     linkTarget: path,
     major: fc.integer({ min: 0, max: 4095 }),
     minor: fc.integer({ min: 0, max: 1_048_575 }),

@@ -63,7 +63,7 @@ export function createTreeCopy(source: SelectedSource, o: CopyOptions): { at(pat
   }
 
   async function copyFiles(to: string, entries: readonly TreeEntry[]): Promise<void> {
-    await eachLimited(entries, 8, makeRoom);
+    await eachLimited(entries.filter(isInTheWay), 8, makeRoom);
     const [from, target] = [asArgument(source.directory), asArgument(to)];
     const isBulk = entries.length >= BULK_FILES || o.calls === undefined || entries.some(isForTar);
     const direct = isBulk && from !== undefined && target !== undefined ? entries.filter(isDirect) : [];
@@ -86,10 +86,12 @@ export function createTreeCopy(source: SelectedSource, o: CopyOptions): { at(pat
     return parentOf(entry).isDirect;
   }
 
-  /** What is in the way of a file goes. */
+  function isInTheWay(entry: TreeEntry): boolean {
+    return parentOf(entry).names.has(basename(entry.path));
+  }
+
   async function makeRoom(entry: TreeEntry): Promise<void> {
-    const parent = parentOf(entry);
-    if (parent.names.has(basename(entry.path))) await clear(join(parent.path, basename(entry.path)), o.root);
+    await clear(join(parentOf(entry).path, basename(entry.path)), o.root);
   }
 
   /** By the mode that they get; that of links does not count. */
