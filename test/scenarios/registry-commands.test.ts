@@ -74,7 +74,9 @@ describe('commands for registries', { skip: whyNoRegistry(), timeout: 120_000 },
     // The daemon finds the login by itself: it was started with the same DOCKER_CONFIG.
     await must(['image', 'build', '-t', 'built', '.']);
     await must(['image', 'rm', name]);
-    machine.write({ 'compose.yaml': `services:\n  worker:\n    image: ${name}\n    command: sleep 1000\n` });
+    machine.write({
+      'compose.yaml': `services:\n  worker:\n    image: ${name}\n    pull_policy: always\n    command: sleep 1000\n`,
+    });
     await must(['-p', 'pulled', 'up', '--force']);
     await must(['-p', 'pulled', 'down']);
   });

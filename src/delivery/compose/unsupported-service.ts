@@ -129,7 +129,10 @@ function inHooks(hooks: readonly LifecycleHook[] | undefined, path: string): rea
   );
 }
 
+/** The others ask again after some time: a release is resolved once. */
+const PULL_POLICIES: ReadonlySet<string> = new Set(['missing', 'always', 'never', 'build']);
+
 function inPullPolicy(policy: string | undefined, path: string): readonly Unsupported[] {
-  if (policy === undefined || policy === 'missing' || policy === 'build') return [];
+  if (policy === undefined || PULL_POLICIES.has(policy)) return [];
   return [{ path, reason: `the pull policy "${policy}"` }];
 }

@@ -29,7 +29,7 @@ test('what Compose knows and we cannot run is named', () => {
     ['container_name: one', 'services.w.container_name'],
     ['network_mode: host', 'services.w.network_mode'],
     ['gpus: all', 'services.w.gpus'],
-    ['pull_policy: always', 'services.w.pull_policy'],
+    ['pull_policy: daily', 'services.w.pull_policy'],
     ['build: {context: ., ssh: [default]}', 'services.w.build.ssh'],
     ['build: https://example.com/a.git', 'services.w.build.context'],
     ['ports: [80]', 'services.w.ports[0]'],

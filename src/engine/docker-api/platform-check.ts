@@ -2,7 +2,7 @@ import { UserError } from '../../lib/errors.ts';
 import type { ImageRecord } from '../image/index.ts';
 
 /** Whether an image is for `os[/architecture[/variant]]`; without one it always is. */
-export function isForPlatform({ config }: ImageRecord, platform: string | undefined): boolean {
+function isForPlatform({ config }: ImageRecord, platform: string | undefined): boolean {
   if (platform === undefined) return true;
   const [os = '', architecture, variant] = platform.toLowerCase().split('/');
   return (
