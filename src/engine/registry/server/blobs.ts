@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { rm, type FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Catalogue } from './catalogue.ts';
 import type { BlobRow } from './garbage.ts';
@@ -87,6 +87,11 @@ export class Blobs {
     if (row.place === 'engine' && this.#shared !== undefined)
       return this.#shared.read(row.digest, { ...o, sizeBytes: row.sizeBytes });
     return await this.#storage.read(row.digest, o);
+  }
+
+  /** The blob as a file, where it is one: the caller closes it. */
+  async open(row: BlobRow): Promise<FileHandle | undefined> {
+    return row.place === 'own' ? await this.#storage.open?.(row.digest) : undefined;
   }
 
   /** Deletes a blob that no repository has. @returns whether it went */

@@ -4,6 +4,7 @@ import type { ContentDigest } from '../digests.ts';
 import { refusal } from '../errors.ts';
 import { answerEmpty, matchesTag, type Exchange, type Parts } from '../exchange.ts';
 import { requestedRange, type ByteRange } from '../ranges.ts';
+import { sendFile } from '../send-file.ts';
 
 interface BlobRoute {
   readonly repository: string;
@@ -48,15 +49,22 @@ async function send(
   { response, signal }: Exchange,
   { row, range }: { readonly row: BlobRow; readonly range: ByteRange | undefined },
 ): Promise<void> {
-  const length = range === undefined ? row.sizeBytes : range.end - range.start + 1;
+  const { start, end } = range ?? { start: 0, end: row.sizeBytes - 1 };
+  const length = end - start + 1;
+  await using file = length === 0 ? undefined : await parts.blobs.open(row);
   const body =
-    length === 0 ? undefined : await parts.blobs.read(row, { ...(range === undefined ? {} : { range }), signal });
+    length === 0 || file !== undefined ? undefined : await parts.blobs.read(row, { ...partOf(range), signal });
   const headers = { ...headersOf(row), 'content-length': length };
   if (range === undefined) response.writeHead(200, headers);
-  else response.writeHead(206, { ...headers, 'content-range': `bytes ${range.start}-${range.end}/${row.sizeBytes}` });
-  if (body === undefined) return void response.end();
-  await pipeline(body, response, { signal });
+  else response.writeHead(206, { ...headers, 'content-range': `bytes ${start}-${end}/${row.sizeBytes}` });
+  if (file !== undefined) await sendFile(response, file, { start, length, signal });
+  else if (body === undefined) response.end();
+  else await pipeline(body, response, { signal });
   parts.metrics.sent(length);
+}
+
+function partOf(range: ByteRange | undefined): { readonly range?: ByteRange } {
+  return range === undefined ? {} : { range };
 }
 
 /** `DELETE` (end-10): the repository has it no more; its bytes go with the next collection. */

@@ -1,3 +1,4 @@
+import type { FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { ContentDigest } from '../digests.ts';
 import type { ByteRange } from '../ranges.ts';
@@ -13,6 +14,8 @@ export interface BlobStorage {
   readonly kind: 'file-system' | 's3';
   /** The bytes of a blob that is there, or some of them. */
   read(digest: ContentDigest, o: { readonly range?: ByteRange; readonly signal: AbortSignal }): Promise<Readable>;
+  /** The file itself, where there is one: the caller closes it. */
+  open?(digest: ContentDigest): Promise<FileHandle>;
   /**
    * Takes a whole and verified file that is on the disk. When this has returned, the blob survives a power cut, and the
    * file is gone.

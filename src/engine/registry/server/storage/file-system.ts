@@ -25,6 +25,7 @@ export async function openFileSystemStorage(directory: string): Promise<BlobStor
       const part = range === undefined ? {} : { start: range.start, end: range.end };
       return createReadStream('', { fd: file, highWaterMark: CHUNK_BYTES, ...part });
     },
+    open: (digest) => open(pathOf(digest), 'r'),
     async take(digest, { path }) {
       const target = pathOf(digest);
       await mkdir(dirname(target), { recursive: true, mode: 0o700 });
