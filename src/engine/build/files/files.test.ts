@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseIgnore, withoutIgnored } from './ignore.ts';
+import { shownUrl } from '../sources/http.ts';
+import { hiddenOf } from './mask.ts';
 import { patternOf, splitPattern } from './match.ts';
+import { asArgument, nameOf, textOf } from './names.ts';
 import type { TreeEntry } from './tree.ts';
 
 function entry(path: string, kind: TreeEntry['kind'] = 'file'): TreeEntry {
@@ -31,7 +34,58 @@ describe('source patterns', () => {
     assert.deepEqual(splitPattern(String.raw`a/\[x`), { prefix: 'a/[x', rest: '' });
   });
 
+  for (const [pattern, path, matches] of [
+    ['**/foo', 'foo', true],
+    ['**/foo', 'a/b/foo', true],
+    ['**/foo', 'a/xfoo', false],
+    ['c/**/e', 'c/e', true],
+    ['c/**/e', 'c/x/y/e', true],
+    ['c/**', 'c/x/y', true],
+    ['c/*', 'c/x/y', false],
+  ] as const) {
+    it(`of --parents: ${pattern} ${matches ? 'matches' : 'does not match'} ${path}`, () => {
+      assert.equal(patternOf(pattern, true)?.test(path), matches);
+    });
+  }
+
   it('that are malformed are told', () => assert.equal(patternOf('a[b'), undefined));
+});
+
+describe('names of files', () => {
+  const raw = Buffer.from([0x61, 0xff, 0xe2, 0x82, 0xac]).toString('latin1');
+
+  it('are bytes; text is what people see of them', () => {
+    assert.equal(nameOf('gr\u00f6\u00dfe'), Buffer.from('gr\u00f6\u00dfe').toString('latin1'));
+    assert.equal(textOf(nameOf('gr\u00f6\u00dfe')), 'gr\u00f6\u00dfe');
+    assert.equal(textOf(raw), 'a\ufffd\u20ac');
+    assert.equal(asArgument(raw), undefined);
+    assert.equal(asArgument(nameOf('\u20ac')), '\u20ac');
+  });
+});
+
+describe('the mask of a bind mount', () => {
+  it('hides the topmost of what must not be seen', () => {
+    const all = [
+      entry('', 'directory'),
+      entry('a'),
+      entry('d', 'directory'),
+      entry('d/x', 'directory'),
+      entry('d/x/y'),
+      entry('d/z'),
+    ];
+    const kept = [all[0]!, all[2]!, all[5]!];
+    assert.deepEqual(
+      hiddenOf(all, kept).map(({ path }) => path),
+      ['a', 'd/x'],
+    );
+  });
+});
+
+describe('addresses', () => {
+  it('are shown without passwords', () => {
+    assert.equal(shownUrl('https://me:p@ss@host/a@b?c=@'), 'https://host/a@b?c=@');
+    assert.equal(shownUrl('git@host:path'), 'git@host:path');
+  });
 });
 
 describe('.dockerignore', () => {
