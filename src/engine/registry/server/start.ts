@@ -19,7 +19,7 @@ export interface StartOptions {
 const NOWHERE = '127.0.0.1:0';
 
 /** The socket by which commands administer the registry of a root. */
-export function administrationSocket(scope: Pick<Scope, 'runDirectory'>): string {
+function administrationSocket(scope: Pick<Scope, 'runDirectory'>): string {
   return join(scope.runDirectory, 'registry.sock');
 }
 

@@ -135,7 +135,7 @@ function challengeOf(authentication: Authentication, request: IncomingMessage, w
 }
 
 /** As the client sees us. */
-export function originOf(request: IncomingMessage): string {
+function originOf(request: IncomingMessage): string {
   const scheme = 'encrypted' in request.socket ? 'https' : 'http';
   const host = request.headers.host ?? `${request.socket.localAddress}:${request.socket.localPort}`;
   return `${scheme}://${host.replaceAll(/[^A-Za-z0-9.:[\]-]/g, '')}`;

@@ -17,7 +17,7 @@ const REMEMBERED = 1_000;
 type Users = ReadonlyMap<string, string>;
 
 /** @throws UserError `registry-users-invalid` for a line that is none, or a hash that is not bcrypt's */
-export function parsePasswordFile(text: string, path: string): Users {
+function parsePasswordFile(text: string, path: string): Users {
   const users = new Map<string, string>();
   for (const [index, line] of text.split('\n').entries()) {
     const trimmed = line.trim();
