@@ -12,14 +12,17 @@ const VICTIMS: readonly Victim[] = ['daemon', 'haproxy', 'conmon', 'instance'];
  * @param rounds how often each victim is killed at each step
  */
 export async function measureKills(rounds: number): Promise<Result> {
-  const series: Series[] = [];
-  const notes: string[] = [];
-  for (const victim of VICTIMS) {
-    const { kills, lost, requests } = await killAll(victim, rounds);
-    series.push({ name: `SIGKILL of ${victim}: requests lost by one kill`, unit: 'count', samples: lost });
+  // Side by side, each on a root of its own: most of the time they wait.
+  const found = await Promise.all(VICTIMS.map(async (victim) => ({ victim, ...(await killAll(victim, rounds)) })));
+  const series = found.map(({ victim, lost }): Series => ({
+    name: `SIGKILL of ${victim}: requests lost by one kill`,
+    unit: 'count',
+    samples: lost,
+  }));
+  const notes = found.map(({ victim, kills, lost, requests }) => {
     const total = lost.reduce((sum, each) => sum + each, 0);
-    notes.push(`${victim}: ${kills} kills, no mixed end state, ${requests} requests at 100 a second, ${total} lost.`);
-  }
+    return `${victim}: ${kills} kills, no mixed end state, ${requests} requests at 100 a second, ${total} lost.`;
+  });
   return { name: 'kills', title: `SIGKILL at each step of a deployment, ${rounds} times`, series, ratios: [], notes };
 }
 
