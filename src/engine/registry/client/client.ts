@@ -3,12 +3,10 @@ import {
   digestOf,
   familiarName,
   familiarString,
-  isDigest,
   parseReference,
   platformOfNode,
   type Descriptor,
   type Digest,
-  type ImageConfig,
   type Manifest,
   type Reference,
 } from '../../../lib/oci/index.ts';
@@ -35,7 +33,7 @@ import { OCI_CONFIG, OCI_MANIFEST } from './media-types.ts';
 import { runsOn } from './platforms.ts';
 import { mountSources, pushBytes, pushLayers, putManifest, type PushTarget } from './push.ts';
 import { Repository, type Connection } from './repository.ts';
-import { fetchBlob, fetchConfig, fetchManifest, findImage, refused, type Source } from './resolve.ts';
+import { checkedConfig, fetchBlob, fetchConfig, fetchManifest, findImage, refused, type Source } from './resolve.ts';
 import { listTags } from './tags.ts';
 import { createTransport } from './transport.ts';
 import { uploadBlob } from './upload.ts';
@@ -288,17 +286,6 @@ class Client implements RegistryClient {
   ): Repository {
     return new Repository({ connection: this.#connection, endpoint: endpointOf(domain, this.#o.settings), path, ...o });
   }
-}
-
-/** With the layers that it has, where it says none at all. */
-function checkedConfig(config: ImageConfig, o: { source: Source; layers: number }): ImageConfig {
-  const diffIds: unknown = (config as Partial<ImageConfig> | null)?.rootfs?.diff_ids ?? [];
-  const isConfig = typeof config?.os === 'string' && typeof config.architecture === 'string';
-  if (!isConfig || !Array.isArray(diffIds) || !diffIds.every((it) => typeof it === 'string' && isDigest(it)))
-    throw refused(o.source, 'its configuration is none of an image');
-  if (diffIds.length !== o.layers)
-    throw refused(o.source, `its manifest has ${o.layers} layers and its configuration ${diffIds.length}`);
-  return { ...config, rootfs: { type: 'layers', diff_ids: diffIds } };
 }
 
 function pushByDigest(text: string): UserError {

@@ -1,6 +1,7 @@
 import {
   digestOf,
   familiarString,
+  isDigest,
   type Descriptor,
   type Digest,
   type ImageConfig,
@@ -128,6 +129,17 @@ export async function fetchConfig(source: Source, config: Descriptor): Promise<{
   } catch {
     throw refused(source, 'its configuration is not JSON');
   }
+}
+
+/** With the layers that it has, where it says none at all. */
+export function checkedConfig(config: ImageConfig, o: { source: Source; layers: number }): ImageConfig {
+  const diffIds: unknown = (config as Partial<ImageConfig> | null)?.rootfs?.diff_ids ?? [];
+  const isConfig = typeof config?.os === 'string' && typeof config.architecture === 'string';
+  if (!isConfig || !Array.isArray(diffIds) || !diffIds.every((it) => typeof it === 'string' && isDigest(it)))
+    throw refused(o.source, 'its configuration is none of an image');
+  if (diffIds.length !== o.layers)
+    throw refused(o.source, `its manifest has ${o.layers} layers and its configuration ${diffIds.length}`);
+  return { ...config, rootfs: { type: 'layers', diff_ids: diffIds } };
 }
 
 /** A small blob, whole. */
