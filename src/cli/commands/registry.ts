@@ -25,9 +25,7 @@ function addServe(registry: Command, run: RunAction): void {
   registry
     .command('serve')
     .summary('serve a registry alone, in the foreground until SIGTERM')
-    .description(
-      'Needs no daemon: its folder is ROOT/registry, its configuration `registry` in ROOT/config.yaml.',
-    )
+    .description('Needs no daemon: its folder is ROOT/registry, its configuration `registry` in ROOT/config.yaml.')
     .option('--listen <address>', 'HOST:PORT; default: registry.listen, else 127.0.0.1:5000')
     .action(
       run(async (session, options: { listen?: string }) => {

@@ -43,7 +43,15 @@ export function daemonPaths(root: string): DaemonPaths {
 const START_DEADLINE_MS = 30_000;
 const STOP_DEADLINE_MS = 15_000;
 /** Everything that a daemon makes in its root. */
-const OWN_ENTRIES = ['delivery', 'engine', 'registry', 'config.yaml', 'daemon.log', 'daemon.lock', 'daemon.lock-journal'];
+const OWN_ENTRIES = [
+  'delivery',
+  'engine',
+  'registry',
+  'config.yaml',
+  'daemon.log',
+  'daemon.lock',
+  'daemon.lock-journal',
+];
 /** What a write of the configuration leaves when it is killed. */
 const OWN_LEFTOVER = /^config\.yaml\.[0-9a-f]{12}\.tmp$/;
 const UNIT_DIRECTORY = '/etc/systemd/system';
