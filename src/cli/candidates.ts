@@ -41,6 +41,7 @@ const SOURCES: readonly Source[] = [
   { command: 'scale', argument: 'service=n', wordsOf: assignmentsOf },
   { command: 'set image', argument: 'service=image', wordsOf: assignmentsOf },
   { command: 'image inspect', argument: 'name', wordsOf: imagesOf },
+  { command: 'image provenance', argument: 'name', wordsOf: imagesOf },
   { command: 'image sbom', argument: 'name', wordsOf: imagesOf },
   { command: 'image history', argument: 'name', wordsOf: imagesOf },
   { command: 'image tag', argument: 'image', wordsOf: imagesOf },

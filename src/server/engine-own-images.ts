@@ -7,6 +7,8 @@ import { call } from './engine-errors.ts';
 export interface EngineOwnImages {
   /** @throws UserError `image-details-unsupported` where the engine is another one */
   imageDetails(name: string): Promise<ImageDetails>;
+  /** How an image was made, as an in-toto statement; undefined where it was not built here. */
+  provenance(name: string): Promise<string | undefined>;
   /** The packages in an image. @throws UserError `image-details-unsupported` */
   sbom(name: string, format: string): Promise<Sbom>;
 }
@@ -19,6 +21,10 @@ export interface Sbom {
 export function engineOwnImages(docker: Docker): EngineOwnImages {
   return {
     imageDetails: (name) => ask(docker, { name, what: 'details' }),
+    async provenance(name) {
+      const { document } = await ask<{ document: string | null }>(docker, { name, what: 'provenance' });
+      return document ?? undefined;
+    },
     sbom: (name, format) => ask(docker, { name, what: 'sbom', query: { format } }),
   };
 }

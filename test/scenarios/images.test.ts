@@ -80,6 +80,18 @@ describe('the life of images', { timeout: 120_000 }, () => {
     assert.equal((await machine.run(['image', 'inspect', 'nobody/knows'])).exitCode, 3);
   });
 
+  it('knows how an image was built', async () => {
+    const statement = await machine.json<{ readonly predicateType: string; readonly predicate: unknown }>([
+      ...['image', 'provenance', 'shop/web:1'],
+    ]);
+    assert.equal(statement.predicateType, 'https://slsa.dev/provenance/v1');
+    const text = JSON.stringify(statement);
+    assert.match(text, /FROM busybox\\nLABEL team=blue/);
+    assert.match(text, /docker-image:\/\/docker.io\/library\/busybox:latest/);
+    assert.match((await lines('image', 'inspect', '--text', 'shop/web:1')).join('\n'), /documents +provenance/);
+    assert.equal((await machine.run(['image', 'provenance', 'busybox'])).exitCode, 3);
+  });
+
   it('lists the packages in an image', async () => {
     const bom = await machine.json<{ readonly components: readonly { readonly purl: string }[] }>([
       ...['image', 'sbom', 'shop/web:1'],

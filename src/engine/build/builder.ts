@@ -30,6 +30,7 @@ import { exportCaches } from './output/export-cache.ts';
 import { openImports } from './output/import-cache.ts';
 import { createUnfinished, removeUnfinished } from './output/unfinished.ts';
 import { writeOutputs } from './output/write-outputs.ts';
+import type { ImageRecord } from '../image/index.ts';
 import type { PlanInput } from './plan/plan.ts';
 import { isOurs } from './plan/base.ts';
 import { platformText } from './plan/variables.ts';
@@ -144,7 +145,7 @@ async function prepareBuild({
   signal,
   temporary,
   allStages = false,
-}: Preparing): Promise<Pick<Session, 'plan' | 'context' | 'isContextLasting' | 'namedContext'>> {
+}: Preparing): Promise<Pick<Session, 'plan' | 'context' | 'images' | 'isContextLasting' | 'namedContext'>> {
   const fetching: Fetching = {
     signal,
     ssh: request.ssh ?? {},
@@ -152,7 +153,8 @@ async function prepareBuild({
     temporaryDirectory: () => temporary.make(),
     onLine: (line) => request.onProgress({ kind: 'status', what: 'context', line }),
   };
-  const source = imageSourceOf(workshop, request, signal);
+  const images = new Map<string, ImageRecord>();
+  const source = noting(images, imageSourceOf(workshop, request, signal));
   const context = await openContext(request, fetching);
   const named = await openNamedContexts(request.namedContexts ?? {}, {
     ...fetching,
@@ -167,6 +169,7 @@ async function prepareBuild({
   return {
     plan,
     context: context.root,
+    images,
     isContextLasting: context.isLasting,
     namedContext: (name) => named.files(name),
   };
@@ -186,6 +189,20 @@ function imageSourceOf({ options }: Workshop, request: BuildRequest, signal: Abo
               ...(request.platform === undefined || request.platform === '' ? {} : { platform: request.platform }),
               onOutput: (line) => request.onProgress({ kind: 'status', what: name, line }),
             }),
+  };
+}
+
+/** Remembers what the plan was made with. */
+function noting(images: Map<string, ImageRecord>, source: ImageSource): ImageSource {
+  const { pull } = source;
+  const note = <T extends ImageRecord | undefined>(name: string, image: T): T => {
+    if (image !== undefined) images.set(name, image);
+    return image;
+  };
+  return {
+    ...source,
+    find: (name) => note(name, source.find(name)),
+    pull: pull === undefined ? undefined : async (name) => note(name, await pull(name)),
   };
 }
 

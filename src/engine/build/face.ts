@@ -110,6 +110,8 @@ export interface BuildRequest {
   readonly networkMode?: string;
   /** `os/architecture[/variant]`; ours when absent. */
   readonly platform?: string;
+  /** Attach a bill of materials to the image. */
+  readonly sbom?: boolean;
   /** `name:address` each. */
   readonly extraHosts?: readonly string[];
   readonly shmSize?: number;

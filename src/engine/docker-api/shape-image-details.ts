@@ -1,5 +1,5 @@
 import type { Digest, HistoryEntry } from '../../lib/oci/index.ts';
-import type { ImageRecord, Layer, LayerWaste } from '../image/index.ts';
+import type { Attachment, ImageRecord, Layer, LayerWaste } from '../image/index.ts';
 
 /** What Bascule tells of an image beyond `GET /images/{name}/json`. */
 export interface ImageDetails {
@@ -11,11 +11,13 @@ export interface ImageDetails {
   readonly sizeBytes: number;
   readonly wastedBytes: number;
   readonly origin: ImageOrigin;
+  /** What goes with it: provenance, bills of materials. */
+  readonly documents: readonly { readonly artifactType: string; readonly sizeBytes: number }[];
   /** Bottom first. */
   readonly layers: readonly LayerDetails[];
 }
 
-/** As OCI's labels tell it (Image Specification, Pre-Defined Annotation Keys). */
+/** As its labels tell it by OCI's names (Image Specification, Pre-Defined Annotation Keys), else its provenance. */
 export interface ImageOrigin {
   readonly source?: string;
   readonly revision?: string;
@@ -35,7 +37,14 @@ export interface LayerDetails {
 
 const SHOWN_FILES = 5;
 
-export function imageDetails(image: ImageRecord, layers: readonly Layer[], waste: readonly LayerWaste[]): ImageDetails {
+interface ImageFacts {
+  /** Bottom first. */
+  readonly layers: readonly Layer[];
+  readonly waste: readonly LayerWaste[];
+  readonly documents: readonly Attachment[];
+}
+
+export function imageDetails(image: ImageRecord, { layers, waste, documents }: ImageFacts): ImageDetails {
   const { config } = image;
   const { os, architecture, variant } = config;
   const commands = commandsOf(config.history ?? []);
@@ -47,7 +56,8 @@ export function imageDetails(image: ImageRecord, layers: readonly Layer[], waste
     platform: [os, architecture, ...(variant === undefined ? [] : [variant])].join('/'),
     sizeBytes: image.sizeBytes,
     wastedBytes: waste.reduce((sum, { bytes }) => sum + bytes, 0),
-    origin: originOf(config.config?.Labels ?? {}),
+    origin: originOf({ ...mergedAnnotations(documents), ...config.config?.Labels }),
+    documents: documents.map(({ artifactType, content }) => ({ artifactType, sizeBytes: content.length })),
     layers: layers.map(({ diffId, sizeBytes }, index) => ({
       diffId,
       sizeBytes,
@@ -58,6 +68,10 @@ export function imageDetails(image: ImageRecord, layers: readonly Layer[], waste
         .map(({ path, bytes, by }) => ({ path: Buffer.from(path, 'latin1').toString(), bytes, layer: by + 1 })),
     })),
   };
+}
+
+function mergedAnnotations(documents: readonly Attachment[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(documents.flatMap(({ annotations }) => Object.entries(annotations)));
 }
 
 /** Of each layer. */

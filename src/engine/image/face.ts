@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Readable, Writable } from 'node:stream';
 import type { Log } from '../../lib/log.ts';
 import type { Digest, ExecutionConfig, ImageConfig } from '../../lib/oci/index.ts';
+import type { Attachments } from './attachments.ts';
 
 export interface ImageStoreOptions {
   /** `<root>/engine`; the store keeps `layers/`, `uppers/`, `blobs/sha256/` and `temporary/` in it. */
@@ -146,7 +147,7 @@ export interface PruneOptions {
 }
 
 /** The content store of the engine: images and their layers. Names are what Docker takes: tag, digest, id, short id. */
-export interface ImageStore {
+export interface ImageStore extends Attachments {
   list(): readonly ImageRecord[];
   /** By tag, `name@digest`, id, or beginning of an id. @throws UserError `image-ambiguous` when several ids begin so */
   find(nameOrId: string): ImageRecord | undefined;

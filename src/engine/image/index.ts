@@ -1,3 +1,4 @@
+export { contentFor, IN_TOTO, type Attachment } from './attachments.ts';
 export { decompressed } from './decompress.ts';
 export type {
   HistoryRow,

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { platformOfNode, type ExecutionConfig, type ImageConfig } from '../../lib/oci/index.ts';
+import { type Attachments, openAttachments } from './attachments.ts';
 import { createLayerAdder, writeArchiveTo } from './add-layer.ts';
 import { recipeOf } from './bootstrap-catalog.ts';
 import { writeBootstrapRoot } from './bootstrap.ts';
@@ -34,13 +35,16 @@ export async function openImageStore(o: ImageStoreOptions): Promise<ImageStore> 
   const images = new Images({ records, layers, announce });
   const lost = await layers.sweep();
   for (const id of images.dropWithout(lost)) o.log.warn({ id }, 'an image lost a layer and is dropped');
-  return createStore({ layers, images, records, announce, onEvent: (listener) => void listeners.push(listener) });
+  const attachments = openAttachments(o.database);
+  const onEvent = (listener: (event: ImageEvent) => void): void => void listeners.push(listener);
+  return createStore({ layers, images, records, attachments, announce, onEvent });
 }
 
 interface Parts {
   readonly layers: LayerStore;
   readonly images: Images;
   readonly records: ImageRecords;
+  readonly attachments: Attachments;
   readonly announce: (event: Omit<ImageEvent, 'at'>) => void;
   readonly onEvent: (listener: (event: ImageEvent) => void) => void;
 }
@@ -82,6 +86,7 @@ function createStore(parts: Parts): ImageStore {
     registerConfig: async (bytes, options) => images.registerConfig(bytes, options),
     configBytes: (id) => images.configBytes(id),
     rememberBlob: (blob) => records.insertBlob(blob),
+    ...parts.attachments,
     blobsOf: (diffId) => records.blobsOf(diffId),
     importRoot: (tar, options) => importRoot(tar, { ...parts, options }),
     async load(tar, options) {

@@ -13,6 +13,8 @@ export interface ImageCalls {
   imageHistory(name: string): Promise<readonly Streamed<HistoryEntry>[]>;
   /** Only of the embedded engine. @throws UserError `image-details-unsupported` */
   imageDetails(name: string): Promise<ImageDetails>;
+  /** Undefined where the image was not built here. */
+  provenance(name: string): Promise<{ readonly document?: string }>;
   sbom(name: string, format: string): Promise<Sbom>;
   tagImage(name: string, reference: string): Promise<void>;
   pruneImages(body: PruneBody): Promise<PruneResult>;
@@ -45,6 +47,7 @@ export function imageCalls(socketPath: string, until: Pick<ApiRequest, 'signal'>
     images: ({ all, filters } = {}) => get('/v1/images', { all, filters: filtersText(filters) }),
     imageHistory: (name) => get('/v1/images/history', { name }),
     imageDetails: (name) => get('/v1/images/details', { name }),
+    provenance: (name) => get('/v1/images/provenance', { name }),
     sbom: (name, format) => get('/v1/images/sbom', { name, format }),
     tagImage: async (name, reference) => void (await post('/v1/images/tag', { name, reference })),
     pruneImages: (body) => post('/v1/images/prune', body),

@@ -80,6 +80,17 @@ export function imageLifeRoutes(api: Api, { engine, delivery }: ImageLifeOptions
     },
     ({ query }) => engine.sbom(query.name, query.format),
   );
+  api.get(
+    '/v1/images/provenance',
+    {
+      schema: {
+        ...about('How an image was made'),
+        description: 'An in-toto statement with SLSA provenance, as text. Only of the embedded engine.',
+        querystring: z.strictObject({ name: z.string() }),
+      },
+    },
+    async ({ query }) => ({ document: await engine.provenance(query.name) }),
+  );
   archiveRoutes(api, engine);
 }
 

@@ -6,6 +6,7 @@ import { addCommit } from './commit.ts';
 import { addHistory } from './history.ts';
 import { addInspect } from './inspect.ts';
 import { addList } from './list.ts';
+import { addProvenance } from './provenance.ts';
 import { addPrune } from './prune.ts';
 import { addRemove } from './remove.ts';
 import { addSbom } from './sbom.ts';
@@ -21,6 +22,7 @@ export const addImages: AddCommand = (program, run) => {
   addBootstrap(image, run);
   addInspect(image, run);
   addHistory(image, run);
+  addProvenance(image, run);
   addSbom(image, run);
   addTag(image, run);
   addRemove(image, run);

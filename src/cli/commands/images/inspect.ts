@@ -58,7 +58,7 @@ export function renderDetails(details: ImageDetails, style: Style, now: Date): s
 }
 
 function factsOf(details: ImageDetails, now: Date): readonly (readonly [string, string])[] {
-  const { id, references, digests, createdAt, platform, sizeBytes, wastedBytes, origin } = details;
+  const { id, references, digests, createdAt, platform, sizeBytes, wastedBytes, origin, documents } = details;
   const { source, revision, baseName, baseDigest } = origin;
   const base = [baseName, baseDigest].filter((each) => each !== undefined).join('@');
   const facts: readonly (readonly [string, string | undefined])[] = [
@@ -74,9 +74,16 @@ function factsOf(details: ImageDetails, now: Date): readonly (readonly [string, 
     ['source', source],
     ['revision', revision],
     ['base', base],
+    ['documents', documents.map(({ artifactType }) => DOCUMENTS[artifactType] ?? artifactType).join(', ')],
   ];
   return facts.filter((fact): fact is readonly [string, string] => fact[1] !== undefined && fact[1] !== '');
 }
+
+const DOCUMENTS: Readonly<Record<string, string>> = {
+  'application/vnd.in-toto+json': 'provenance',
+  'application/vnd.cyclonedx+json': 'SBOM (CycloneDX)',
+  'application/spdx+json': 'SBOM (SPDX)',
+};
 
 function wastedLines({ layers, wastedBytes }: ImageDetails): readonly string[] {
   if (wastedBytes === 0) return [];

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { newId } from '../../../lib/id.ts';
 import type { Digest } from '../../../lib/oci/index.ts';
+import type { ImageRecord } from '../../image/index.ts';
 import type { StepNetwork } from '../../runtime/index.ts';
 import type { BuilderOptions, BuildRequest } from '../face.ts';
 import type { FileDigests } from '../files/digests.ts';
@@ -55,6 +56,8 @@ export interface Session {
   readonly request: BuildRequest;
   readonly plan: BuildPlan;
   readonly context: SourceRoot;
+  /** What the Dockerfile names, by name. */
+  readonly images: ReadonlyMap<string, ImageRecord>;
   /** Whether the context's files will be there for the next build under the same names. */
   readonly isContextLasting: boolean;
   /** The files of `--build-context NAME=…`; fetched when the first step asks. */

@@ -5,6 +5,7 @@ import { imageConfigOf, registerImage } from '../execute/finish.ts';
 import type { Session } from '../execute/session.ts';
 import type { StageResult } from '../execute/stage-result.ts';
 import type { BuildOutput, BuildResult } from '../face.ts';
+import { attachDocuments } from './attach-documents.ts';
 import { writeArchive } from './archive.ts';
 import { writeFiles } from './files.ts';
 
@@ -20,6 +21,7 @@ export async function writeOutputs(session: Session, result: StageResult): Promi
       const references = output.tags ?? request.tags;
       for (const tag of references) tags.add(tag);
       image = await registerImage(session, result, { config, references });
+      await attachDocuments(session, image);
     } else await writeElsewhere(session, { output, result, configBytes: Buffer.from(JSON.stringify(config)) });
   }
   return { imageId: image?.id ?? digestOf(JSON.stringify(config)), image, tags: [...tags] };
