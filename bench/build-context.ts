@@ -100,7 +100,17 @@ function forget(docker: string, socket: string): void {
   call('image', 'prune', '--force');
   // `docker builder prune` speaks BuildKit's own language, which the engine of Bascule does not.
   const url = 'http://docker/build/prune?all=true';
-  execFileSync('curl', ['--fail', '--silent', '--output', '/dev/null', '--unix-socket', socket, '--request', 'POST', url]);
+  execFileSync('curl', [
+    '--fail',
+    '--silent',
+    '--output',
+    '/dev/null',
+    '--unix-socket',
+    socket,
+    '--request',
+    'POST',
+    url,
+  ]);
 }
 
 function residentMiB(pid: number, field: 'VmRSS' | 'VmHWM'): number {

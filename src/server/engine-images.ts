@@ -11,6 +11,11 @@ export interface EngineImages {
   tag(name: string, reference: string): Promise<void>;
   /** Deletes untagged images that nothing uses. */
   pruneDangling(filters: ImageFilters): Promise<void>;
+  /**
+   * Forgets results of build steps, and cache mounts, that no build uses; `all`: also those whose layers images have.
+   * @returns bytes that were freed
+   */
+  pruneBuildCache(o: { readonly all: boolean }): Promise<number>;
   /** Ids of the images that containers, running or not, were made of. */
   usedImages(): Promise<ReadonlySet<string>>;
   /** Bytes of all layers. */
@@ -80,6 +85,7 @@ export function engineImages(docker: Docker): EngineImages {
     pruneDangling: async (filters) => {
       await call(() => docker.pruneImages({ filters: JSON.stringify({ ...filters, dangling: ['true'] }) }));
     },
+    pruneBuildCache: async ({ all }) => (await call(() => dialPruneCache(docker, all))).SpaceReclaimed ?? 0,
     usedImages: async () =>
       new Set((await call(() => docker.listContainers({ all: true }))).map(({ ImageID }) => ImageID)),
     layersBytes: async () => ((await call(() => docker.df())) as { LayersSize?: number }).LayersSize ?? 0,
@@ -97,6 +103,16 @@ export function engineImages(docker: Docker): EngineImages {
       return ((await call(() => docker.getContainer(container).commit(o))) as { Id: string }).Id;
     },
   };
+}
+
+/** dockerode's own function takes no options. */
+function dialPruneCache(docker: Docker, all: boolean): Promise<{ readonly SpaceReclaimed?: number }> {
+  const request = { path: '/build/prune?', method: 'POST', options: { all }, statusCodes: { 200: true } };
+  return new Promise((resolve, reject) => {
+    docker.modem.dial(request, (error, answer) =>
+      error ? reject(error as Error) : resolve(answer as { SpaceReclaimed?: number }),
+    );
+  });
 }
 
 /** dockerode has no function for it. */

@@ -22,7 +22,7 @@ interface Pruning {
 /** Removes images that no container was made of and no release may be started from: untagged ones, or all of them. */
 export async function pruneUnused(
   { engine, delivery }: Pruning,
-  request: { readonly all: boolean; readonly filters: ImageFilters },
+  request: { readonly all: boolean; readonly buildCache: boolean; readonly filters: ImageFilters },
 ): Promise<PruneResult> {
   const bytesBefore = await engine.layersBytes();
   const imagesBefore = await engine.images({ all: true });
@@ -32,10 +32,11 @@ export async function pruneUnused(
     for (const image of wanted) if (!(await isNeeded(delivery, image))) await removeNames(engine, image);
   }
   await engine.pruneDangling(request.filters);
+  const cacheBytes = request.buildCache ? await engine.pruneBuildCache({ all: request.all }) : 0;
   const left = new Set((await engine.images({ all: true })).map(({ id }) => id));
   return {
     removed: imagesBefore.filter(({ id }) => !left.has(id)).map(({ id, references }) => ({ id, references })),
-    freedBytes: Math.max(0, bytesBefore - (await engine.layersBytes())),
+    freedBytes: Math.max(0, bytesBefore - (await engine.layersBytes()), cacheBytes),
   };
 }
 

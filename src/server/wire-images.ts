@@ -21,6 +21,7 @@ export const TagBodySchema = z.strictObject({ name: z.string(), reference: z.str
 
 export const PruneBodySchema = z.strictObject({
   all: z.boolean().default(false).describe('Also images with names'),
+  buildCache: z.boolean().default(false).describe('Also results of build steps, and cache mounts'),
   filters: FiltersSchema.default({}),
 });
 

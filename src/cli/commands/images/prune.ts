@@ -7,6 +7,7 @@ import { collectFilter, type FilterOptions } from './words.ts';
 interface PruneOptions extends FilterOptions {
   readonly all?: boolean;
   readonly yes?: boolean;
+  readonly buildCache?: boolean;
 }
 
 export function addPrune(image: Command, run: RunAction): void {
@@ -18,14 +19,18 @@ export function addPrune(image: Command, run: RunAction): void {
         'what a container was made of and what a release may be started from.',
     )
     .option('-a, --all', 'also images with names; asks for --yes')
+    .option(
+      '--build-cache',
+      'also results of build steps, and cache mounts; with --all those of images that are kept too',
+    )
     .option('--filter <name=value>', 'label=KEY[=VALUE], label!=KEY[=VALUE], until=TIME; several times', collectFilter)
     .option('--yes', 'yes, delete all that is unused')
     .action(
-      run(async (session, { all = false, yes = false, filter = {} }: PruneOptions) => {
+      run(async (session, { all = false, yes = false, buildCache = false, filter = {} }: PruneOptions) => {
         if (all && !yes) throw notConfirmed();
         const result = await (
           await session.connect()
-        ).pruneImages({ all, filters: filter as Record<string, string[]> });
+        ).pruneImages({ all, buildCache, filters: filter as Record<string, string[]> });
         if (session.json) {
           session.printJson(result);
           return 0;

@@ -190,8 +190,8 @@ async function performOnce(
   perform: () => Promise<CachedResult>,
 ): Promise<{ readonly result: CachedResult; readonly wasShared: boolean }> {
   const { running } = session.workshop;
-  const isShared = !isDoneAnew(session, state.plan);
-  for (let other = running.get(key); isShared && other !== undefined; other = running.get(key)) {
+  const inWork = isDoneAnew(session, state.plan) ? undefined : running;
+  for (let other = inWork?.get(key); other !== undefined; other = inWork?.get(key)) {
     const shared = await orAborted(other, session.signal).catch(() => undefined);
     session.signal.throwIfAborted();
     if (shared !== undefined) return { result: shared, wasShared: true };
