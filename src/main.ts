@@ -9,6 +9,7 @@ import type { Certificates } from './delivery/certificates/index.ts';
 import type { Delivery } from './delivery/rollout/index.ts';
 import type { Traffic } from './delivery/traffic/index.ts';
 import type { Engine } from './engine/docker-api/index.ts';
+import type { RegistryBeside } from './engine/registry/index.ts';
 import { openDatabase } from './lib/database.ts';
 import { writeFileAtomic } from './lib/files.ts';
 import { loginPlaceOf } from './lib/docker-config/index.ts';
@@ -104,7 +105,7 @@ async function startParts(o: {
   await keepEngine({ engine: address, directory, delivery });
   const engine = socketPath === undefined ? await startEngine(o) : undefined;
   parts.defer(() => delivery.close());
-  await serveRegistryBeside(o, engine);
+  const registry = await serveRegistryBeside(o, engine);
   const server = await createServer({
     delivery,
     engine: connectEngine(engineSocket),
@@ -114,6 +115,7 @@ async function startParts(o: {
     check: async () => [
       ...(engine === undefined ? [await checkEngine(engineSocket)] : await engine.check()),
       ...certificateChecks(traffic.certificates(), certificates.states(), new Date()),
+      ...registry.check(),
     ],
     certificates: () =>
       certificateViews({
@@ -189,10 +191,13 @@ async function registryAccess(root: string) {
 }
 
 /** The registry as the configuration says, over the engine's store where it is ours. */
-async function serveRegistryBeside(o: Parameters<typeof startEngine>[0], engine: Engine | undefined): Promise<void> {
+async function serveRegistryBeside(
+  o: Parameters<typeof startEngine>[0],
+  engine: Engine | undefined,
+): Promise<RegistryBeside> {
   const { serveBeside } = await import('./engine/registry/index.ts');
   const configuration = await registryConfiguration(o.scope.root);
-  o.parts.use(await serveBeside({ ...o, configuration, images: engine?.images, version: VERSION }));
+  return o.parts.use(await serveBeside({ ...o, configuration, images: engine?.images, version: VERSION }));
 }
 
 /** Serves a registry alone in this process until SIGTERM or SIGINT. */

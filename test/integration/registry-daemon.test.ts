@@ -30,6 +30,7 @@ describe('the registry of the daemon', { skip }, () => {
     host = `127.0.0.1:${await freePort()}`;
     await machine.must(['daemon', 'config', 'set', 'registry.listen', host]);
     await machine.must(['daemon', 'config', 'set', 'registry.metrics', `127.0.0.1:${await freePort()}`]);
+    await machine.must(['daemon', 'config', 'set', 'registry.grace_minutes', '0']);
     await machine.must(['daemon', 'restart']);
     engineSocket = (await machine.json<{ engineSocket: string }>(['daemon', 'status'])).engineSocket;
   });
@@ -79,8 +80,6 @@ describe('the registry of the daemon', { skip }, () => {
   });
 
   it('lets go of it when its manifest goes', async () => {
-    await machine.must(['daemon', 'config', 'set', 'registry.grace_minutes', '0']);
-    await machine.must(['daemon', 'restart']);
     const [tag] = await machine.json<{ digest: string }[]>(['registry', 'tags', 'team/app']);
     await machine.must(['registry', 'rm', `team/app@${tag?.digest}`]);
     const wrong = await machine.run(['registry', 'rm', 'team/app:v1']);
@@ -109,6 +108,11 @@ describe('the registry of the daemon', { skip }, () => {
     const refused = await machine.run(['registry', 'status']);
     assert.equal(refused.exitCode, 5, refused.stderr);
     assert.match(readFileSync(join(machine.root, 'daemon.log'), 'utf8'), /registry-address-taken/);
+    const doctor = await machine.run(['doctor', '--json']);
+    const checks = JSON.parse(doctor.stdout) as { name: string; state: string; detail: string }[];
+    const check = checks.find(({ name }) => name === 'registry');
+    assert.deepEqual([check?.state, doctor.exitCode], ['failed', 1]);
+    assert.match(check?.detail ?? '', /192\.0\.2\.1:5000/);
     assert.ok((await machine.json<{ running: boolean }>(['daemon', 'status'])).running);
   });
 });

@@ -266,6 +266,24 @@ describe('limits and figures', () => {
     await once(socket.resume(), 'close');
   });
 
+  it('gives up on a client that asks and does not read', async () => {
+    await using registry = await openTestRegistry({
+      settings: { idleTimeoutMs: 200, metricsListen: { host: '127.0.0.1', port: 0 } },
+    });
+    const { digest } = await pushBlob(registry.url, 'slow', Buffer.alloc(50_000_000));
+    const socket = createConnection(Number(new URL(registry.url).port), '127.0.0.1');
+    socket.on('error', () => {}).pause();
+    socket.write(`GET /v2/slow/blobs/${digest} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await waitFor(
+      async () =>
+        (await (await fetch(`${registry.server.status().metrics}/metrics`)).text()).includes(
+          'end_point="blob",status="0"} 1',
+        ),
+      { timeoutMs: 5_000, what: 'the answer was broken off' },
+    );
+    socket.destroy();
+  });
+
   it('tells Prometheus what it does', async () => {
     await using registry = await openTestRegistry({ settings: { metricsListen: { host: '127.0.0.1', port: 0 } } });
     const image = await pushImage(registry.url, 'metrics', { reference: 'v1' });

@@ -23,6 +23,7 @@ export {
   startRegistry,
   userNames,
   usersFileOf,
+  type RegistryBeside,
   type RegistryServer,
   type RegistryServerSettings,
 } from './server/index.ts';

@@ -47,6 +47,9 @@ export interface TagRow {
   readonly updatedAt: number;
 }
 
+/** Links are not touched more often: each time is a write. */
+const TOUCH_MS = 10_000;
+
 /**
  * The records of one registry. Every change is one transaction, and nothing here waits: what is checked and written in one
  * turn of the event loop is seen by others as one.
@@ -146,8 +149,9 @@ export class Catalogue {
 
   /** A client was told that it is there: it must not go before the client has named it in a manifest. */
   touchLink(repository: string, digest: ContentDigest): void {
-    const sql = 'UPDATE blob_link SET linked_at = ? WHERE repository = ? AND digest = ?';
-    this.#records.run(sql, this.#now(), repository, digest);
+    const now = this.#now();
+    const sql = 'UPDATE blob_link SET linked_at = ? WHERE repository = ? AND digest = ? AND linked_at < ?';
+    this.#records.runWithoutSync(sql, now, repository, digest, now - TOUCH_MS);
   }
 
   /** Stores a manifest and its tag; call it in the turn that has seen what it names. */

@@ -1,5 +1,5 @@
 export { removeUser, setPassword, userNames } from './auth/password-file.ts';
-export { serveBeside } from './beside.ts';
+export { serveBeside, type RegistryBeside } from './beside.ts';
 export type { RegistryServer, RegistryServerSettings } from './face.ts';
 export { openRegistryServer } from './open.ts';
 export { usersFileOf } from './settings.ts';

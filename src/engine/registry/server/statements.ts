@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { inTransaction, migrate } from '../../../lib/database.ts';
+import { inTransaction, migrate, withoutSync } from '../../../lib/database.ts';
 import { CATALOGUE_SCHEMA } from './schema.ts';
 
 export type Value = string | number | null | Buffer;
@@ -27,6 +27,11 @@ export class Statements {
     } finally {
       this.#database.exec('ROLLBACK');
     }
+  }
+
+  /** For what may be lost in a power cut, though not in a crash; not inside a transaction. */
+  runWithoutSync(sql: string, ...values: readonly Value[]): number {
+    return withoutSync(this.#database, () => this.run(sql, ...values));
   }
 
   one(sql: string, ...values: readonly Value[]): Row | undefined {

@@ -6,7 +6,7 @@ export interface UploadRow {
   readonly touchedAt: number;
 }
 
-/** Uploads that have begun and not ended. */
+/** Uploads that have begun and not ended. A power cut may lose them: their clients begin anew. */
 export class UploadRecords {
   readonly #records: Statements;
   readonly #now: () => number;
@@ -17,7 +17,7 @@ export class UploadRecords {
   }
 
   insert(id: string, repository: string): void {
-    this.#records.run('INSERT INTO upload VALUES (?, ?, ?)', id, repository, this.#now());
+    this.#records.runWithoutSync('INSERT INTO upload VALUES (?, ?, ?)', id, repository, this.#now());
   }
 
   find(id: string): UploadRow | undefined {
@@ -30,11 +30,11 @@ export class UploadRecords {
   }
 
   touch(id: string): void {
-    this.#records.run('UPDATE upload SET touched_at = ? WHERE id = ?', this.#now(), id);
+    this.#records.runWithoutSync('UPDATE upload SET touched_at = ? WHERE id = ?', this.#now(), id);
   }
 
   delete(id: string): void {
-    this.#records.run('DELETE FROM upload WHERE id = ?', id);
+    this.#records.runWithoutSync('DELETE FROM upload WHERE id = ?', id);
   }
 }
 

@@ -131,7 +131,8 @@ function challengeOf(authentication: Authentication, request: IncomingMessage, w
   if (authentication.kind === 'none' || authentication.kind === 'basic') return 'Basic realm="registry"';
   const realm = authentication.kind === 'token' ? `${originOf(request)}/token` : authentication.realm;
   const scope = wanted.length === 0 ? '' : `,scope="${scopesOf(wanted)}"`;
-  return `Bearer realm="${realm}",service="${authentication.service}"${scope}`;
+  const error = bearerOf(request) !== undefined && wanted.length > 0 ? ',error="insufficient_scope"' : '';
+  return `Bearer realm="${realm}",service="${authentication.service}"${scope}${error}`;
 }
 
 /** As the client sees us. */
