@@ -182,7 +182,7 @@ describe('the docker CLI', { skip: cannotRunDockerCli() }, () => {
       ['FROM busybox\nRUN exit 4\n', /exit 4|returned a non-zero code: 4/],
       ['FROM busybox\nCOPY nosuch /\n', /nosuch/],
       ['FRM busybox\n', /FRM/],
-      ['FROM nosuch:1\n', /nosuch:1/],
+      ['FROM 127.0.0.1:1/nosuch:1\n', /nosuch:1/],
     ] as const) {
       writeFileSync(join(context, 'Dockerfile'), text);
       const result = await engine.cli('build', context);

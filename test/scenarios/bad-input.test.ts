@@ -60,13 +60,13 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'an image that is not there',
-    files: { [COMPOSE]: 'services:\n  web:\n    image: nosuch/image:1\n' },
+    files: { [COMPOSE]: 'services:\n  web:\n    image: 127.0.0.1:1/nosuch/image:1\n' },
     exitCode: 3,
     says: [/nosuch\/image:1/],
   },
   {
     name: 'a base image that is not there',
-    files: { [COMPOSE]: 'services:\n  web:\n    build: .\n', Dockerfile: 'FROM nosuch:base\n' },
+    files: { [COMPOSE]: 'services:\n  web:\n    build: .\n', Dockerfile: 'FROM 127.0.0.1:1/nosuch:base\n' },
     exitCode: 1,
     says: [/nosuch:base/],
   },

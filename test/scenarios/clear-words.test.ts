@@ -48,7 +48,7 @@ describe('what is told', { timeout: 300_000 }, () => {
   });
 
   it('once why an image cannot be had', async () => {
-    machine.write({ [COMPOSE]: 'services:\n  web:\n    image: nosuch/image:1\n' });
+    machine.write({ [COMPOSE]: 'services:\n  web:\n    image: 127.0.0.1:1/nosuch/image:1\n' });
     const { stderr } = await machine.run(['-p', 'pulled', 'up']);
     const [message = ''] = stderr.split('\n').filter((line) => line.startsWith('error:'));
     assert.equal(message.split('nosuch/image').length, 2, message);

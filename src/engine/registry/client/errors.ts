@@ -53,12 +53,15 @@ export function refusedBy(registry: string, o: { status: number; what: string; s
   });
 }
 
+const UNREACHABLE_FIX = 'Check the name, the network, and whether a proxy is needed (HTTPS_PROXY, NO_PROXY).';
+const WITHOUT_REGISTRY = ' Base images can be made without a registry: `bascule image bootstrap debian:bookworm`.';
+
 export function unreachableRegistry(registry: string, o: { reason: string; fix?: string; cause?: unknown }): UserError {
   return new UserError({
     code: 'registry-unreachable',
     kind: 'unavailable',
     message: `cannot reach the registry ${registry}: ${o.reason}`,
-    fix: o.fix ?? 'Check the name, the network, and whether a proxy is needed (HTTPS_PROXY, NO_PROXY).',
+    fix: o.fix ?? `${UNREACHABLE_FIX}${registry === 'docker.io' ? WITHOUT_REGISTRY : ''}`,
     cause: o.cause,
   });
 }
