@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { type Machine, openMachine } from '../support/machine.ts';
+
+const skip = process.getuid?.() === 0 ? false : 'it needs root';
+
+describe('bascule image build', { skip, timeout: 120_000 }, () => {
+  let machine: Machine;
+  before(async () => {
+    machine = await openMachine();
+    machine.write({
+      'app/Dockerfile':
+        'FROM busybox AS make\nARG WHO\nRUN --mount=type=secret,id=word cat /run/secrets/word; echo "hello $WHO" > /out\n' +
+        'FROM scratch\nCOPY --from=make /out /out\nCOPY --from=extra . /extra/\n',
+      'extra/file': 'x',
+      word: 'open sesame\n',
+    });
+  });
+  after(async () => {
+    await machine?.[Symbol.asyncDispose]();
+  });
+
+  const options = ['--build-context', 'extra=extra', '--secret', 'id=word,src=word', '--build-arg', 'WHO'];
+  const env = { WHO: 'environment' };
+
+  it('builds from a folder, tells progress and id apart, and writes what it is asked for', async () => {
+    const files = ['--iidfile', 'id', '--metadata-file', 'metadata'];
+    const { stdout, stderr } = await machine.must(['image', 'build', '-t', 'app:1', ...options, ...files, 'app'], {
+      env,
+    });
+    assert.match(stdout, /^sha256:[0-9a-f]{64}\s*$/);
+    assert.match(stderr, /^#\d+ open sesame$/m);
+    const read = (name: string): string => readFileSync(join(machine.folder, name), 'utf8');
+    assert.equal(read('id'), stdout.trim());
+    const metadata = JSON.parse(read('metadata')) as Record<string, string>;
+    assert.deepEqual([metadata['image.name'], metadata['containerimage.config.digest']], ['app:1', stdout.trim()]);
+    const again = await machine.must(['image', 'build', '-q', ...options, 'app'], { env });
+    assert.deepEqual([again.stdout, again.stderr], [stdout, '']);
+  });
+
+  it('writes files into a folder and an archive to standard output', async () => {
+    await machine.must(['image', 'build', '-q', '-o', 'out', ...options, 'app'], { env });
+    assert.equal(readFileSync(join(machine.folder, 'out/out'), 'utf8'), 'hello environment\n');
+    const { stdout } = await machine.must(['image', 'build', '-q', '-o', '-', ...options, 'app'], { env });
+    assert.equal(execFileSync('tar', ['--list'], { input: stdout, encoding: 'utf8' }), 'extra/\nextra/file\nout\n');
+  });
+
+  it('checks, and says where something is wrong, for people and for programs', async () => {
+    machine.write({ 'bad/Dockerfile': 'FROM busybox as base\nRUN exit 3\n' });
+    const check = await machine.run(['image', 'build', '--check', 'bad']);
+    assert.equal(check.exitCode, 1);
+    assert.match(check.stderr, /FromAsCasing/);
+    const failed = await machine.run(['image', 'build', '--json', 'bad']);
+    const last = failed.stderr.trim().split('\n').at(-1) ?? '';
+    const { error } = JSON.parse(last) as { error: { code: string; details: { exitCode: number; line: number } } };
+    assert.deepEqual([error.code, error.details.exitCode, error.details.line], ['build-step-failed', 3, 2]);
+    const missing = await machine.run(['image', 'build', '--secret', 'id=none,src=nowhere', 'app']);
+    assert.match(missing.stderr, /the secret none cannot be read/);
+  });
+});
