@@ -1,8 +1,5 @@
-/**
- * What a variable is; undefined where it is not set.
- * @param isGuarded the modifier says what to do then: `${v:-w}`, `${v:+w}`, `${v:?w}`
- */
-export type Lookup = (name: string, isGuarded: boolean) => string | undefined;
+/** What a variable is; undefined where it is not set. */
+export type Lookup = (name: string) => string | undefined;
 
 /** The text cannot be expanded: an unmatched quote, a bad substitution, a variable that must be set. */
 export class ExpansionError extends Error {
@@ -137,7 +134,7 @@ class Expander {
     this.at++;
     if (this.characters[this.at] !== '{') {
       const name = this.readName();
-      return name === '' ? '$' : (this.options.lookup(name, false) ?? '');
+      return name === '' ? '$' : (this.options.lookup(name) ?? '');
     }
     this.at++;
     return this.readBraces();
@@ -149,15 +146,14 @@ class Expander {
     if ('{}:'.includes(first)) throw new ExpansionError('bad substitution');
     const name = this.readName();
     let modifier = this.take();
-    if (modifier === '}') return this.options.lookup(name, false) ?? '';
+    if (modifier === '}') return this.options.lookup(name) ?? '';
     const emptyIsUnset = modifier === ':';
     if (emptyIsUnset) modifier = this.take();
     if (modifier === '/' && !emptyIsUnset) return this.readReplacement(name);
     if (!'+-?#%'.includes(modifier))
       throw new ExpansionError(`the modifier "${modifier}" of \${${name}} is not known`, MODIFIERS);
     const word = this.readUntil('}', modifier === '#' || modifier === '%').text;
-    const value = this.options.lookup(name, '+-?'.includes(modifier));
-    return modified({ name, value, modifier, emptyIsUnset, word });
+    return modified({ name, value: this.options.lookup(name), modifier, emptyIsUnset, word });
   }
 
   private readReplacement(name: string): string {
@@ -166,7 +162,7 @@ class Expander {
     const pattern = this.readUntil('/', true).text;
     const replacement = this.readUntil('}', true).text;
     const expression = new RegExp(patternTokens(pattern, true).join(''), isGlobal ? 'gsu' : 'su');
-    return (this.options.lookup(name, false) ?? '').replace(expression, () => replacement);
+    return (this.options.lookup(name) ?? '').replace(expression, () => replacement);
   }
 
   private readName(): string {

@@ -64,7 +64,7 @@ describe('build checks', () => {
     ['FROM a\nMAINTAINER me', '2 MaintainerDeprecated: Maintainer instruction is deprecated in favor of using label'],
     ['ARG tag=1\nFROM a:$tag${version}', "2 UndefinedArgInFrom: FROM argument 'version' is not declared"],
     ['ARG v\nFROM a${v:-x}'],
-    ['FROM a${v:-x}'],
+    ['FROM a${v:-x}', "1 UndefinedArgInFrom: FROM argument 'v' is not declared"],
     [
       'ARG VERSION=1\nFROM a:x$VERSOIN',
       "2 UndefinedArgInFrom: FROM argument 'VERSOIN' is not declared (did you mean VERSION?)",
@@ -77,7 +77,8 @@ describe('build checks', () => {
     ['FROM a\nCOPY $foo .\nARG foo=1', "2 UndefinedVar: Usage of undefined variable '$foo'"],
     ['FROM a\nARG foo\nCOPY x$foo .'],
     ['FROM a AS b\nARG foo=1\nFROM b\nCOPY $foo .'],
-    ['FROM a\nCOPY ${foo:-x} $FROM_BASE /'],
+    ['FROM a\nCOPY ${foo:-x} $FROM_BASE /', "2 UndefinedVar: Usage of undefined variable '$foo'"],
+    ['FROM a\nENV P=$P:/x', "2 UndefinedVar: Usage of undefined variable '$P'"],
     ['FROM a\nENV PATH=$PAHT:/x', "2 UndefinedVar: Usage of undefined variable '$PAHT' (did you mean $PATH?)"],
     [
       'FROM a\nCMD ["a"]\nHEALTHCHECK NONE\nCMD ["b"]\nHEALTHCHECK NONE',
@@ -109,10 +110,9 @@ describe('build checks', () => {
       '3 SecretsUsedInArgOrEnv: Do not use ARG or ENV instructions for sensitive data (ENV "PASSWORD")',
     ],
     [
-      'FROM a\nEXPOSE 80/TcP 127.0.0.1:80:81 $x',
-      "2 ExposeInvalidFormat: EXPOSE instruction should not define an IP address or host-port mapping, found '127.0.0.1:80:81'",
-      "2 ExposeProtoCasing: Defined protocol '80/TcP' in EXPOSE instruction should be lowercase",
-      "2 UndefinedVar: Usage of undefined variable '$x'",
+      'FROM a\nARG t=TcP\nEXPOSE 80/$t 127.0.0.1:80:81 $x',
+      "3 ExposeInvalidFormat: EXPOSE instruction should not define an IP address or host-port mapping, found '127.0.0.1:80:81'",
+      "3 ExposeProtoCasing: Defined protocol '80/TcP' in EXPOSE instruction should be lowercase",
     ],
     ['# any comment\nFROM a AS b\n# more\nARG c'],
     [

@@ -19,8 +19,10 @@ import { platformText } from './variables.ts';
 
 /** Checks that need what an instruction came to: UndefinedVar, CopyIgnoredFile. */
 export function checkStep(state: StageState, statement: Statement, action: Action): readonly Finding[] {
-  const undefinedVariables = state.takeUndefined().map((name) => {
-    const near = nearestWord(name, state.scope().variables.keys());
+  const names = state.takeUndefined();
+  const undefinedVariables = (statement.kind === 'expose' ? [] : names).map((name) => {
+    const others = [...state.scope().variables.keys()].filter((other) => other !== name);
+    const near = nearestWord(name, others);
     const proposal = near === undefined ? '' : ` (did you mean $${near}?)`;
     return finding(statement.instruction, 'UndefinedVar', `Usage of undefined variable '$${name}'${proposal}`);
   });

@@ -24,13 +24,14 @@ export function planCopy(state: StageState, statement: CopyStatement): Applied {
     flag === undefined ? undefined : expand(flag),
   );
   const isDirectory = /(?:^|\/)\.{0,2}$/.test(destination);
-  refuseManyIntoOne(state, statement, { destination, isDirectory });
+  const hasMany = statement.sources.length > 1;
+  if (hasMany && !isDirectory) warnOfManyIntoOne(state, statement, destination);
   const action: CopyAction = {
     kind: 'copy',
     sources: sourcesOf(state, statement, written),
     inlineFiles: heredocs.map((heredoc) => ({ name: heredoc.name, content: contentOf(state, statement, heredoc) })),
     destination: posix.resolve(state.workingDirectory(), destination),
-    intoDirectory: isDirectory,
+    intoDirectory: isDirectory || hasMany,
     chown,
     chmod: modeOf(state, statement, chmod),
     excludes: statement.excludes.map(expand),
@@ -46,15 +47,12 @@ function contentOf(state: StageState, statement: CopyStatement, heredoc: Heredoc
   return heredoc.expands ? state.expansion.heredoc(text, statement.instruction.restPosition) : text;
 }
 
-function refuseManyIntoOne(
-  state: StageState,
-  { sources, instruction }: CopyStatement,
-  { destination, isDirectory }: { readonly destination: string; readonly isDirectory: boolean },
-): void {
-  if (sources.length === 1 || isDirectory) return;
-  throw errorAt(state.source, instruction.restPosition, {
-    message: `with more than one source the destination must be a folder: "${destination}"`,
-    fix: `Write it with a slash at its end: ${destination}/`,
+/** BuildKit takes it, too; where the folder is not there it would write every file over the one before. */
+function warnOfManyIntoOne(state: StageState, { instruction }: CopyStatement, destination: string): void {
+  state.planning.warn({
+    code: 'copy-many-into-one',
+    message: `"${destination}" is taken as a folder: there is more than one source; write ${destination}/`,
+    line: instruction.position.line,
   });
 }
 

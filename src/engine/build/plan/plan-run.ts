@@ -42,7 +42,7 @@ function commandOf(state: StageState, { command, heredocs }: RunStatement): Pick
   const content = heredocText(only);
   if (!content.startsWith('#!')) return { args: [...state.shell(), content], script: undefined };
   const path = `/dev/pipes/${only.name}`;
-  return { args: [path], script: { path, content } };
+  return { args: [...state.shell(), path], script: { path, content } };
 }
 
 function plannedMounts(state: StageState, statement: RunStatement): readonly PlannedMount[] {

@@ -3,6 +3,7 @@ import { posix } from 'node:path';
 import type { ExecutionConfig } from '../../../lib/oci/index.ts';
 import { unreachable } from '../../../lib/errors.ts';
 import { nearestWord } from '../../../lib/nearest.ts';
+import { checkPorts } from '../dockerfile/checks/check-ports.ts';
 import { errorAt } from '../dockerfile/source.ts';
 import type { Statement } from '../dockerfile/statement.ts';
 import { describe } from './created-by.ts';
@@ -90,7 +91,7 @@ function apply(state: StageState, statement: Statement): Applied {
       return metadata(describe.healthcheck(statement.check));
     case 'onbuild':
       state.set({ OnBuild: [...(state.config().OnBuild ?? []), statement.text] });
-      return metadata(`ONBUILD ${statement.text}`);
+      return metadata(undefined);
     case 'from':
       throw new Error('FROM inside a stage');
     default:
@@ -98,7 +99,7 @@ function apply(state: StageState, statement: Statement): Applied {
   }
 }
 
-function metadata(createdBy: string): Applied {
+function metadata(createdBy: string | undefined): Applied {
   return { action: { kind: 'metadata' }, createdBy };
 }
 
@@ -132,17 +133,16 @@ function applyLabel(state: StageState, { pairs, instruction }: StatementOf<'labe
 
 function applyExpose(state: StageState, { values, instruction }: StatementOf<'expose'>): string {
   const at = instruction.restPosition;
-  const ports = values
-    .toSorted()
-    .flatMap((value) => state.expansion.words(value, at))
-    .flatMap((word) => {
-      const range = portsOf(word);
-      if (range !== undefined) return range;
-      throw errorAt(state.source, at, {
-        message: `EXPOSE: "${word}" is no port`,
-        fix: 'Write it as PORT, FIRST-LAST, or PORT/udp; the protocols are tcp, udp and sctp.',
-      });
+  const words = values.toSorted().flatMap((value) => state.expansion.words(value, at));
+  for (const found of checkPorts(instruction, words)) state.planning.find(found);
+  const ports = words.flatMap((word) => {
+    const range = portsOf(word);
+    if (range !== undefined) return range;
+    throw errorAt(state.source, at, {
+      message: `EXPOSE: "${word}" is no port`,
+      fix: 'Write it as PORT, FIRST-LAST, or PORT/udp; the protocols are tcp, udp and sctp.',
     });
+  });
   const added = Object.fromEntries(ports.map((port): [string, Record<string, never>] => [port, {}]));
   state.set({ ExposedPorts: { ...state.config().ExposedPorts, ...added } });
   return `EXPOSE [${ports.join(' ')}]`;
@@ -193,13 +193,13 @@ const SIGNALS = Object.keys(constants.signals);
 
 /** A number, or a name with or without SIG; real-time signals are counted from either end. */
 function isSignal(text: string): boolean {
-  if (/^\d+$/.test(text)) return Number(text) >= 1 && Number(text) <= 64;
+  if (/^\d+$/.test(text)) return Number(text) > 0;
   const name = text.toUpperCase().replace(/^(?!SIG)/, 'SIG');
   return SIGNALS.includes(name) || /^SIGRT(?:MIN(?:\+\d{1,2})?|MAX(?:-\d{1,2})?)$/.test(name);
 }
 
 function applyCommand(state: StageState, { kind, command }: StatementOf<'cmd' | 'entrypoint'>): string {
-  const args = command.form === 'exec' ? command.args : command.text === '' ? [] : [...state.shell(), command.text];
+  const args = command.form === 'exec' ? command.args : [...state.shell(), command.text];
   if (kind === 'cmd') {
     state.hasOwnCommand = true;
     state.set({ Cmd: args });

@@ -51,7 +51,7 @@ export interface Step {
   /** The instruction on one line. */
   readonly text: string;
   readonly position: Position;
-  /** `created_by` of the history entry, in BuildKit's form; undefined: no entry (FROM). */
+  /** `created_by` of the history entry, in BuildKit's form; undefined: no entry (FROM, ONBUILD). */
   readonly createdBy: string | undefined;
   readonly action: Action;
 }

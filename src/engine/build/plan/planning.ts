@@ -72,5 +72,6 @@ export interface ParentStage extends StageScope {
 /** What an instruction comes to. */
 export interface Applied {
   readonly action: Action;
-  readonly createdBy: string;
+  /** Undefined: no entry in the history (ONBUILD). */
+  readonly createdBy: string | undefined;
 }

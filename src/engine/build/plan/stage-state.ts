@@ -49,9 +49,9 @@ export function createStageState(planning: Planning, o: StageInput): StageState 
   const env = new Map((config.Env ?? []).map(nameAndValue));
   const variables = new Map([...(o.parent?.variables ?? []), ...env]);
   const declared = new Set(o.parent?.declared);
-  const lookup: Lookup = (name, isGuarded) => {
+  const lookup: Lookup = (name) => {
     const value = variables.get(name);
-    if (value === undefined && !isGuarded && !declared.has(name)) undefinedNames.add(name);
+    if (value === undefined && !declared.has(name)) undefinedNames.add(name);
     return value;
   };
   const undefinedNames = new Set<string>();

@@ -25,8 +25,8 @@ function checkVariables(file: CheckedFile, { from }: CheckedStage): readonly Fin
 
 function undeclaredIn({ defaults, dockerfile }: CheckedFile, text: string): readonly string[] {
   const undeclared: string[] = [];
-  expanded(text, dockerfile.directives.escape, (name, isGuarded) => {
-    if (!isGuarded && !defaults.has(name)) undeclared.push(name);
+  expanded(text, dockerfile.directives.escape, (name) => {
+    if (!defaults.has(name)) undeclared.push(name);
     return defaults.get(name);
   });
   return undeclared;

@@ -11,11 +11,7 @@ export function checkStage(file: CheckedFile, stage: CheckedStage): readonly Fin
     ...checkWorkdir(file, stage),
     ...checkCommands(file, stage),
     ...checkRepeated(stage),
-    ...stage.statements.flatMap((statement) => [
-      ...checkPairs(statement),
-      ...checkSecrets(statement),
-      ...checkPorts(statement),
-    ]),
+    ...stage.statements.flatMap((statement) => [...checkPairs(statement), ...checkSecrets(statement)]),
   ];
 }
 
@@ -82,29 +78,4 @@ function checkSecrets(statement: Statement): readonly Finding[] {
       const message = `Do not use ARG or ENV instructions for sensitive data (${what})`;
       return finding(statement.instruction, 'SecretsUsedInArgOrEnv', message);
     });
-}
-
-function checkPorts(statement: Statement): readonly Finding[] {
-  if (statement.kind !== 'expose') return [];
-  const words = statement.values.filter((word) => !word.includes('$'));
-  return words.flatMap((word) => [
-    ...(word.includes(':')
-      ? [
-          finding(
-            statement.instruction,
-            'ExposeInvalidFormat',
-            `EXPOSE instruction should not define an IP address or host-port mapping, found '${word}'`,
-          ),
-        ]
-      : []),
-    ...(word !== word.toLowerCase()
-      ? [
-          finding(
-            statement.instruction,
-            'ExposeProtoCasing',
-            `Defined protocol '${word}' in EXPOSE instruction should be lowercase`,
-          ),
-        ]
-      : []),
-  ]);
 }
