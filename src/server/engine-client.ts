@@ -10,6 +10,14 @@ import { type EngineRegistries, engineRegistries } from './engine-registries.ts'
 import { type EngineOwnImages, engineOwnImages } from './engine-own-images.ts';
 
 /** What the server asks of the engine directly, over the Docker Engine API. */
+export interface BootstrapRequest {
+  readonly reference: string;
+  /** Time of a snapshot, e.g. `20261101T000000Z`. */
+  readonly snapshot?: string;
+  /** Of snapshots. */
+  readonly mirror?: string;
+}
+
 export interface EngineClient extends EngineImages, EngineOwnImages, EngineRegistries {
   /** The image as `GET /images/{name}/json` tells it. */
   inspectImage(name: string): Promise<unknown>;
@@ -18,7 +26,7 @@ export interface EngineClient extends EngineImages, EngineOwnImages, EngineRegis
   removeImage(name: string, force: boolean): Promise<unknown>;
   /** Makes a base image. Only Bascule's own engine can. */
   bootstrap(
-    reference: string,
+    request: BootstrapRequest,
     o: { onLine(line: string): void; signal: AbortSignal },
   ): Promise<{ readonly reference: string }>;
   /**
@@ -40,7 +48,7 @@ export function connectEngine(socketPath: string): EngineClient {
       return { id, references: references ?? [] };
     },
     removeImage: (name, force) => call(() => docker.getImage(name).remove({ force })),
-    bootstrap: (reference, o) => bootstrap(docker, reference, o),
+    bootstrap: (request, o) => bootstrap(docker, request, o),
     build: (body, o) => build(socketPath, body, o.signal),
   };
 }
@@ -56,10 +64,10 @@ interface BootstrapLine {
 
 async function bootstrap(
   docker: Docker,
-  reference: string,
+  request: BootstrapRequest,
   o: { onLine(line: string): void; signal: AbortSignal },
 ): Promise<{ readonly reference: string }> {
-  const stream = await call(() => dialBootstrap(docker, reference));
+  const stream = await call(() => dialBootstrap(docker, request));
   o.signal.addEventListener('abort', () => stream.destroy(), { once: true });
   for await (const text of createInterface({ input: stream })) {
     const line = JSON.parse(text) as BootstrapLine;
@@ -68,10 +76,10 @@ async function bootstrap(
     const shown = (line.stream ?? line.status ?? '').trimEnd();
     if (shown !== '') o.onLine(shown);
   }
-  return { reference };
+  return { reference: request.reference };
 }
 
-function dialBootstrap(docker: Docker, reference: string): Promise<IncomingMessage> {
+function dialBootstrap(docker: Docker, request: BootstrapRequest): Promise<IncomingMessage> {
   const modem = docker.modem as unknown as {
     dial(options: object, callback: (error: unknown, stream: IncomingMessage) => void): void;
   };
@@ -79,10 +87,10 @@ function dialBootstrap(docker: Docker, reference: string): Promise<IncomingMessa
     modem.dial(
       {
         path: '/images/bootstrap?', // docker-modem appends the options
-        options: { reference },
+        options: request,
         method: 'POST',
         isStream: true,
-        statusCodes: { 200: true, 400: true, 404: true, 409: true, 500: true, 501: true }, // the answer says what
+        statusCodes: { 200: true, 400: true, 404: true, 409: true, 422: true, 500: true, 501: true, 503: true }, // the answer says what
       },
       (error, stream) => (error ? reject(error) : resolve(stream)),
     );

@@ -101,6 +101,8 @@ export const ExecStartSchema = z.strictObject({
 
 export const BootstrapBodySchema = z.strictObject({
   reference: z.string().describe('For example `debian:bookworm`'),
+  snapshot: z.string().optional().describe('Packages as they were at this time, e.g. `20261101T000000Z`'),
+  mirror: z.url().optional().describe('Server of snapshots instead of the distribution’s own'),
 });
 
 export const ErrorSchema = z.object({

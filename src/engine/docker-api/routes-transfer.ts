@@ -1,4 +1,5 @@
 import { applyChanges } from './config-changes.ts';
+import { parseSnapshotTime, type Snapshot } from '../image/index.ts';
 import type { Exchange } from './exchange.ts';
 import { invalidParameter, unsupported } from './http-errors.ts';
 import { textOf } from './query.ts';
@@ -80,6 +81,7 @@ async function bootstrap({ images }: TransferRooms, exchange: Exchange): Promise
   const started = (): JsonLines => (lines ??= jsonLines(exchange.stream('application/json')));
   try {
     const image = await images.bootstrap(reference, {
+      ...snapshotOf(exchange),
       onOutput: (line) => started().send({ stream: `${line}\n` }),
       signal: exchange.signal,
     });
@@ -89,4 +91,11 @@ async function bootstrap({ images }: TransferRooms, exchange: Exchange): Promise
     sendFailure(lines, error);
   }
   lines?.end();
+}
+
+function snapshotOf({ query }: Exchange): { readonly snapshot?: Snapshot } {
+  const time = textOf(query, 'snapshot');
+  const mirror = textOf(query, 'mirror');
+  if (time === undefined) return {};
+  return { snapshot: { at: parseSnapshotTime(time), ...(mirror === undefined ? {} : { mirror }) } };
 }

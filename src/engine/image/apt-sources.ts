@@ -5,6 +5,8 @@ export interface AptMirrors {
   readonly archive: string;
   /** Absent where the host has no security updates of its own. */
   readonly security?: string;
+  /** A snapshot: its indexes have expired long ago. */
+  readonly isOutdated?: boolean;
 }
 
 /** Areas of the archive. */
@@ -39,10 +41,11 @@ export function chooseMirrors(distribution: Distribution, host: Host): AptMirror
 /** The sources.list of a new root. */
 export function renderSources(distribution: Distribution, suite: string, mirrors: AptMirrors): string {
   const components = COMPONENTS[distribution];
+  const deb = mirrors.isOutdated === true ? 'deb [check-valid-until=no]' : 'deb';
   return [
-    `deb ${mirrors.archive} ${suite} ${components}`,
-    `deb ${mirrors.archive} ${suite}-updates ${components}`,
-    ...(mirrors.security === undefined ? [] : [`deb ${mirrors.security} ${suite}-security ${components}`]),
+    `${deb} ${mirrors.archive} ${suite} ${components}`,
+    `${deb} ${mirrors.archive} ${suite}-updates ${components}`,
+    ...(mirrors.security === undefined ? [] : [`${deb} ${mirrors.security} ${suite}-security ${components}`]),
     '',
   ].join('\n');
 }

@@ -1,6 +1,7 @@
 import { UserError } from '../../lib/errors.ts';
 import { nearestWord } from '../../lib/nearest.ts';
 import { familiarName, parseReference, type ExecutionConfig } from '../../lib/oci/index.ts';
+import { parseSnapshotTime } from './snapshot.ts';
 
 /** How a base image is made on this machine, without a registry. */
 export type BootstrapRecipe =
@@ -10,6 +11,8 @@ export type BootstrapRecipe =
       readonly suite: string;
       /** Without documentation, manual pages and translations, as the `-slim` images of Docker's library. */
       readonly isSlim: boolean;
+      /** The tag names a day: `bookworm-20261101`. */
+      readonly snapshotAt: Date | undefined;
       readonly config: ExecutionConfig;
     }
   | { readonly kind: 'busybox'; readonly config: ExecutionConfig };
@@ -29,7 +32,7 @@ const SUITES: Readonly<Record<Distribution, Readonly<Record<string, string>>>> =
   ubuntu: { jammy: 'jammy', '22.04': 'jammy', noble: 'noble', '24.04': 'noble', latest: 'noble' },
 };
 
-/** @throws UserError `bootstrap-unknown`, `invalid-reference` */
+/** @throws UserError `bootstrap-unknown`, `snapshot-invalid`, `invalid-reference` */
 export function recipeOf(reference: string): BootstrapRecipe {
   const parsed = parseReference(reference);
   const name = familiarName(parsed);
@@ -51,9 +54,11 @@ export function bootstrapNames(): readonly string[] {
 
 function debootstrapRecipe(distribution: Distribution, tag: string): BootstrapRecipe | undefined {
   const isSlim = distribution === 'debian' && tag.endsWith('-slim');
-  const suite = SUITES[distribution][isSlim ? tag.slice(0, -'-slim'.length) : tag];
+  const [, name = '', day] = /^(.+?)(?:-(\d{8}))?$/.exec(isSlim ? tag.slice(0, -'-slim'.length) : tag) ?? [];
+  const suite = SUITES[distribution][name];
   if (suite === undefined) return undefined;
-  return { kind: 'debootstrap', distribution, suite, isSlim, config: CONFIGS[distribution] };
+  const snapshotAt = day === undefined ? undefined : parseSnapshotTime(day);
+  return { kind: 'debootstrap', distribution, suite, isSlim, snapshotAt, config: CONFIGS[distribution] };
 }
 
 function unknown(reference: string): UserError {

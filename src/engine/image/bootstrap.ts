@@ -6,9 +6,11 @@ import { createInterface } from 'node:readline';
 import { UserError, unreachable } from '../../lib/errors.ts';
 import { readTextIfThere } from '../../lib/files.ts';
 import { platformOfNode } from '../../lib/oci/index.ts';
-import { chooseMirrors, parseOsRelease, renderSources, type Host } from './apt-sources.ts';
+import { run, runOrThrow } from '../../lib/process.ts';
+import { type AptMirrors, chooseMirrors, parseOsRelease, renderSources, type Host } from './apt-sources.ts';
 import type { BootstrapRecipe } from './bootstrap-catalog.ts';
 import { writeBusyboxRoot } from './busybox.ts';
+import { type Snapshot, snapshotMirrors } from './snapshot.ts';
 import { keyringOf, mmdebstrapArgv } from './mmdebstrap-argv.ts';
 
 export interface BootstrapWork {
@@ -16,6 +18,7 @@ export interface BootstrapWork {
   readonly root: string;
   /** For files that are needed meanwhile. */
   readonly temporary: string;
+  readonly snapshot?: Snapshot | undefined;
   onOutput(line: string): void;
   readonly signal: AbortSignal;
 }
@@ -49,6 +52,7 @@ const CONTAINER_FILES: readonly (readonly [path: string, content: string, mode: 
 export async function writeBootstrapRoot(recipe: BootstrapRecipe, work: BootstrapWork): Promise<void> {
   switch (recipe.kind) {
     case 'busybox':
+      if (work.snapshot !== undefined) throw snapshotUnsupported();
       work.onOutput('making a root file system around the busybox of this machine');
       return writeBusyboxRoot(work.root, work.signal);
     case 'debootstrap':
@@ -60,14 +64,18 @@ export async function writeBootstrapRoot(recipe: BootstrapRecipe, work: Bootstra
 
 async function writeDebianRoot(recipe: DebootstrapRecipe, work: BootstrapWork): Promise<void> {
   const { distribution, suite, isSlim } = recipe;
-  const host = await readHost();
-  const mirrors = chooseMirrors(distribution, host);
+  const { snapshot } = work;
+  const mirrors =
+    snapshot === undefined
+      ? chooseMirrors(distribution, await readHost())
+      : { ...snapshotMirrors(distribution, snapshot), isOutdated: true };
   const keyring = keyringOf(distribution);
   if (!existsSync(keyring)) throw keyringMissing(recipe, keyring);
   const sourcesFile = mirrors === undefined ? undefined : join(work.temporary, 'sources.list');
   if (mirrors !== undefined) {
     await writeFile(join(work.temporary, 'sources.list'), renderSources(distribution, suite, mirrors));
   }
+  if (snapshot !== undefined && mirrors !== undefined) await assertReachable(mirrors, suite, work);
   work.onOutput(`making ${distribution} ${suite} from packages of ${mirrors?.archive ?? 'its public mirror'}`);
   const { architecture } = platformOfNode(process.arch);
   await runMmdebstrap(
@@ -75,12 +83,16 @@ async function writeDebianRoot(recipe: DebootstrapRecipe, work: BootstrapWork): 
     work,
   );
   await finishRoot(work.root);
+  if (snapshot !== undefined) await makeReproducible(work.root, snapshot.at);
 }
 
 /** mmdebstrap takes the machine's proxy settings from the environment, as apt does. */
 async function runMmdebstrap(argv: readonly [string, ...string[]], work: BootstrapWork): Promise<void> {
   const [program, ...rest] = argv;
-  const child = spawn(program, rest, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const epoch = work.snapshot === undefined ? {} : { SOURCE_DATE_EPOCH: String(secondsOf(work.snapshot.at)) };
+  const child = spawn('env', [...Object.entries(epoch).map(([name, value]) => `${name}=${value}`), program, ...rest], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   const stop = (): void => void child.kill('SIGKILL'); // its namespaces end with it
   work.signal.addEventListener('abort', stop, { once: true });
   const lines: string[] = [];
@@ -99,6 +111,47 @@ async function runMmdebstrap(argv: readonly [string, ...string[]], work: Bootstr
   } finally {
     work.signal.removeEventListener('abort', stop);
   }
+}
+
+/** apt's own downloader asks: it knows the machine's proxies. */
+async function assertReachable({ archive }: AptMirrors, suite: string, work: BootstrapWork): Promise<void> {
+  const url = `${archive}/dists/${suite}/InRelease`;
+  const { exitCode, stdout, stderr } = await run(
+    ['/usr/lib/apt/apt-helper', 'download-file', url, join(work.temporary, 'InRelease')],
+    { signal: work.signal },
+  );
+  if (exitCode !== 0) throw snapshotUnreachable(url, `${stdout}\n${stderr}`);
+}
+
+/** What the time of the work would leave in files: caches and journals go, times are those of the snapshot at most. */
+async function makeReproducible(root: string, at: Date): Promise<void> {
+  for (const path of [
+    'var/cache/ldconfig/aux-cache',
+    'var/cache/apt/pkgcache.bin',
+    'var/cache/apt/srcpkgcache.bin',
+    'var/log/alternatives.log',
+    'var/log/bootstrap.log',
+    'var/log/apt/eipp.log.xz',
+  ]) {
+    await rm(join(root, path), { force: true });
+  }
+  const epoch = `@${secondsOf(at)}`;
+  await runOrThrow([
+    'find',
+    root,
+    '-newermt',
+    epoch,
+    '-exec',
+    'touch',
+    '--no-dereference',
+    `--date=${epoch}`,
+    '{}',
+    '+',
+  ]);
+}
+
+function secondsOf(at: Date): number {
+  return Math.floor(at.getTime() / 1_000);
 }
 
 async function finishRoot(root: string): Promise<void> {
@@ -124,6 +177,24 @@ async function readHost(): Promise<Host> {
     codename: release.get('VERSION_CODENAME') ?? '',
     sources,
   };
+}
+
+function snapshotUnsupported(): UserError {
+  return new UserError({
+    code: 'snapshot-unsupported',
+    kind: 'invalid',
+    message: 'there are no snapshots of busybox: it is the one of this machine',
+    fix: 'Snapshots are of debian:… and ubuntu:….',
+  });
+}
+
+function snapshotUnreachable(url: string, said: string): UserError {
+  return new UserError({
+    code: 'snapshot-unreachable',
+    kind: 'unavailable',
+    message: `there is no snapshot at ${url}: ${said.trim().split('\n').slice(-2).join(' ')}`,
+    fix: 'Check that the time is not in the future and that this machine reaches the server; --mirror names another one.',
+  });
 }
 
 function keyringMissing({ distribution }: DebootstrapRecipe, keyring: string): UserError {

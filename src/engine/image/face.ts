@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Log } from '../../lib/log.ts';
 import type { Digest, ExecutionConfig, ImageConfig } from '../../lib/oci/index.ts';
 import type { Attachments } from './attachments.ts';
+import type { Snapshot } from './snapshot.ts';
 
 export interface ImageStoreOptions {
   /** `<root>/engine`; the store keeps `layers/`, `uppers/`, `blobs/sha256/` and `temporary/` in it. */
@@ -95,6 +96,8 @@ export interface LoadOptions {
 }
 
 export interface BootstrapOptions {
+  /** Packages as they were then: the same moment gives the same image. */
+  readonly snapshot?: Snapshot;
   /** A line of what the bootstrap says. */
   onOutput(line: string): void;
   readonly signal?: AbortSignal;

@@ -15,6 +15,7 @@ export { findFiles, wasteOfLayers } from './layer-listing.ts';
 export type { LayerWaste } from './wasted-bytes.ts';
 export { type MountCalls, openMountCalls } from './mount-calls.ts';
 export { overlayMountArgv, type OverlayMount } from './overlay-argv.ts';
+export { parseSnapshotTime, type Snapshot } from './snapshot.ts';
 export { openImageStore } from './store.ts';
 export { planSave, type SavedMember } from './save-plan.ts';
 export { encodeHeader, paddingOf, TAR_END } from './tar-encoder.ts';

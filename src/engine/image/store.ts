@@ -19,6 +19,7 @@ import { LayerStore } from './layers.ts';
 import { loadImages } from './load.ts';
 import { makePlaces } from './places.ts';
 import { ImageRecords } from './records.ts';
+import type { Snapshot } from './snapshot.ts';
 import { saveImages } from './save.ts';
 import { SharedWork } from './shared-work.ts';
 import { unpackLayer } from './unpack.ts';
@@ -97,7 +98,12 @@ function createStore(parts: Parts): ImageStore {
     save: (names, sink, signal) =>
       saveImages(names, sink, { images, layers, ...(signal === undefined ? {} : { signal }) }),
     bootstrap(reference, options) {
-      return bootstraps.do(tagOf(reference), { ...options, work: (o) => bootstrap(reference, { ...parts, ...o }) });
+      const { at, mirror } = options.snapshot ?? {};
+      const key = [tagOf(reference), at?.toISOString(), mirror].join(' ');
+      return bootstraps.do(key, {
+        ...options,
+        work: (o) => bootstrap(reference, { ...parts, ...o, snapshot: options.snapshot }),
+      });
     },
     onEvent,
     close: () => layers.close(),
@@ -121,20 +127,25 @@ async function importRoot(tar: Readable, o: Parts & { options: ImportOptions }):
 
 async function bootstrap(
   reference: string,
-  o: Parts & Pick<BootstrapOptions, 'onOutput'> & { signal: AbortSignal },
+  o: Parts & Pick<BootstrapOptions, 'onOutput'> & { signal: AbortSignal; snapshot: Snapshot | undefined },
 ): Promise<ImageRecord> {
   const recipe = recipeOf(reference);
+  const day = recipe.kind === 'debootstrap' ? recipe.snapshotAt : undefined;
+  const snapshot = o.snapshot ?? (day === undefined ? undefined : { at: day });
   await using temporary = await o.layers.temporary();
   const layer = await sealRoot(o.layers, (root) => {
     return writeBootstrapRoot(recipe, {
       root,
       temporary: temporary.path,
+      snapshot,
       onOutput: (line) => o.onOutput(line),
       signal: o.signal,
     });
   });
-  const history = { created_by: `bascule image bootstrap ${tagOf(reference)}` };
-  const image = registerRoot(o.images, { layer, config: recipe.config, references: [reference], history });
+  const when = snapshot === undefined ? '' : ` --snapshot ${snapshot.at.toISOString()}`;
+  const history = { created_by: `bascule image bootstrap ${tagOf(reference)}${when}` };
+  const root = { layer, config: recipe.config, references: [reference], history };
+  const image = registerRoot(o.images, root, snapshot?.at);
   o.announce({ kind: 'import', id: image.id, name: tagOf(reference) });
   return image;
 }
@@ -158,8 +169,8 @@ interface NewRoot {
   readonly history: { readonly created_by?: string; readonly comment?: string };
 }
 
-function registerRoot(images: Images, root: NewRoot): ImageRecord {
-  const created = new Date().toISOString();
+function registerRoot(images: Images, root: NewRoot, at = new Date()): ImageRecord {
+  const created = at.toISOString();
   const config: ImageConfig = {
     created,
     ...platformOfNode(process.arch),

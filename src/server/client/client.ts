@@ -18,6 +18,7 @@ import type { CertificateView } from '../routes/certificates.ts';
 import type { SystemCheck, SystemInfo } from '../routes/system.ts';
 import type {
   AmendBody,
+  BootstrapBody,
   ControlBody,
   DeployBody,
   DownBody,
@@ -91,7 +92,7 @@ export interface Client extends ImageCalls, RegistryCalls {
   inspectImage(name: string): Promise<unknown>;
   removeImage(name: string, force: boolean): Promise<unknown>;
   purge(onLine: (line: string) => void): Promise<void>;
-  bootstrap(reference: string, onLine: (line: string) => void, signal: AbortSignal): Promise<{ reference: string }>;
+  bootstrap(body: BootstrapBody, onLine: (line: string) => void, signal: AbortSignal): Promise<{ reference: string }>;
   /** @param build with the context where it is a stream */
   buildImage(
     build: { readonly spec: ImageBuildSpec; readonly context?: Readable },
@@ -159,11 +160,11 @@ export function createClient(socketPath: string, signal?: AbortSignal): Client {
       const lines = callLines<Line<{ line: string }>>(socketPath, { method: 'POST', path: '/v1/purge' });
       await lastOf(lines, ({ line }) => onLine(line));
     },
-    bootstrap: (reference, onLine, signal) => {
+    bootstrap: (body, onLine, signal) => {
       const lines = callLines<Line<{ line: string }>>(socketPath, {
         method: 'POST',
         path: '/v1/images/bootstrap',
-        body: { reference },
+        body,
         signal,
       });
       return lastOf(lines, ({ line }) => onLine(line));

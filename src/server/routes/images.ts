@@ -5,7 +5,7 @@ import type { EngineClient } from '../engine-client.ts';
 import { replyWithLines } from '../line-stream.ts';
 import { assertNotNeeded } from '../needed-image.ts';
 import { BootstrapBodySchema } from '../wire.ts';
-import type { Api } from './api.ts';
+import { type Api, definedOf } from './api.ts';
 import { imageLifeRoutes } from './image-life.ts';
 
 /** One line of JSON, then any bytes. */
@@ -71,7 +71,7 @@ export function imageRoutes(api: Api, { engine, delivery }: ImageOptions): void 
     },
     (request, reply) =>
       replyWithLines(reply, (emit, clientGone) =>
-        engine.bootstrap(request.body.reference, { onLine: (line) => emit({ line }), signal: clientGone }),
+        engine.bootstrap(definedOf(request.body), { onLine: (line) => emit({ line }), signal: clientGone }),
       ),
   );
 }

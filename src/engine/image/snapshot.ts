@@ -1,0 +1,49 @@
+import { UserError } from '../../lib/errors.ts';
+import type { AptMirrors } from './apt-sources.ts';
+import type { Distribution } from './bootstrap-catalog.ts';
+
+/** The archive of a distribution as it was at a moment. */
+export interface Snapshot {
+  /** Whole seconds. */
+  readonly at: Date;
+  /** Instead of the distribution's own server, e.g. `http://snapshots.example.org`. */
+  readonly mirror?: string;
+}
+
+/** Servers that keep every state of the archive, without TLS: the new root has no certificates yet, and apt verifies signatures. */
+const SERVERS: Readonly<Record<Distribution, string>> = {
+  debian: 'http://snapshot.debian.org',
+  ubuntu: 'http://snapshot.ubuntu.com',
+};
+
+/** https://snapshot.debian.org, https://snapshot.ubuntu.com: a time may be any; the state before it is given. */
+export function snapshotMirrors(distribution: Distribution, { at, mirror }: Snapshot): AptMirrors {
+  const base = (mirror ?? SERVERS[distribution]).replace(/\/+$/, '');
+  const time = `${at.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`;
+  switch (distribution) {
+    case 'debian':
+      return { archive: `${base}/archive/debian/${time}`, security: `${base}/archive/debian-security/${time}` };
+    case 'ubuntu':
+      return { archive: `${base}/ubuntu/${time}`, security: `${base}/ubuntu/${time}` };
+  }
+}
+
+const TIME = /^(\d{4})-?(\d\d)-?(\d\d)(?:[T ]?(\d\d):?(\d\d):?(\d\d)Z?)?$/;
+
+/** `20261101`, `20261101T143000Z`, `2026-11-01`, `2026-11-01T14:30:00Z`; in UTC. @throws UserError `snapshot-invalid` */
+export function parseSnapshotTime(text: string): Date {
+  const [, year = '', month = '', day = '', hour = '00', minute = '00', second = '00'] = TIME.exec(text) ?? [];
+  const iso = `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`;
+  const at = new Date(iso);
+  if (Number.isNaN(at.getTime()) || at.toISOString() !== iso) throw invalid(text);
+  return at;
+}
+
+function invalid(text: string): UserError {
+  return new UserError({
+    code: 'snapshot-invalid',
+    kind: 'invalid',
+    message: `"${text}" is no time of a snapshot`,
+    fix: 'Write it as 20261101, 2026-11-01 or 20261101T143000Z (UTC).',
+  });
+}
