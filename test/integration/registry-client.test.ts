@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -88,7 +89,11 @@ describe("pulling from and pushing to Debian's registry", { skip }, () => {
 
   it('takes what skopeo pushes, gzip and zstd, of both formats, and indexes; skopeo takes ours', async () => {
     await using here = await new RegistryBench().open();
-    const image = await here.step(undefined, writeBase, ['forms:1']);
+    const fill = (root: string): void => {
+      writeBase(root);
+      writeFileSync(join(root, 'large'), randomBytes(3_000_000)); // several gzip members
+    };
+    const image = await here.step(undefined, fill, ['forms:1']);
     await here.save(['forms:1'], 'forms.tar');
     const tree = here.treeOf(image.id);
     const archive = `docker-archive:${here.path('forms.tar')}`;
@@ -107,11 +112,13 @@ describe("pulling from and pushing to Debian's registry", { skip }, () => {
     }
     here.store.tag(image.id, `${registry.host}/forms:ours`);
     await here.client.push(`${registry.host}/forms:ours`, {});
-    const copy = here.path('copy');
-    mkdirSync(copy);
-    execFileSync('skopeo', ['copy', '--src-tls-verify=false', `docker://${registry.host}/forms:ours`, `dir:${copy}`], {
+    const copy = `docker-archive:${here.path('copy.tar')}:copy:1`;
+    execFileSync('skopeo', ['copy', '--src-tls-verify=false', `docker://${registry.host}/forms:ours`, copy], {
       stdio: 'pipe',
     });
+    await using there = await new RegistryBench().open();
+    const [copied] = await there.load(here.path('copy.tar'));
+    assert.deepEqual(copied?.config.rootfs.diff_ids, image.config.rootfs.diff_ids);
     assert.deepEqual(await here.client.tags(`${registry.host}/forms`, {}), ['docker', 'oci', 'ours', 'zstd']);
   });
 
