@@ -72,7 +72,9 @@ export const registrySchema = z.strictObject({
   rights: z
     .array(rule)
     .default([])
-    .describe('Who may do what. Without rules everybody with a password may do everything.'),
+    .describe(
+      'Who may do what, e.g. `[{user: ci, repositories: "team/*", actions: [pull, push]}]`. Without rules everybody with a password may do everything.',
+    ),
   token: token.prefault({}).describe('Tokens.'),
   tls: tls.prefault({}).describe('Certificates.'),
   read_only: z.boolean().default(false).describe('Nothing can be pushed or deleted.'),

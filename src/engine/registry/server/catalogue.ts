@@ -132,9 +132,10 @@ export class Catalogue {
     return row === undefined ? undefined : blobOf(row);
   }
 
-  /** Whether any repository has it. */
-  isLinked(digest: ContentDigest): boolean {
-    return this.#records.one('SELECT 1 FROM blob_link WHERE digest = ? LIMIT 1', digest) !== undefined;
+  /** Whether some repository has it as the engine's. */
+  needsOfEngine(digest: ContentDigest): boolean {
+    const sql = "SELECT 1 FROM blob JOIN blob_link USING (digest) WHERE digest = ? AND place = 'engine' LIMIT 1";
+    return this.#records.one(sql, digest) !== undefined;
   }
 
   repositoriesWith(digest: ContentDigest): readonly string[] {

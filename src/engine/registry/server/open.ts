@@ -50,7 +50,7 @@ export async function openRegistryServer(options: RegistryServerOptions): Promis
   const uploads = await Uploads.open({ directory: uploadDirectory, catalogue, blobs, limitBytes });
   let isOpen = true;
   undo.defer(() => void (isOpen = false));
-  images?.retainLayers((diffId) => isOpen && isDigest(diffId) && catalogue.isLinked(diffId));
+  images?.retainLayers((diffId) => isOpen && isDigest(diffId) && catalogue.needsOfEngine(diffId));
   const expiry = setInterval(() => void expire({ uploads, ...options }), EXPIRY_CHECK_MS).unref();
   undo.defer(() => clearInterval(expiry));
   const parts: Parts = { catalogue, blobs, uploads, records: storage.records, metrics: new Metrics() };

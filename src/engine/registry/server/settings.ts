@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { UserError } from '../../../lib/errors.ts';
 import { readTextIfThere } from '../../../lib/files.ts';
 import type { Authentication } from './auth/access.ts';
-import { ACTIONS, type Action, type RightsRule } from './auth/rights.ts';
+import { ACTIONS, ANONYMOUS, type Action, type RightsRule } from './auth/rights.ts';
 import type { ListenAddress, RegistryServerSettings, StorageSettings, TlsFiles } from './face.ts';
 
 /** `registry` of the daemon's configuration file, defaults filled in. */
@@ -102,14 +102,15 @@ function authenticationOf(configuration: RegistryConfiguration, root: string): A
 
 /** Nobody's registry is open to a network by accident. */
 function anonymousOf(
-  { anonymous }: RegistryConfiguration,
+  { anonymous, rights }: RegistryConfiguration,
   o: { readonly listen: ListenAddress; readonly authentication: Authentication },
 ): readonly Action[] {
   const isOpen = o.authentication.kind === 'none';
-  const chosen = anonymous ?? (isOpen && isLoopback(o.listen.host) ? 'full' : 'none');
-  if (isOpen && chosen === 'none')
+  const isMine = isOpen && isLoopback(o.listen.host) && rights.length === 0;
+  const chosen = anonymous ?? (isMine ? 'full' : 'none');
+  if (isOpen && chosen === 'none' && !rights.some(({ user }) => user === ANONYMOUS))
     throw invalid(
-      `the registry would listen on ${o.listen.host} for a network, and nobody has a password`,
+      `the registry would listen on ${o.listen.host}, and nobody has a password`,
       'Add users (`bascule registry user add NAME`), or say that everybody may: registry.anonymous pull or full.',
     );
   return chosen === 'full' ? ACTIONS : chosen === 'pull' ? ['pull'] : [];
