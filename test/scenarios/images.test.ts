@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type Machine, openMachine } from '../support/machine.ts';
+import { freePort, type Machine, openMachine } from '../support/machine.ts';
 
 interface Listed {
   readonly id: string;
@@ -11,6 +11,7 @@ interface Listed {
 
 describe('the life of images', { timeout: 120_000 }, () => {
   let machine: Machine;
+  let registry: string;
   const lines = async (...words: string[]): Promise<readonly string[]> =>
     (await machine.must(words)).stdout.split('\n').filter((line) => line !== '');
   const listed = async (...words: string[]): Promise<readonly Listed[]> =>
@@ -20,13 +21,16 @@ describe('the life of images', { timeout: 120_000 }, () => {
 
   before(async () => {
     machine = await openMachine();
+    registry = `127.0.0.1:${await freePort()}`;
+    await machine.must(['daemon', 'config', 'set', 'registry.listen', registry]);
+    await machine.must(['daemon', 'restart']);
     machine.write({
       Dockerfile:
         'FROM busybox\nLABEL team=blue\nRUN echo one > /one && echo two > /two\nRUN rm /one\nCOPY left-pad.json /app/node_modules/left-pad/package.json\n',
       'notes.txt': 'no archive',
       'left-pad.json': '{"name": "left-pad", "version": "1.3.0", "license": "WTFPL"}',
     });
-    await machine.must(['image', 'build', '-t', 'shop/web:1', '.']);
+    await machine.must(['image', 'build', '-t', 'shop/web:1', '--sbom', '.']);
   });
   after(() => machine[Symbol.asyncDispose]());
 
@@ -88,7 +92,10 @@ describe('the life of images', { timeout: 120_000 }, () => {
     const text = JSON.stringify(statement);
     assert.match(text, /FROM busybox\\nLABEL team=blue/);
     assert.match(text, /docker-image:\/\/docker.io\/library\/busybox:latest/);
-    assert.match((await lines('image', 'inspect', '--text', 'shop/web:1')).join('\n'), /documents +provenance/);
+    assert.match(
+      (await lines('image', 'inspect', '--text', 'shop/web:1')).join('\n'),
+      /documents +SBOM \(CycloneDX\), provenance/,
+    );
     assert.equal((await machine.run(['image', 'provenance', 'busybox'])).exitCode, 3);
   });
 
@@ -103,6 +110,33 @@ describe('the life of images', { timeout: 120_000 }, () => {
     await machine.must(['image', 'sbom', 'shop/web:1', '--format', 'spdx-json', '-o', 'web.spdx.json']);
     assert.match(readFileSync(join(machine.folder, 'web.spdx.json'), 'utf8'), /"SPDX-2.3"[^]*pkg:npm\/left-pad@1.3.0/);
     assert.equal((await machine.run(['image', 'sbom', 'shop/web:1', '--format', 'xml'])).exitCode, 2);
+  });
+
+  it('pushes what is known of an image with it', async () => {
+    const name = `${registry}/shop/web:1`;
+    await machine.must(['image', 'tag', 'shop/web:1', name]);
+    await machine.must(['image', 'push', name]);
+    const blobs = `http://${registry}/v2/shop/web`;
+    const { headers } = await fetch(`${blobs}/manifests/1`, {
+      headers: { accept: 'application/vnd.oci.image.manifest.v1+json' },
+    });
+    const digest = headers.get('docker-content-digest') ?? '';
+    const { manifests } = (await (await fetch(`${blobs}/referrers/${digest}`)).json()) as {
+      readonly manifests: readonly { readonly artifactType: string; readonly digest: string }[];
+    };
+    assert.deepEqual(manifests.map(({ artifactType }) => artifactType).toSorted(), [
+      'application/vnd.cyclonedx+json',
+      'application/vnd.in-toto+json',
+    ]);
+    const found = manifests.find(({ artifactType }) => artifactType.includes('in-toto'))?.digest;
+    const { layers } = (await (await fetch(`${blobs}/manifests/${found}`)).json()) as {
+      readonly layers: readonly { readonly digest: string }[];
+    };
+    const statement = (await (await fetch(`${blobs}/blobs/${layers[0]?.digest}`)).json()) as {
+      readonly subject: readonly { readonly digest: { readonly sha256: string } }[];
+    };
+    assert.equal(statement.subject[0]?.digest.sha256, digest.replace('sha256:', ''));
+    await machine.must(['image', 'rm', name]);
   });
 
   it('saves and loads: the same image comes back', async () => {

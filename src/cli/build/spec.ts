@@ -22,6 +22,7 @@ export interface BuildOptions {
   readonly cache: boolean;
   readonly noCacheFilter?: readonly string[];
   readonly pull?: boolean;
+  readonly sbom?: boolean;
   readonly platform?: string;
   readonly network?: string;
   readonly addHost?: readonly string[];
@@ -69,6 +70,7 @@ export async function prepareBuild(
     noCache: !options.cache,
     noCacheStages: (options.noCacheFilter ?? []).flatMap((names) => names.split(',')),
     pull: options.pull ?? false,
+    sbom: options.sbom ?? false,
     extraHosts: (options.addHost ?? []).map(hostEntry),
     secrets: await secretsOf(host, options.secret ?? []),
     ssh: await agentsOf(host, options.ssh ?? {}),

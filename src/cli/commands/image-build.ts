@@ -62,6 +62,7 @@ function buildOptions(): readonly Option[] {
     new Option('--no-cache', 'do every step anew'),
     new Option('--no-cache-filter <stage>', 'do the steps of this stage anew; several times').argParser(collect),
     new Option('--pull', 'ask the registry for every base image'),
+    new Option('--sbom', 'attach a bill of materials (CycloneDX) to the image'),
     new Option('--platform <os/arch>', 'platform of the image'),
     new Option('--network <mode>', 'network of RUN steps: default, none, host, or a network'),
     new Option('--add-host <name:address>', 'entry in /etc/hosts of RUN steps; several times').argParser(collect),

@@ -46,6 +46,7 @@ const BuildSpecSchema = z.strictObject({
   noCache: z.boolean().default(false),
   noCacheStages: Texts,
   pull: z.boolean().default(false),
+  sbom: z.boolean().default(false),
   platform: z.string().optional(),
   networkMode: z.string().optional(),
   extraHosts: Texts,

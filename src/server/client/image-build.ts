@@ -16,6 +16,8 @@ export interface ImageBuildSpec {
   readonly noCache: boolean;
   readonly noCacheStages: readonly string[];
   readonly pull: boolean;
+  /** Attach a bill of materials. */
+  readonly sbom: boolean;
   readonly platform?: string;
   readonly networkMode?: string;
   readonly extraHosts: readonly string[];

@@ -10,7 +10,8 @@ import {
   type Manifest,
   type Reference,
 } from '../../../lib/oci/index.ts';
-import { UserError } from '../../../lib/errors.ts';
+import { messageOf, UserError } from '../../../lib/errors.ts';
+import type { ImageRecord } from '../../image/index.ts';
 import { discard } from './answers.ts';
 import { Authorizer } from './authorization.ts';
 import { endpointOf, mirrorsOf } from './endpoints.ts';
@@ -32,6 +33,7 @@ import { createLimiter } from './limiter.ts';
 import { OCI_CONFIG, OCI_MANIFEST } from './media-types.ts';
 import { runsOn } from './platforms.ts';
 import { mountSources, pushBytes, pushLayers, putManifest, type PushTarget } from './push.ts';
+import { pushReferrers } from './referrers.ts';
 import { Repository, type Connection } from './repository.ts';
 import { checkedConfig, fetchBlob, fetchConfig, fetchManifest, findImage, refused, type Source } from './resolve.ts';
 import { listTags } from './tags.ts';
@@ -107,7 +109,20 @@ class Client implements RegistryClient {
     const bytes = Buffer.from(JSON.stringify(manifest));
     const digest = await putManifest(target, { target: reference.tag ?? 'latest', mediaType: OCI_MANIFEST, bytes });
     images.addRepoDigest(image.id, `${familiarName(reference)}@${digest}`);
+    await this.#pushDocuments(image, target, { mediaType: OCI_MANIFEST, digest, size: bytes.length });
     return { digest, sizeBytes: bytes.length };
+  }
+
+  /** Provenance and bills of materials. The image is there and whole without: that they are not is no failure. */
+  async #pushDocuments({ id }: ImageRecord, target: PushTarget, subject: Descriptor): Promise<void> {
+    const { images, log } = this.#o;
+    const name = familiarName(target.reference);
+    try {
+      await pushReferrers(images.attachmentsOf(id), { ...target, subject, name });
+    } catch (error) {
+      target.signal?.throwIfAborted();
+      log.warn({ error: messageOf(error), image: id, name }, 'the documents of an image could not be pushed');
+    }
   }
 
   async resolve(text: string, o: PullOptions): Promise<ResolvedImage> {
