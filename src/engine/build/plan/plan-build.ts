@@ -38,7 +38,7 @@ export function planBuild(dockerfile: Dockerfile, input: PlanInput): BuildPlan {
   };
   const planned = planNeeded(planning, target);
   warnUnused(planning, statements);
-  const bases = new Map(planned.map(({ index, base }) => [index, base]));
+  const bases = new Map(planned.map(({ index, base, triggers }) => [index, { base, triggers }]));
   const defaults = new Map([...automatic, ...defaultsOf(before, reading, globals)]);
   warnings.push(...checkWarnings({ dockerfile, planning, defaults, bases, findings }));
   return { ...numbered(planned), target, warnings, source };
@@ -129,7 +129,7 @@ function planNeeded(planning: Planning, target: number): readonly UnnumberedStag
     const ownTriggers = base.kind === 'image' ? base.image.config.config?.OnBuild : undefined;
     const triggers = replaces ? [] : triggersOf(planning, raw, parent?.config.OnBuild ?? ownTriggers ?? []);
     const statements = [...triggers, ...(replaces ? [] : raw.statements)];
-    const stage = { ...planStage(planning, { raw, base, files, statements, parent }), base };
+    const stage = { ...planStage(planning, { raw, base, files, statements, parent }), base, triggers };
     for (const needed of stage.needs) visit(needed);
     planned.set(index, stage);
     return stage;
@@ -139,7 +139,8 @@ function planNeeded(planning: Planning, target: number): readonly UnnumberedStag
   return [...planned.values()].toSorted((a, b) => a.index - b.index);
 }
 
-type UnnumberedStage = Omit<StagePlan, 'steps'> & StageScope & { readonly steps: readonly UnnumberedStep[] };
+type UnnumberedStage = Omit<StagePlan, 'steps'> &
+  StageScope & { readonly steps: readonly UnnumberedStep[]; readonly triggers: readonly Statement[] };
 
 /** ONBUILD instructions of the base run as the first ones of the stage (Dockerfile reference: ONBUILD). */
 function triggersOf({ source }: Planning, raw: RawStage, texts: readonly string[]): readonly Statement[] {
@@ -174,7 +175,7 @@ function movedTo(position: Position, instruction: Instruction): Instruction {
 
 function numbered(stages: readonly UnnumberedStage[]): Pick<BuildPlan, 'stages' | 'totalSteps'> {
   let number = 0;
-  const withNumbers = stages.map(({ variables: _, declared: __, ...stage }): StagePlan => ({
+  const withNumbers = stages.map(({ variables: _, declared: __, triggers: ___, ...stage }): StagePlan => ({
     ...stage,
     steps: stage.steps.map((step): Step => ({ ...step, number: ++number })),
   }));

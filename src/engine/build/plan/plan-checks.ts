@@ -42,13 +42,18 @@ function ignoredSources({ planning }: StageState, { instruction }: Statement, ac
     });
 }
 
+interface CheckedBase {
+  readonly base: StageBase;
+  readonly triggers: readonly Statement[];
+}
+
 interface Planned {
   readonly dockerfile: Dockerfile;
   readonly planning: Planning;
   /** Values that ARGs before FROM have without `--build-arg`. */
   readonly defaults: ReadonlyMap<string, string | undefined>;
   /** Bases of the stages that are needed. */
-  readonly bases: ReadonlyMap<number, StageBase>;
+  readonly bases: ReadonlyMap<number, CheckedBase>;
   /** Of the steps. */
   readonly findings: readonly Finding[];
 }
@@ -83,12 +88,14 @@ export function checkWarnings(planned: Planned): readonly PlanWarning[] {
 
 function checkedStage(
   { from, statements }: Pick<CheckedStage, 'from' | 'statements'>,
-  base: StageBase | undefined,
+  found: CheckedBase | undefined,
 ): CheckedStage {
+  const base = found?.base;
   const image = base?.kind === 'image' ? base.image.config : undefined;
   return {
     from,
     statements,
+    triggers: found?.triggers ?? [],
     isNeeded: base !== undefined,
     baseStage: base?.kind === 'stage' ? base.index : undefined,
     baseImage:

@@ -6,7 +6,8 @@ const SECRET = /(?:_|^)(?:apikey|auth|credentials?|key|password|passwd|pword|sec
 const NO_SECRET = /(?:_|^)(?:file|public|version)(?:_|$)/i;
 
 /** The instructions of one stage. */
-export function checkStage(file: CheckedFile, stage: CheckedStage): readonly Finding[] {
+export function checkStage(file: CheckedFile, written: CheckedStage): readonly Finding[] {
+  const stage = { ...written, statements: [...written.triggers, ...written.statements] };
   return [
     ...checkWorkdir(file, stage),
     ...checkCommands(file, stage),

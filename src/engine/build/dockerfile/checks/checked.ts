@@ -15,6 +15,8 @@ export interface CheckedFile {
 export interface CheckedStage {
   readonly from: Extract<Statement, { readonly kind: 'from' }>;
   readonly statements: readonly Statement[];
+  /** ONBUILD instructions of its base; they stand where FROM does. */
+  readonly triggers: readonly Statement[];
   /** Whether the build makes it: others are not looked into. */
   readonly isNeeded: boolean;
   /** Place of the stage that is its base. */
