@@ -24,7 +24,7 @@ import { runStage } from './execute/stage.ts';
 import type { StageResult } from './execute/stage-result.ts';
 import type { Builder, BuilderOptions, BuildRequest, BuildResult } from './face.ts';
 import { createFileDigests } from './files/digests.ts';
-import { createDownloads } from './sources/downloads.ts';
+import { createDownloads, prepareDownloads } from './sources/downloads.ts';
 import { createSemaphore } from './files/limit.ts';
 import { exportCaches } from './output/export-cache.ts';
 import { openImports } from './output/import-cache.ts';
@@ -85,6 +85,7 @@ async function prepare(directory: string): Promise<void> {
   await prepareMounts(join(directory, 'mounts'));
   await rm(join(directory, 'temporary'), { recursive: true, force: true });
   await prepareCacheMounts(join(directory, 'caches'));
+  await prepareDownloads(join(directory, 'downloads'));
   await removeUnfinished(join(directory, 'unfinished'));
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { chmod, mkdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
@@ -142,6 +142,13 @@ function recordOf(row: Readonly<Record<string, unknown>>, isInUse: boolean): Cac
     type: 'source.http',
     isInUse,
   };
+}
+
+/** Removes what was being fetched when the daemon was killed. */
+export async function prepareDownloads(directory: string): Promise<void> {
+  const names = await readdir(directory).catch(() => []);
+  const partial = names.filter((name) => name.startsWith('partial-'));
+  await Promise.all(partial.map((name) => rm(join(directory, name), { force: true })));
 }
 
 /** RFC 9110, 13.1: a 304 answer says that what we have is still it. */

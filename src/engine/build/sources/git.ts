@@ -28,6 +28,8 @@ export interface GitTree {
   readonly submodules: boolean;
 }
 
+/** What prlimit(1) ends with where there is no such program. */
+const NOT_FOUND = 127;
 const COMMIT = /^[0-9a-f]{40}(?:[0-9a-f]{24})?$/;
 const TIMEOUT_MS = 30 * 60_000;
 /** Of one file that git writes: a pack, a file of the tree. */
@@ -173,6 +175,7 @@ function createGit(directory: string, remote: string, access: GitAccess): Git {
   const orThrow = async (...words: readonly string[]): Promise<string> => {
     const { exitCode, stdout, stderr } = await start(...words);
     access.signal.throwIfAborted();
+    if (exitCode === NOT_FOUND) throw gitMissing();
     if (exitCode !== 0) throw failed(remote, stderr);
     return stdout;
   };
@@ -219,6 +222,15 @@ function refuseOther({ remote, checksum }: GitTree, commit: string): void {
     kind: 'invalid',
     message: `${shownUrl(remote)} gave commit ${commit}, not ${checksum}`,
     fix: 'The branch or tag has moved: look at what changed, and then name its new commit.',
+  });
+}
+
+function gitMissing(): UserError {
+  return new UserError({
+    code: 'program-missing',
+    kind: 'unavailable',
+    message: 'the program "git" is not installed, and the build reads a repository',
+    fix: 'Install the package git (and openssh-client for addresses of ssh).',
   });
 }
 
