@@ -267,10 +267,13 @@ describe('limits and figures', () => {
   });
 
   it('gives up on a client that asks and does not read', async () => {
+    await using patient = await openTestRegistry();
+    const { digest } = await pushBlob(patient.url, 'slow', Buffer.alloc(50_000_000));
+    await patient.server.close();
     await using registry = await openTestRegistry({
       settings: { idleTimeoutMs: 200, metricsListen: { host: '127.0.0.1', port: 0 } },
+      directory: patient.directory,
     });
-    const { digest } = await pushBlob(registry.url, 'slow', Buffer.alloc(50_000_000));
     const socket = createConnection(Number(new URL(registry.url).port), '127.0.0.1');
     socket.on('error', () => {}).pause();
     socket.write(`GET /v2/slow/blobs/${digest} HTTP/1.1\r\nHost: x\r\n\r\n`);
