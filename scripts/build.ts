@@ -11,11 +11,11 @@ const DIST = 'dist';
 const BUNDLE = join(DIST, 'bascule.cjs');
 const EXECUTABLE = join(DIST, 'bascule');
 
-/** docker-modem can reach engines over SSH with native helpers; we use unix sockets only. */
-const withoutSsh: Plugin = {
-  name: 'without-ssh',
+/** docker-modem can reach engines over SSH with native helpers, cyclonedx-library can write XML: we do neither. */
+const withoutUnused: Plugin = {
+  name: 'without-unused',
   setup(builder) {
-    builder.onResolve({ filter: /^(ssh2|cpu-features)$/ }, ({ path }) => ({ path, namespace: 'absent' }));
+    builder.onResolve({ filter: /^(ssh2|cpu-features|xmlbuilder2)$/ }, ({ path }) => ({ path, namespace: 'absent' }));
     builder.onLoad({ filter: /.*/, namespace: 'absent' }, () => ({ contents: 'module.exports = {};' }));
   },
 };
@@ -32,7 +32,7 @@ await build({
   minifyWhitespace: true,
   keepNames: true,
   legalComments: 'none',
-  plugins: [withoutSsh],
+  plugins: [withoutUnused],
   define: { 'import.meta.filename': '__filename', 'import.meta.url': '__filename' },
   logLevel: 'warning',
 });

@@ -41,7 +41,7 @@ async function detailsOf(client: Client, name: string): Promise<ImageDetails | u
 }
 
 /** Facts, then the layers from the bottom, then what is useless in them. */
-export function renderDetails(details: ImageDetails, style: Style, now: Date): string {
+function renderDetails(details: ImageDetails, style: Style, now: Date): string {
   const { references, id, layers } = details;
   const rows = layers.map((layer, index) => [
     String(index + 1),

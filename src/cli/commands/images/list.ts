@@ -52,7 +52,7 @@ function idsOf(images: readonly Image[], { trunc }: ListOptions): readonly strin
 }
 
 /** One line for each name, as Docker prints them. */
-export function renderImages(
+function renderImages(
   images: readonly Image[],
   { trunc, digests = false }: Pick<ListOptions, 'trunc' | 'digests'>,
   now: Date,
