@@ -51,6 +51,8 @@ const PURE = [
   'src/delivery/compose/**/*.ts',
   'src/delivery/policy/**/*.ts',
   'src/delivery/rollout/plan/**/*.ts',
+  'src/engine/build/dockerfile/**/*.ts',
+  'src/engine/build/plan/**/*.ts',
   'src/**/*-spec.ts',
   'src/**/*-argv.ts',
   'src/**/render-*.ts',
