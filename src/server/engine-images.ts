@@ -22,7 +22,7 @@ export interface EngineImages {
   layersBytes(): Promise<number>;
   /** Removes one name, or with its last name the image. */
   removeReference(reference: string): Promise<void>;
-  save(names: readonly string[], signal: AbortSignal): Promise<Readable>;
+  save(request: SaveRequest, signal: AbortSignal): Promise<Readable>;
   /** @returns references of what was loaded, ids where it has none */
   load(archive: Readable, signal: AbortSignal): Promise<readonly string[]>;
   /** Makes an image of one layer from the archive of a root file system. @returns its id */
@@ -62,6 +62,12 @@ export interface HistoryEntry {
   readonly references: readonly string[];
 }
 
+export interface SaveRequest {
+  readonly names: readonly string[];
+  /** With provenance and bills of materials. Only of the embedded engine; others do not mind. */
+  readonly documents: boolean;
+}
+
 export interface ImportRequest {
   readonly reference?: string | undefined;
   readonly message?: string | undefined;
@@ -90,7 +96,7 @@ export function engineImages(docker: Docker): EngineImages {
       new Set((await call(() => docker.listContainers({ all: true }))).map(({ ImageID }) => ImageID)),
     layersBytes: async () => ((await call(() => docker.df())) as { LayersSize?: number }).LayersSize ?? 0,
     removeReference: async (reference) => void (await call(() => image(reference).remove())),
-    save: (names, abortSignal) => call(() => dialSave(docker, names, abortSignal)),
+    save: (request, abortSignal) => call(() => dialSave(docker, request, abortSignal)),
     load: async (archive, abortSignal) =>
       loaded((await call(() => docker.loadImage(archive, { abortSignal }))) as Readable),
     importRoot: (archive, request, abortSignal) => importRoot(docker, { archive, request, abortSignal }),
@@ -110,19 +116,19 @@ function dialPruneCache(docker: Docker, all: boolean): Promise<{ readonly SpaceR
   const request = { path: '/build/prune?', method: 'POST', options: { all }, statusCodes: { 200: true } };
   return new Promise((resolve, reject) => {
     docker.modem.dial(request, (error, answer) =>
-      error ? reject(error as Error) : resolve(answer as { SpaceReclaimed?: number }),
+      error ? reject(error) : resolve(answer as { SpaceReclaimed?: number }),
     );
   });
 }
 
 /** dockerode has no function for it. */
-function dialSave(docker: Docker, names: readonly string[], abortSignal: AbortSignal): Promise<Readable> {
+function dialSave(docker: Docker, options: SaveRequest, abortSignal: AbortSignal): Promise<Readable> {
   const request = {
-    ...{ path: '/images/get?', method: 'GET', options: { names }, isStream: true, abortSignal },
+    ...{ path: '/images/get?', method: 'GET', options, isStream: true, abortSignal },
     statusCodes: { 200: true },
   };
   return new Promise((resolve, reject) => {
-    docker.modem.dial(request, (error, stream) => (error ? reject(error as Error) : resolve(stream as Readable)));
+    docker.modem.dial(request, (error, stream) => (error ? reject(error) : resolve(stream as Readable)));
   });
 }
 

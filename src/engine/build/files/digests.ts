@@ -56,7 +56,8 @@ export function createFileDigests(database: DatabaseSync): FileDigests {
       const contents = await digestFiles(source.directory, unknown, signal);
       const fresh = calls === undefined ? contents : await withXattrs(calls, source.directory, contents);
       for (const [path, digest] of fresh) digests.set(path, digest);
-      if (remember) await store(unknown.filter(isSettled), fresh);
+      // Nobody waits for it: what is not remembered is read again.
+      if (remember) store(unknown.filter(isSettled), fresh).catch(() => {});
       return digests;
 
       async function store(entries: readonly TreeEntry[], by: ReadonlyMap<string, string>): Promise<void> {
