@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setPassword } from '../../src/engine/registry/index.ts';
 import { run, type RunResult } from '../../src/lib/process.ts';
 import { cannotRunContainers } from '../support/docker-engine.ts';
+import { ImageBench } from '../support/image-bench.ts';
 import { isInstalled } from '../support/installed.ts';
 import { type Dockerd, importBusybox, startDockerd } from '../support/machine.ts';
 import { OCI_INDEX, OCI_MANIFEST, openTestRegistry, pushImage, type TestRegistry } from '../support/registry.ts';
@@ -105,6 +107,38 @@ describe('docker', { skip: cannotRunContainers() || (isInstalled('dockerd') ? fa
     await must(['rmi', '-f', other]);
     await must(['pull', other]); // what is public, without a password
     assert.notEqual((await docker(['pull', image])).exitCode, 0);
+  });
+
+  it("pulls a layer that the engine's store makes as it is read", async () => {
+    await using bench = await new ImageBench().open();
+    const built = await bench.step(undefined, (root) => {
+      mkdirSync(join(root, 'data'));
+      for (let n = 0; n < 300; n++) writeFileSync(join(root, 'data', `file-${n}`), randomBytes(1_000));
+    });
+    const [layer] = bench.store.layersOf(built.id);
+    await using shared = await openTestRegistry({ images: bench.store });
+    const text = JSON.stringify({
+      schemaVersion: 2,
+      mediaType: OCI_MANIFEST,
+      config: {
+        mediaType: 'application/vnd.oci.image.config.v1+json',
+        digest: built.id,
+        size: bench.store.configBytes(built.id).length,
+      },
+      layers: [
+        {
+          mediaType: 'application/vnd.oci.image.layer.v1.tar',
+          digest: layer!.diffId,
+          size: bench.store.layerTarBytes(layer!.diffId),
+        },
+      ],
+    });
+    const headers = { 'content-type': OCI_MANIFEST };
+    const put = await fetch(`${shared.url}/v2/app/manifests/v1`, { method: 'PUT', headers, body: text });
+    assert.equal(put.status, 201);
+    await must(['pull', `${shared.host}/app:v1`]);
+    const id = await must(['image', 'inspect', '--format', '{{.Id}}', `${shared.host}/app:v1`]);
+    assert.equal(id.trim(), built.id);
   });
 
   it('asks of a manifest what a deployment asks', async () => {
