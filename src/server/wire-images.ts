@@ -34,7 +34,10 @@ export const CommitBodySchema = z.strictObject({
   pause: z.boolean().default(true),
 });
 
-export const ArchiveQuerySchema = z.strictObject({ name: z.union([z.string(), z.array(z.string())]) });
+export const ArchiveQuerySchema = z.strictObject({
+  name: z.union([z.string(), z.array(z.string())]),
+  documents: z.stringbool().default(false).describe('With provenance and bills of materials, as referrers'),
+});
 
 export const ImportQuerySchema = z.strictObject({
   reference: z.string().optional(),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -137,6 +138,20 @@ describe('the life of images', { timeout: 120_000 }, () => {
     };
     assert.equal(statement.subject[0]?.digest.sha256, digest.replace('sha256:', ''));
     await machine.must(['image', 'rm', name]);
+  });
+
+  it('saves what is known of an image with it', async () => {
+    await machine.must(['image', 'save', '--documents', '-o', 'documented.tar', 'shop/web:1']);
+    const index = execFileSync('tar', ['--extract', '--to-stdout', '--file=documented.tar', 'index.json'], {
+      cwd: machine.folder,
+      encoding: 'utf8',
+    });
+    const { manifests } = JSON.parse(index) as { readonly manifests: readonly { readonly artifactType?: string }[] };
+    assert.deepEqual(
+      manifests.map(({ artifactType = 'image' }) => artifactType),
+      ['image', 'application/vnd.cyclonedx+json', 'application/vnd.in-toto+json'],
+    );
+    assert.deepEqual(await lines('image', 'load', '-q', '-i', 'documented.tar'), ['shop/web:1']);
   });
 
   it('saves and loads: the same image comes back', async () => {

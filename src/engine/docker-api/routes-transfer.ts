@@ -2,7 +2,7 @@ import { applyChanges } from './config-changes.ts';
 import { parseSnapshotTime, type Snapshot } from '../image/index.ts';
 import type { Exchange } from './exchange.ts';
 import { invalidParameter, unsupported } from './http-errors.ts';
-import { textOf } from './query.ts';
+import { flagOf, textOf } from './query.ts';
 import { referenceOf } from './reference-text.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
@@ -46,7 +46,10 @@ async function save({ images }: TransferRooms, exchange: Exchange, names: readon
   if (wanted.length === 0) throw invalidParameter('no image is named', 'Give the parameter names.');
   for (const name of wanted) images.get(name);
   const sink = exchange.stream('application/x-tar');
-  await images.save(wanted, sink, exchange.signal);
+  await images.save(wanted, sink, {
+    withAttachments: flagOf(exchange.query, 'documents'),
+    signal: exchange.signal,
+  });
   if (!sink.writableEnded) sink.end();
 }
 

@@ -95,6 +95,12 @@ export interface LoadOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface SaveOptions {
+  /** Provenance and bills of materials, as referrers in the OCI layout. */
+  readonly withAttachments?: boolean;
+  readonly signal?: AbortSignal;
+}
+
 export interface BootstrapOptions {
   /** Packages as they were then: the same moment gives the same image. */
   readonly snapshot?: Snapshot;
@@ -227,7 +233,7 @@ export interface ImageStore extends Attachments {
   /** `docker load`: a docker-archive or an OCI layout, plain or compressed. Nothing stays of a broken one. */
   load(tar: Readable, o?: LoadOptions): Promise<readonly ImageRecord[]>;
   /** `docker save`: a docker-archive that is an OCI layout too. */
-  save(names: readonly string[], sink: Writable, signal?: AbortSignal): Promise<void>;
+  save(names: readonly string[], sink: Writable, o?: SaveOptions): Promise<void>;
   /** Makes a base image anew (whether it is there already is the caller's question) from Debian packages, e.g. `debian:bookworm`, `ubuntu:noble`, `busybox`. */
   bootstrap(reference: string, o: BootstrapOptions): Promise<ImageRecord>;
   /** The listener is called after the change is stored. */

@@ -1,4 +1,5 @@
 export { contentFor, IN_TOTO, type Attachment } from './attachments.ts';
+export { referrerOf } from './referrer.ts';
 export { decompressed } from './decompress.ts';
 export type {
   HistoryRow,

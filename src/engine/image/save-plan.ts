@@ -8,12 +8,17 @@ import {
   type Manifest,
 } from '../../lib/oci/index.ts';
 
+import type { Attachment } from './attachments.ts';
+import { type Referrer, referrerOf } from './referrer.ts';
+
 export interface SavedImage {
   readonly configBytes: Buffer;
   /** Bottom first. */
   readonly layers: readonly { readonly diffId: Digest; readonly tarBytes: number }[];
   /** Familiar `name:tag`: those that were asked for. */
   readonly references: readonly string[];
+  /** Documents about it that go along, for readers of OCI layouts. */
+  readonly attachments?: readonly Attachment[];
 }
 
 /** A member of the archive: bytes, or a layer that is written from the store. */
@@ -49,6 +54,7 @@ function blobsOf(image: SavedImage): readonly SavedMember[] {
     }),
     blob(image.configBytes),
     blob(manifestBytes(image)),
+    ...referrersOf(image).flatMap(({ manifest, blobs }) => [manifest, ...blobs].map(blob)),
   ];
 }
 
@@ -66,12 +72,23 @@ function manifestBytes(image: SavedImage): Buffer {
 function descriptorsOf(image: SavedImage): readonly Descriptor[] {
   const bytes = manifestBytes(image);
   const plain: Descriptor = { mediaType: MANIFEST_TYPE, digest: digestOf(bytes), size: bytes.length };
-  if (image.references.length === 0) return [plain];
-  return image.references.map((name) => {
+  const documents = referrersOf(image).map(({ artifactType, mediaType, digest, manifest }): Descriptor => {
+    return { mediaType, digest, size: manifest.length, artifactType };
+  });
+  if (image.references.length === 0) return [plain, ...documents];
+  const named = image.references.map((name) => {
     const { domain, path, tag = 'latest' } = parseReference(name);
     const full = `${domain}/${path}:${tag}`;
     return { ...plain, annotations: { 'io.containerd.image.name': full, 'org.opencontainers.image.ref.name': tag } };
   });
+  return [...named, ...documents];
+}
+
+function referrersOf(image: SavedImage): readonly Referrer[] {
+  const bytes = manifestBytes(image);
+  const subject = { mediaType: MANIFEST_TYPE, digest: digestOf(bytes), size: bytes.length };
+  const name = image.references[0] ?? digestOf(image.configBytes);
+  return (image.attachments ?? []).map((each) => referrerOf(each, { subject, name }));
 }
 
 function dockerManifestOf(image: SavedImage): object {

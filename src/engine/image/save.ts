@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import type { Digest } from '../../lib/oci/index.ts';
+import type { Attachment } from './attachments.ts';
 import type { ImageRecord } from './face.ts';
 import { tagOf, type Images } from './images.ts';
 import type { LayerStore } from './layers.ts';
@@ -12,6 +13,8 @@ import { tarEntry } from './tar-entry.ts';
 interface SaveContext {
   readonly images: Images;
   readonly layers: LayerStore;
+  /** Of each image: what goes along. */
+  readonly attachmentsOf?: ((id: Digest) => readonly Attachment[]) | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -57,6 +60,7 @@ function chosenImages(names: readonly string[], o: SaveContext): readonly SavedI
     configBytes: o.images.configBytes(id),
     layers: o.images.get(id).config.rootfs.diff_ids.map((diffId) => ({ diffId, tarBytes: o.layers.tarBytes(diffId) })),
     references: [...references],
+    attachments: o.attachmentsOf?.(id) ?? [],
   }));
 }
 

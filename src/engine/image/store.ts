@@ -95,8 +95,10 @@ function createStore(parts: Parts): ImageStore {
       for (const image of loaded) announce({ kind: 'load', id: image.id, name: image.references[0] ?? image.id });
       return loaded;
     },
-    save: (names, sink, signal) =>
-      saveImages(names, sink, { images, layers, ...(signal === undefined ? {} : { signal }) }),
+    save: (names, sink, { withAttachments = false, ...rest } = {}) => {
+      const attachmentsOf = withAttachments ? parts.attachments.attachmentsOf : undefined;
+      return saveImages(names, sink, { images, layers, attachmentsOf, ...rest });
+    },
     bootstrap(reference, options) {
       const { at, mirror } = options.snapshot ?? {};
       const key = [tagOf(reference), at?.toISOString(), mirror].join(' ');

@@ -6,6 +6,8 @@ export interface Descriptor {
   readonly digest: Digest;
   readonly size: number;
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Of a manifest that is no image. */
+  readonly artifactType?: string;
   readonly platform?: { readonly os: string; readonly architecture: string; readonly variant?: string };
 }
 

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ImageDetails } from '../../engine/docker-api/index.ts';
-import type { HistoryEntry, ImageFilters, ImageQuery, ImageSummary } from '../engine-images.ts';
+import type { HistoryEntry, ImageFilters, ImageQuery, ImageSummary, SaveRequest } from '../engine-images.ts';
 import type { Sbom } from '../engine-own-images.ts';
 import type { PruneResult } from '../unused-images.ts';
 import type { CommitBody, PruneBody } from '../wire-images.ts';
@@ -19,7 +19,7 @@ export interface ImageCalls {
   tagImage(name: string, reference: string): Promise<void>;
   pruneImages(body: PruneBody): Promise<PruneResult>;
   commitContainer(body: CommitBody): Promise<{ readonly id: string }>;
-  saveImages(names: readonly string[], signal: AbortSignal): Promise<Readable>;
+  saveImages(request: SaveRequest, signal: AbortSignal): Promise<Readable>;
   exportContainer(container: string, signal: AbortSignal): Promise<Readable>;
   loadImages(archive: Readable, signal: AbortSignal): Promise<{ readonly loaded: readonly string[] }>;
   importImage(archive: Readable, request: ImportCall, signal: AbortSignal): Promise<{ readonly id: string }>;
@@ -52,8 +52,8 @@ export function imageCalls(socketPath: string, until: Pick<ApiRequest, 'signal'>
     tagImage: async (name, reference) => void (await post('/v1/images/tag', { name, reference })),
     pruneImages: (body) => post('/v1/images/prune', body),
     commitContainer: (body) => post('/v1/images/commit', body),
-    saveImages: (name, signal) =>
-      callBytes(socketPath, { method: 'GET', path: '/v1/images/save', query: { name }, signal }),
+    saveImages: ({ names, documents }, signal) =>
+      callBytes(socketPath, { method: 'GET', path: '/v1/images/save', query: { name: names, documents }, signal }),
     exportContainer: (container, signal) =>
       callBytes(socketPath, { method: 'GET', path: '/v1/images/export', query: { container }, signal }),
     loadImages: (archive, signal) => send('/v1/images/load', { archive, signal }),

@@ -105,7 +105,10 @@ function archiveRoutes(api: Api, engine: EngineImages): void {
       },
     },
     async ({ query }, reply) => {
-      const archive = await engine.save([query.name].flat(), goneSignal(reply.raw));
+      const archive = await engine.save(
+        { names: [query.name].flat(), documents: query.documents },
+        goneSignal(reply.raw),
+      );
       return reply.type(TAR_TYPE).send(archive);
     },
   );

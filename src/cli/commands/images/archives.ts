@@ -14,10 +14,11 @@ export function addArchives(image: Command, run: RunAction): void {
     .description('Writes a tar that both `docker load` and readers of OCI layouts take. Layers are not compressed.')
     .argument('<names...>', 'references or ids; a name without a tag means all its tags')
     .option('-o, --output <file>', 'write to this file instead of standard output')
+    .option('--documents', 'with provenance and bills of materials, as referrers in the OCI layout')
     .action(
-      run((session, names: string[], { output }: OutputOptions) =>
+      run((session, names: string[], { output, documents = false }: SaveOptions) =>
         write(session, { output, what: { names } }, async (signal) =>
-          (await session.connect()).saveImages(names, signal),
+          (await session.connect()).saveImages({ names, documents }, signal),
         ),
       ),
     );
@@ -39,6 +40,10 @@ export function addArchives(image: Command, run: RunAction): void {
 
 interface OutputOptions {
   readonly output?: string;
+}
+
+interface SaveOptions extends OutputOptions {
+  readonly documents?: boolean;
 }
 
 async function write(
