@@ -78,7 +78,7 @@ function dial(
     dial(options: object, callback: (error: unknown, stream: IncomingMessage) => void): void;
   };
   return new Promise((resolve, reject) => {
-    modem.dial(request, (error, stream) => (error ? reject(error as Error) : resolve(stream)));
+    modem.dial(request, (error, stream) => (error ? reject(error) : resolve(stream)));
   });
 }
 

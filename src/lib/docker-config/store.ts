@@ -63,7 +63,7 @@ async function readConfig(file: string): Promise<DockerConfig> {
   if (text === undefined || text.trim() === '') return {};
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as DockerConfig;
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
   } catch {
     // said below
   }

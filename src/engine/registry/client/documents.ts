@@ -58,7 +58,7 @@ export function readDocument(
     throw refuse(`a manifest calls itself ${mediaType} and came as ${o.mediaType}`);
   if ('manifests' in checked.data && checked.data.manifests !== undefined)
     return { kind: 'index', manifests: checked.data.manifests.map(descriptorOf) };
-  const { config, layers } = checked.data as z.infer<typeof image>;
+  const { config, layers } = checked.data;
   const strange = layers.find((layer) => layerTypeOf(layer.mediaType) === undefined);
   if (strange !== undefined) return { kind: 'other', mediaType: strange.mediaType };
   return { kind: 'image', config: descriptorOf(config), layers: layers.map(layerOf) };

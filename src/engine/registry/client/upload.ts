@@ -42,7 +42,7 @@ export async function mountBlob(
 ): Promise<boolean> {
   const query = new URLSearchParams({ mount: o.digest, from: o.from });
   const answer = await start(repository, {
-    query: `?${query}`,
+    query: `?${query.toString()}`,
     expect: [201, 202],
     ...(o.signal && { signal: o.signal }),
   });
