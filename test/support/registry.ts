@@ -44,19 +44,20 @@ export async function openTestRegistry(
   } = {},
 ): Promise<TestRegistry> {
   const directory = o.directory ?? mkdtempSync(join(tmpdir(), 'bascule-registry-'));
+  await using undo = new AsyncDisposableStack();
+  if (o.directory === undefined) undo.defer(() => rmSync(directory, { recursive: true, force: true }));
   const settings = { ...SETTINGS, ...o.settings };
   const server = await openRegistryServer({ directory, settings, images: o.images, log: silentLog, version: 'test' });
+  undo.defer(() => server.close());
   await server.listen();
   const url = server.status().address;
+  const end = undo.move();
   return {
     server,
     directory,
     url,
     host: url.replace(/^https?:\/\//, ''),
-    async [Symbol.asyncDispose]() {
-      await server.close();
-      if (o.directory === undefined) rmSync(directory, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: () => end.disposeAsync(),
   };
 }
 
