@@ -1,4 +1,5 @@
 import { posix } from 'node:path';
+import { parseIgnore } from '../../../lib/dockerignore.ts';
 import { heredocStart } from '../dockerfile/heredoc-start.ts';
 import { type Heredoc, heredocText } from '../dockerfile/lines.ts';
 import { type ModeChange, parseMode } from '../dockerfile/mode.ts';
@@ -34,7 +35,7 @@ export function planCopy(state: StageState, statement: CopyStatement): Applied {
     intoDirectory: isDirectory || hasMany,
     chown,
     chmod: modeOf(state, statement, chmod),
-    excludes: statement.excludes.map(expand),
+    excludes: statement.excludes.map((pattern) => excludeOf(state, statement, expand(pattern))),
     isLinked: statement.link,
   };
   const names = [...written, ...heredocs.map(({ name }) => `<<${name}`)];
@@ -89,6 +90,19 @@ function localSource(origin: Origin, { isAdd, parents, unpack }: CopyStatement, 
 
 function insideRoot(path: string): string {
   return posix.resolve('/', path).slice(1) || '.';
+}
+
+function excludeOf(state: StageState, { instruction }: CopyStatement, pattern: string): string {
+  try {
+    parseIgnore(pattern);
+    return pattern;
+  } catch (cause) {
+    throw errorAt(state.source, flagPosition(instruction, 'exclude'), {
+      message: `--exclude=${pattern} is no valid pattern`,
+      fix: 'Close brackets, and write a backslash before a character that is meant as it is.',
+      cause,
+    });
+  }
 }
 
 function modeOf(state: StageState, statement: CopyStatement, chmod: string | undefined): ModeChange | undefined {

@@ -30,7 +30,10 @@ describe('COPY and ADD', () => {
     );
     refused('FROM base\nCOPY --from=${s} a /', /Dockerfile:2:6: --from=\$\{s\}: a variable cannot be used there/);
     refused('FROM base\nCOPY --link --link a /', /Dockerfile:2:13: the flag --link is given twice/);
+    refused('FROM base\nCOPY --exclude=[a . /', /Dockerfile:2:6: --exclude=\[a is no valid pattern/);
     assert.equal(copy('FROM base\nCOPY --link=False a /').isLinked, false);
+    const many = plan('FROM base\nCOPY a b c');
+    assert.match(many.warnings[0]?.message ?? '', /"c" is taken as a folder/);
     assert.equal(
       lastStage('FROM base\nCOPY --parents --chmod=755 a <<B /c/\nB\n').steps.at(-1)?.createdBy,
       'COPY --parents --chmod=755 a <<B /c/ # buildkit',
