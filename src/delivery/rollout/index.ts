@@ -36,10 +36,17 @@ export type {
   LedgerProbe,
   LedgerSeries,
   LedgerSide,
-  LedgerStep,
   LedgerTraffic,
 } from './ledger-view.ts';
 export type { Metric, MetricVerdict, Verdict } from './judge/analysis/index.ts';
 export type { Probe } from './execute/probe.ts';
 export type { ProgressEvent } from './progress.ts';
-export type { Failure, PlannedStep, PortView, RolloutKind, RolloutOutcome, RolloutResult } from './outcome.ts';
+export type {
+  Failure,
+  LedgerStep,
+  PlannedStep,
+  PortView,
+  RolloutKind,
+  RolloutOutcome,
+  RolloutResult,
+} from './outcome.ts';

@@ -1,8 +1,7 @@
 import type { StrategyName } from '../compose/index.ts';
-import type { Failure, PlannedStep, RolloutKind, RolloutResult } from './outcome.ts';
+import type { Failure, LedgerStep, RolloutKind, RolloutResult } from './outcome.ts';
 import type { Verdict } from './judge/analysis/index.ts';
 import type { ProbeReport } from './ledger/probes/index.ts';
-import type { ControlRequest } from './face.ts';
 import type { GuardView } from './views.ts';
 
 export interface Ledger {
@@ -41,7 +40,7 @@ export interface Ledger {
 export interface LedgerControl {
   readonly at: Date;
   readonly author: string;
-  readonly action: ControlRequest['action']['kind'];
+  readonly action: 'pause' | 'resume' | 'promote' | 'abort' | 'weight';
   /** Basis points. */
   readonly weight?: number;
   readonly reason?: string;
@@ -96,15 +95,6 @@ export interface LedgerPointSide {
   readonly p50Ms?: number;
   readonly p95Ms?: number;
   readonly p99Ms?: number;
-}
-
-export interface LedgerStep extends PlannedStep {
-  readonly undoing: boolean;
-  readonly startedAt?: Date;
-  readonly endedAt?: Date;
-  readonly durationMs?: number;
-  readonly outcome: 'pending' | 'running' | 'done' | 'failed' | 'skipped';
-  readonly reason?: string;
 }
 
 /** What one set's lane saw while the rollout ran (and after it, until the old set was retired). */

@@ -77,3 +77,13 @@ export interface PortView {
   readonly target: number;
   readonly protocol: 'http' | 'tcp' | 'udp';
 }
+
+/** What became of a step. */
+export interface LedgerStep extends PlannedStep {
+  readonly undoing: boolean;
+  readonly startedAt?: Date;
+  readonly endedAt?: Date;
+  readonly durationMs?: number;
+  readonly outcome: 'pending' | 'running' | 'done' | 'failed' | 'skipped';
+  readonly reason?: string;
+}

@@ -2,9 +2,8 @@ import type { Writable } from 'node:stream';
 import type { StrategyName } from '../compose/index.ts';
 import type { TerminalSize } from '../fleet/index.ts';
 import type { ReleaseState } from '../release/index.ts';
-import type { Failure, PlannedStep, PortView, RolloutKind, RolloutResult } from './outcome.ts';
+import type { Failure, LedgerStep, PlannedStep, PortView, RolloutKind, RolloutResult } from './outcome.ts';
 import type { Verdict } from './judge/analysis/index.ts';
-import type { LedgerStep } from './ledger-view.ts';
 
 /** A rollout as somebody sees it who looks on. */
 export interface RolloutStatus {

@@ -1,7 +1,8 @@
 import { UserError } from '../../../lib/errors.ts';
 import type { ControlRecord } from '../steer/control-record.ts';
 import { plannedOf } from '../execute/execute.ts';
-import type { Ledger, LedgerControl, LedgerStep } from '../ledger-view.ts';
+import type { Ledger, LedgerControl } from '../ledger-view.ts';
+import type { LedgerStep } from '../outcome.ts';
 import type { RolloutRecord, StepRecord } from '../execute/journal.ts';
 import { readAfter } from './lane-readings.ts';
 import { doubtsOf, probesOf, seriesOf, sidesOf, sourcesOf, totalsOf } from './ledger-evidence.ts';

@@ -1,6 +1,6 @@
 import { mergeQuantiles, NO_DURATIONS, type Quantiles, quantileOf } from '../judge/analysis/index.ts';
 import type { GuardView, RolloutStatus, SideView } from '../views.ts';
-import type { LedgerStep } from '../ledger-view.ts';
+import type { LedgerStep } from '../outcome.ts';
 import { statesOf } from '../judge/guards.ts';
 import type { RolloutRecord, StepRecord } from '../execute/journal.ts';
 import { ledgerMissing, ledgerStep } from '../ledger/ledger.ts';
