@@ -8,6 +8,8 @@ import { createReadStream, createWriteStream, mkdirSync, mkdtempSync, rmSync } f
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { after, before, describe, it } from 'node:test';
+import { copySources } from '../../src/engine/build/files/copy.ts';
+import { selectSource } from '../../src/engine/build/files/select.ts';
 import { type ImageRecord, type ImageStore, openImageStore, overlayMountArgv } from '../../src/engine/image/index.ts';
 import { openDatabase } from '../../src/lib/database.ts';
 import { silentLog } from '../../src/lib/log.ts';
@@ -150,6 +152,18 @@ describe('files survive', { skip, timeout: 900_000 }, () => {
         const image = await build(small, ['FROM scratch', 'COPY --chown=5:6 tree/ /']);
         const expect = (facts: TreeFacts): TreeFacts => ({ ...facts, owner: '5:6' });
         same(readTree(join(small, 'tree')), readTree(layers(image)[0]!), { times: 'nanoseconds', expect });
+      });
+
+      it('COPY where Node has no foreign functions', async () => {
+        const root = join(folder, `root-${++copies}`);
+        mkdirSync(root);
+        const found = await selectSource({ directory: context, ignore: undefined }, { path: 'tree' });
+        assert.ok(found.kind === 'found');
+        const rest = { destination: '/', intoDirectory: true, mode: undefined, time: undefined, now: new Date() };
+        await copySources(found.sources, { root, ownership: 'as-source', calls: undefined, ...rest });
+        // Attributes and fractions of folders are lost then.
+        const expect = (facts: TreeFacts): TreeFacts => (facts.type === 'directory' ? { ...facts, xattrs: [] } : facts);
+        same(tree, readTree(root), { times: 'seconds', expect });
       });
 
       it('ADD of an archive of GNU tar, and COPY from that stage', async () => {

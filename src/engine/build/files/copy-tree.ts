@@ -138,7 +138,7 @@ export function createTreeCopy(source: SelectedSource, o: CopyOptions): { at(pat
 
   async function setTime(path: string, time: string): Promise<void> {
     if (o.calls !== undefined) o.calls.setTime(Buffer.from(path, 'latin1'), time);
-    else await lutimes(onDisk(path), Math.floor(Number(time)), Math.floor(Number(time)));
+    else await lutimes(onDisk(path), secondsOf(time), secondsOf(time));
   }
 
   async function copyTop(top: TreeEntry, path: string): Promise<void> {
@@ -177,6 +177,11 @@ function named(copied: Promise<void>, path: string): Promise<string> {
   const first = copied.then(() => path);
   first.catch(() => {}); // whoever copies is told, too
   return first;
+}
+
+/** A date: Node takes a negative number for now. */
+function secondsOf(time: string): Date {
+  return new Date(Number.parseInt(time, 10) * 1_000);
 }
 
 function inodeOf(entry: TreeEntry): string {
