@@ -48,7 +48,7 @@ async function ask<T>(docker: Docker, { name, what, query = {} }: Question): Pro
 function dial<T>(docker: Docker, path: string, options: Readonly<Record<string, string>>): Promise<T> {
   const request = { path, method: 'GET', options, statusCodes: { 200: true } };
   return new Promise((resolve, reject) => {
-    docker.modem.dial(request, (error, answer) => (error ? reject(error as Error) : resolve(answer as unknown as T)));
+    docker.modem.dial(request, (error, answer) => (error ? reject(error) : resolve(answer as T)));
   });
 }
 
