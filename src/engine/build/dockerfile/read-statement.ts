@@ -192,7 +192,7 @@ function readHealthcheck({ source, instruction, flags }: Reading): StatementBody
   };
   const check: HealthcheckConfig = {
     Test: command.form === 'shell' ? ['CMD-SHELL', command.text] : ['CMD', ...command.args],
-    ...Object.fromEntries(Object.entries(durations).filter(([, value]) => value !== undefined)),
+    ...Object.fromEntries(Object.entries(durations).filter(([, value]) => value !== undefined && value !== 0)),
   };
   return { kind: 'healthcheck', check, command };
 }

@@ -149,6 +149,9 @@ describe('variables', () => {
     assert.deepEqual([User, WorkingDir, StopSignal], ['x:x', '/x/sub', 'SIGINT']);
     assert.deepEqual(Object.keys(Volumes ?? {}), ['/x', 'x', '/a b']);
     assert.deepEqual(Object.keys(ExposedPorts ?? {}).toSorted(), ['5/tcp', '80/udp', '81/udp', '82/udp', '9/tcp']);
+    assert.equal(config('FROM base\nWORKDIR /a/../b/').WorkingDir, '/a/../b/');
+    assert.equal(config('FROM base\nWORKDIR /a/../b/\nWORKDIR c').WorkingDir, '/b/c');
+    assert.equal(config('FROM scratch').WorkingDir, '/');
     for (const signal of ['9', 'KILL', 'SIGRTMIN+3', 'rtmax-1']) assert.ok(plan(`FROM base\nSTOPSIGNAL ${signal}`));
     refused('FROM base\nSTOPSIGNAL 0', /"0" is no signal/);
   });
@@ -182,6 +185,7 @@ describe('instructions', () => {
       Retries: 3,
     });
     assert.deepEqual(config('FROM base\nHEALTHCHECK CMD ["a"]').Healthcheck, { Test: ['CMD', 'a'] });
+    assert.deepEqual(config('FROM base\nHEALTHCHECK --interval=0s CMD ["a"]').Healthcheck, { Test: ['CMD', 'a'] });
     assert.deepEqual(config('FROM base\nHEALTHCHECK NONE').Healthcheck, { Test: ['NONE'] });
   });
 

@@ -17,12 +17,18 @@ import type { Planning } from './planning.ts';
 import type { StageState } from './stage-state.ts';
 import { platformText } from './variables.ts';
 
-/** Checks that need what an instruction came to: UndefinedVar, CopyIgnoredFile. */
-export function checkStep(state: StageState, statement: Statement, action: Action): readonly Finding[] {
+/**
+ * Checks that need what an instruction came to: UndefinedVar, CopyIgnoredFile.
+ * @param known variables before it
+ */
+export function checkStep(
+  state: StageState,
+  statement: Statement,
+  { action, known }: { readonly action: Action; readonly known: readonly string[] },
+): readonly Finding[] {
   const names = state.takeUndefined();
   const undefinedVariables = (statement.kind === 'expose' ? [] : names).map((name) => {
-    const others = [...state.scope().variables.keys()].filter((other) => other !== name);
-    const near = nearestWord(name, others);
+    const near = nearestWord(name, known);
     const proposal = near === undefined ? '' : ` (did you mean $${near}?)`;
     return finding(statement.instruction, 'UndefinedVar', `Usage of undefined variable '$${name}'${proposal}`);
   });

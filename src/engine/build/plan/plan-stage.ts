@@ -53,8 +53,9 @@ function fromStep(raw: RawStage, files: string | undefined): UnnumberedStep {
 }
 
 function planStep(state: StageState, statement: Statement): UnnumberedStep {
+  const known = [...state.scope().variables.keys()];
   const { action, createdBy } = apply(state, statement);
-  for (const found of checkStep(state, statement, action)) state.planning.find(found);
+  for (const found of checkStep(state, statement, { action, known })) state.planning.find(found);
   return { text: statement.instruction.original, position: statement.instruction.position, createdBy, action };
 }
 
@@ -212,9 +213,10 @@ function applyCommand(state: StageState, { kind, command }: StatementOf<'cmd' | 
 function applyWorkdir(state: StageState, { value, instruction }: StatementOf<'workdir'>): Applied {
   const given = state.expansion.word(value, instruction.restPosition);
   const path = posix.resolve(state.workingDirectory(), given);
-  state.set({ WorkingDir: path });
+  const written = given.startsWith('/') ? given : path;
+  state.set({ WorkingDir: written });
   return {
     action: { kind: 'workdir', path, user: state.config().User ?? '' },
-    createdBy: `WORKDIR ${path}`,
+    createdBy: `WORKDIR ${written}`,
   };
 }

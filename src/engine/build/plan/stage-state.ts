@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import type { ExecutionConfig } from '../../../lib/oci/index.ts';
 import type { Source } from '../dockerfile/source.ts';
 import type { Planning, StageInput, StageScope } from './planning.ts';
@@ -45,7 +46,8 @@ export function createStageState(planning: Planning, o: StageInput): StageState 
   const { input, globals, automatic } = planning;
   const inherited = o.parent?.config ?? (o.base.kind === 'image' ? o.base.image.config.config : undefined) ?? {};
   const { OnBuild: _, ...kept } = inherited;
-  let config: ExecutionConfig = { ...kept, Env: withPath(inherited.Env ?? []) };
+  const ofScratch = o.base.kind === 'scratch' ? { WorkingDir: '/' } : {};
+  let config: ExecutionConfig = { ...ofScratch, ...kept, Env: withPath(inherited.Env ?? []) };
   const env = new Map((config.Env ?? []).map(nameAndValue));
   const variables = new Map([...(o.parent?.variables ?? []), ...env]);
   const declared = new Set(o.parent?.declared);
@@ -91,7 +93,7 @@ export function createStageState(planning: Planning, o: StageInput): StageState 
         .filter(([name]) => !variables.has(name))
         .map((pair) => pair.join('=')),
     shell: () => config.Shell ?? ['/bin/sh', '-c'],
-    workingDirectory: () => config.WorkingDir || '/',
+    workingDirectory: () => posix.resolve('/', config.WorkingDir ?? ''),
     scope: () => ({ variables, declared }),
     takeUndefined() {
       const names = [...undefinedNames];
