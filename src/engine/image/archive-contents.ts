@@ -35,6 +35,8 @@ const descriptor = z.object({
   size: z.number().int().nonnegative(),
   annotations: z.record(z.string(), z.string()).nullish(),
   platform: z.object({ os: z.string(), architecture: z.string() }).nullish(),
+  /** Of what is no image: a signature, a bill of materials. */
+  artifactType: z.string().nullish(),
 });
 const ociIndex = z.object({ manifests: z.array(descriptor) });
 const ociManifest = z.object({ config: descriptor, layers: z.array(descriptor) });
@@ -63,7 +65,9 @@ export async function readArchiveContents(read: ReadDocument, architecture: stri
     throw invalidArchive('it holds neither a manifest.json nor an index.json, so it is no image');
   const { manifests } = parse(ociIndex, index, 'index.json');
   const images: ArchivedImage[] = [];
-  for (const entry of manifests) images.push(await ociImage(entry, { read, architecture, depth: 0 }));
+  const entries = manifests.filter(({ artifactType }) => artifactType == null || artifactType === '');
+  if (entries.length === 0) throw invalidArchive('it holds documents, but no image');
+  for (const entry of entries) images.push(await ociImage(entry, { read, architecture, depth: 0 }));
   return images;
 }
 

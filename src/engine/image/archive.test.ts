@@ -38,6 +38,28 @@ describe('save', () => {
     );
   });
 
+  it('has documents about images beside them, which readers of images leave alone', async () => {
+    const attachment = { artifactType: 'application/vnd.cyclonedx+json', annotations: {}, content: Buffer.from('{}') };
+    const members = planSave([{ ...image, attachments: [attachment] }]);
+    const files = new Map(
+      members.map((member) => [member.name, member.kind === 'bytes' ? member.bytes : Buffer.alloc(0)]),
+    );
+    files.delete('manifest.json');
+    const { manifests } = JSON.parse(files.get('index.json')!.toString()) as {
+      readonly manifests: readonly { readonly digest: string; readonly artifactType?: string }[];
+    };
+    const document = manifests.find(({ artifactType }) => artifactType === attachment.artifactType);
+    const referrer = JSON.parse(files.get(`blobs/sha256/${document?.digest.slice(7)}`)!.toString()) as {
+      readonly subject: { readonly digest: string };
+    };
+    assert.equal(referrer.subject.digest, manifests[0]?.digest);
+    const read = await readArchiveContents(async (name) => files.get(name), 'amd64');
+    assert.deepEqual(
+      read.map(({ references }) => references),
+      [['app:1'], ['localhost:5000/x:2']],
+    );
+  });
+
   it('has each blob once', () => {
     const names = planSave([image, image]).map((member) => member.name);
     assert.equal(new Set(names).size, names.length);
