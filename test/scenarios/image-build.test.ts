@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { type Machine, openMachine } from '../support/machine.ts';
+import { waitFor } from '../support/wait.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'it needs root';
 
@@ -46,6 +48,25 @@ describe('bascule image build', { skip, timeout: 120_000 }, () => {
     assert.equal(readFileSync(join(machine.folder, 'out/out'), 'utf8'), 'hello environment\n');
     const { stdout } = await machine.must(['image', 'build', '-q', '-o', '-', ...options, 'app'], { env });
     assert.equal(execFileSync('tar', ['--list'], { input: stdout, encoding: 'utf8' }), 'extra/\nextra/file\nout\n');
+  });
+
+  it('ends with the command: what it runs is stopped', async () => {
+    machine.write({ 'long/Dockerfile': `FROM busybox\nRUN sleep 98765.${process.pid}\n` });
+    const runs = (): boolean => spawnSync('pgrep', ['-f', `^sleep 98765.${process.pid}`]).status === 0;
+    const program = join(import.meta.dirname, '../../bin/bascule');
+    const command = spawn(program, ['image', 'build', 'long'], {
+      cwd: machine.folder,
+      env: { ...process.env, BASCULE_ROOT: machine.root },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let said = '';
+    command.stderr.on('data', (data: Buffer) => (said += data.toString()));
+    await waitFor(runs, { timeoutMs: 20_000, what: 'the step runs' });
+    const ended = once(command, 'exit');
+    command.kill('SIGINT');
+    assert.deepEqual(await ended, [130, null]);
+    assert.match(said, /the build was cancelled/);
+    await waitFor(() => !runs(), { timeoutMs: 10_000, what: 'the step has ended' });
   });
 
   it('checks, and says where something is wrong, for people and for programs', async () => {

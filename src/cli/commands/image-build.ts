@@ -140,6 +140,7 @@ async function send(
   try {
     return await client.buildImage({ spec, ...(context === undefined ? {} : { context }) }, o);
   } catch (error) {
+    o.signal.throwIfAborted(); // what broke off the call says less
     if (!(error instanceof UserError) || error.code !== 'context-unreadable') throw error;
     if (spec.context.kind !== 'directory') throw error;
     const sent = archiveOf(spec.context.path, o.signal);
