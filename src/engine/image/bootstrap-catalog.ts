@@ -1,7 +1,7 @@
 import { UserError } from '../../lib/errors.ts';
 import { nearestWord } from '../../lib/nearest.ts';
 import { familiarName, parseReference, type ExecutionConfig } from '../../lib/oci/index.ts';
-import { parseSnapshotTime } from './snapshot.ts';
+import { parseSnapshotTime } from './snapshot-time.ts';
 
 /** How a base image is made on this machine, without a registry. */
 export type BootstrapRecipe =

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { renderSources } from './apt-sources.ts';
 import { recipeOf } from './bootstrap-catalog.ts';
-import { parseSnapshotTime, snapshotMirrors } from './snapshot.ts';
+import { snapshotMirrors } from './snapshot.ts';
+import { parseSnapshotTime } from './snapshot-time.ts';
 
 const AT = new Date('2026-11-01T14:30:00Z');
 
