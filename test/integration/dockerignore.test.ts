@@ -74,7 +74,7 @@ describe(
     });
 
     // shows: .dockerignore
-  it('the same files are sent, and the same rules refused', async () => {
+    it('the same files are sent, and the same rules refused', async () => {
       await fc.assert(
         fc.asyncProperty(fc.array(line, { maxLength: 6 }), async (lines) => {
           const text = lines.join('\n');
