@@ -30,17 +30,9 @@ import type {
 import type { ImageBuildEvent, ImageBuildResult, ImageBuildSpec } from './image-build.ts';
 import { type ImageCalls, imageCalls } from './images.ts';
 import { type RegistryCalls, registryCalls } from './registries.ts';
+import type { Streamed } from './streamed.ts';
 import { encodeFrame, frameDecoder, type Frame } from './frames.ts';
 import { callJson, callLines, callUpgrade, type ApiErrorBody, type ApiRequest } from './transport.ts';
-
-/** Dates travel as ISO 8601 strings. */
-export type Streamed<T> = T extends Date
-  ? string
-  : T extends readonly (infer Item)[]
-    ? readonly Streamed<Item>[]
-    : T extends object
-      ? { readonly [Key in keyof T]: Streamed<T[Key]> }
-      : T;
 
 /** Who looks on while something changes the world. */
 export interface Onlooker {

@@ -4,7 +4,7 @@ import type { HistoryEntry, ImageFilters, ImageQuery, ImageSummary, SaveRequest 
 import type { Sbom } from '../engine-own-images.ts';
 import type { PruneResult } from '../unused-images.ts';
 import type { CommitBody, PruneBody } from '../wire-images.ts';
-import type { Streamed } from './client.ts';
+import type { Streamed } from './streamed.ts';
 import { type ApiRequest, callBytes, callJson } from './transport.ts';
 
 /** Calls about images that are there, and images that come and go as archives. */

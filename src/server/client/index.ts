@@ -1,4 +1,5 @@
-export { createClient, type Client, type ExecConnection, type Onlooker, type Streamed } from './client.ts';
+export { createClient, type Client, type ExecConnection, type Onlooker } from './client.ts';
+export type { Streamed } from './streamed.ts';
 export type {
   ImageBuildEvent,
   ImageBuildResult,
