@@ -10,6 +10,7 @@ import { unpackContext } from '../files/archive.ts';
 import { parseIgnore } from '../files/ignore.ts';
 import type { SourceRoot } from '../files/select.ts';
 import { looksLikeArchive, withHead } from './archive-head.ts';
+import type { Fetching } from './fetching.ts';
 import { fetchRemote } from './remote-context.ts';
 
 /** A context that is there as a folder, and the text of its Dockerfile. */
@@ -17,17 +18,6 @@ export interface OpenedContext {
   readonly root: SourceRoot;
   readonly isLasting: boolean;
   readonly dockerfileText: string;
-}
-
-/** What fetching contexts needs of the build. */
-export interface Fetching {
-  readonly signal: AbortSignal;
-  /** Sockets of SSH agents by id. */
-  readonly ssh: Readonly<Record<string, string>>;
-  /** Variables that name proxies. */
-  readonly proxies: Readonly<Record<string, string>>;
-  temporaryDirectory(): Promise<string>;
-  onLine(line: string): void;
 }
 
 /** @throws UserError `context-missing`, `context-invalid`, `dockerfile-missing`, and those of `fetchRemote` */

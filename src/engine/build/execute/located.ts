@@ -1,10 +1,11 @@
 import { UserError } from '../../../lib/errors.ts';
 import { errorAt } from '../dockerfile/source.ts';
-import type { Performance } from './performance.ts';
+import type { Step } from '../plan/plan.ts';
+import type { Session } from './session.ts';
 
 /** Says where in the Dockerfile something failed that knows only files. */
 export async function located<T>(
-  { session, step }: Pick<Performance, 'session' | 'step'>,
+  { session, step }: { readonly session: Session; readonly step: Step },
   work: () => Promise<T>,
 ): Promise<T> {
   try {

@@ -4,7 +4,8 @@ import type { ImageRecord } from '../../image/index.ts';
 import type { NamedContext } from '../face.ts';
 import { parseIgnore } from '../files/ignore.ts';
 import type { NamedContext as PlannedContext } from '../plan/plan.ts';
-import { type Fetching, openFiles } from './context.ts';
+import { openFiles } from './context.ts';
+import type { Fetching } from './fetching.ts';
 import type { NamedFiles } from './session.ts';
 
 /** What `--build-context` gives, for planning and for the steps. */

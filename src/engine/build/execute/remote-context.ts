@@ -4,7 +4,7 @@ import { resolveInRoot } from '../../../lib/root-path.ts';
 import { remoteOf } from '../dockerfile/remote.ts';
 import { checkOutGit } from '../sources/git.ts';
 import { httpFetch, shownUrl } from '../sources/http.ts';
-import type { Fetching } from './context.ts';
+import type { Fetching } from './fetching.ts';
 
 export type FetchedRemote =
   | { readonly kind: 'directory'; readonly path: string }

@@ -6,7 +6,7 @@ import { runOrThrow } from '../../../lib/process.ts';
 import { resolveNameInRoot } from '../../../lib/root-path.ts';
 import { changedMode } from '../dockerfile/mode.ts';
 import { copyInBulk } from './bulk-copy.ts';
-import type { CopyOptions } from './copy.ts';
+import type { CopyOptions } from './copy-options.ts';
 import { eachLimited } from './limit.ts';
 import { kindOf, notDirectory } from './make-directories.ts';
 import { asArgument, nameOf, onDisk, textOf } from './names.ts';

@@ -1,23 +1,10 @@
 import { dirname, join } from 'node:path';
 import { resolveNameInRoot } from '../../../lib/root-path.ts';
-import type { ModeChange } from '../dockerfile/mode.ts';
+import type { CopyOptions } from './copy-options.ts';
 import { createTreeCopy } from './copy-tree.ts';
-import { type DirectoryOptions, kindOf, makeDirectories } from './make-directories.ts';
+import { kindOf, makeDirectories } from './make-directories.ts';
 import { nameOf } from './names.ts';
-import type { FileCalls } from './native.ts';
 import type { SelectedSource } from './select.ts';
-
-export interface CopyOptions extends DirectoryOptions {
-  /** Absolute inside the root. */
-  readonly destination: string;
-  readonly intoDirectory: boolean;
-  /** Undefined: modes stay. */
-  readonly mode: ModeChange | undefined;
-  /** Seconds since 1970 that all copied files get; undefined: times stay. */
-  readonly time: number | undefined;
-  readonly calls: FileCalls | undefined;
-  readonly signal?: AbortSignal;
-}
 
 /**
  * Copies as COPY does (Dockerfile reference: COPY): a file into a folder or to a name, of a folder its content.
