@@ -178,7 +178,7 @@ export const service = object({
   provider: object({ type: required(string), options: mapping(providerOption, /.+/) }),
   pull_policy: matching('a pull policy: always, never, missing, build, daily, weekly or every_<duration>', PULL),
   pull_refresh_after: string,
-  read_only: bool,
+  read_only: kept(bool),
   restart: matching('no, always, unless-stopped, on-failure or on-failure:<count>', RESTART),
   runtime: string,
   scale: kept(integer({ min: 0 })),

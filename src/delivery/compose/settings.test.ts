@@ -186,3 +186,8 @@ test('what comes into the maps of the proxy is looked at before anything is done
   );
   assert.deepEqual(good.settings.preview, { kind: 'host', host: 'new.example.org' });
 });
+
+test('a service that may write to its root file system says so, as read-only is our default', () => {
+  const project = loadText('services: {w: {image: x, read_only: false}, v: {image: x}}\n');
+  assert.deepEqual([project.services['w']?.read_only, project.services['v']?.read_only], [false, undefined]);
+});
