@@ -80,7 +80,7 @@ async function runFile(file: string, suite: Suite, counts: Counts): Promise<stri
   events.on('test:pass', (event) => count(event, counts, 'passed'));
   events.on('test:fail', (event) => {
     count(event, counts, 'failed');
-    failures.push(`${file}: ${event.name}`);
+    if (event.details.type !== 'suite') failures.push(`${file}: ${event.name}`);
   });
   let text = '';
   for await (const line of events.compose(new spec())) text += String(line);

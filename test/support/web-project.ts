@@ -4,6 +4,8 @@ export interface WebProject {
   readonly version: string;
   readonly isHealthy?: boolean;
   readonly replicas?: number;
+  /** Between two health checks of an instance that is well; 300 ms when absent. */
+  readonly checkedEvery?: string;
   /** More lines under `services.web`. */
   readonly web?: string;
 }
@@ -26,7 +28,7 @@ CMD ["sh", "-c", "echo started >> /data/starts; exec httpd -f -p 9000 -h /data"]
   };
 }
 
-function composeFile({ port, version, replicas, web }: WebProject): string {
+function composeFile({ port, version, replicas, web, checkedEvery = '300ms' }: WebProject): string {
   return `name: scene
 x-bascule:
   health_timeout: 8s
@@ -42,10 +44,11 @@ services:
         condition: service_healthy
     healthcheck:
       test: ["CMD-SHELL", "wget -q -O - http://127.0.0.1:8000/healthz | grep -q ok"]
-      interval: 300ms
+      interval: ${checkedEvery}
       timeout: 2s
       retries: 3
       start_period: 1s
+      start_interval: 300ms
     stop_grace_period: 2s
     deploy:
       replicas: ${replicas ?? 2}
@@ -60,9 +63,11 @@ ${web ?? ''}
     volumes: ["data:/data"]
     healthcheck:
       test: ["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:9000/starts"]
-      interval: 300ms
+      interval: ${checkedEvery}
       timeout: 2s
       retries: 10
+      start_period: 1s
+      start_interval: 300ms
     stop_grace_period: 2s
 volumes:
   data:
