@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import { startLoad } from '../test/support/load.ts';
 import { freePort, type Machine } from '../test/support/machine.ts';
 import { webProject } from '../test/support/web-project.ts';
@@ -89,10 +90,14 @@ async function switches(machine: Machine): Promise<readonly number[]> {
     .flatMap(({ switchMs }) => switchMs ?? []);
 }
 
+/** Who asks without a pause takes a core. */
+const ASKED_EVERY_MS = 2;
+
 async function untilServes(port: number, text: string): Promise<void> {
   const deadline = performance.now() + 30_000;
   while (!(await textOf(port)).includes(text)) {
     if (performance.now() > deadline) throw new Error(`${text} does not answer`);
+    await delay(ASKED_EVERY_MS);
   }
 }
 
