@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { inTransaction, migrate } from '../../lib/database.ts';
 import type { CertificateStore } from './certificate-store.ts';
 import type { RecordedPort } from './ports.ts';
@@ -104,10 +104,17 @@ const TABLES = ['instance', 'route', 'tcp_route', 'published', 'preview', 'optio
 
 export function openTrafficRecord(database: DatabaseSync, certificates: CertificateStore): TrafficRecord {
   migrate(database, SCHEMA);
-  const run = (sql: string, ...values: readonly (string | number | null)[]): void => {
-    database.prepare(sql).run(...values);
+  // All that stands between the word to switch and the switch is worth saving.
+  const prepared = new Map<string, StatementSync>();
+  const statement = (sql: string): StatementSync => {
+    const known = prepared.get(sql) ?? database.prepare(sql);
+    prepared.set(sql, known);
+    return known;
   };
-  const rows = (sql: string): readonly Row[] => database.prepare(sql).all() as readonly Row[];
+  const run = (sql: string, ...values: readonly (string | number | null)[]): void => {
+    statement(sql).run(...values);
+  };
+  const rows = (sql: string): readonly Row[] => statement(sql).all() as readonly Row[];
   const setting = (name: string): string | undefined =>
     database.prepare('SELECT value FROM traffic_setting WHERE name = ?').get(name)?.['value'] as string | undefined;
 
