@@ -70,7 +70,7 @@ function project(port: number, version: string): string {
   const repository = join(import.meta.dirname, '..');
   const folders = ['/lib', '/lib64', '/usr/lib'].map((folder) => `"${folder}:${folder}:ro"`);
   return `name: endurance
-x-bascule: {keep: 1m, drain: 1h}
+x-bascule: {keep: 10s, drain: 1h}
 services:
   web:
     image: busybox
@@ -79,7 +79,7 @@ services:
     volumes: [${folders.join(', ')}, "${dirname(process.execPath)}:/node:ro", "${repository}:/repository:ro"]
     ports: ["${port}:8000"]
     stop_grace_period: 1s
-    healthcheck: {test: ["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8000/"], interval: 200ms, retries: 50}
+    healthcheck: {test: ["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8000/"], interval: 5s, start_period: 20s, start_interval: 200ms}
 `;
 }
 
