@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { scopeOf } from '../src/lib/scope.ts';
 import { startLoad } from '../test/support/load.ts';
@@ -13,6 +14,8 @@ import type { Result } from './result.ts';
 const TIMES = 100;
 const CONNECTIONS = 16;
 const MOST_LEAVING = 8;
+/** Behind the load, before memory is looked at again: what is kept of single requests goes with their rollouts. */
+const REST_MS = 30_000;
 
 /** 100 deployments and 100 rollbacks under half of what the proxy can carry here, long connections open. */
 export async function measureEndurance({ machine }: Context): Promise<Result> {
@@ -46,6 +49,7 @@ export async function measureEndurance({ machine }: Context): Promise<Result> {
   }
   const report = await load.stop();
   const long = probes.map((probe) => probe.close());
+  await delay(REST_MS);
   const after = (await processesOf(machine)).map(sizeOf);
   await machine.must(['down', '--volumes']);
   const broken = long.filter(({ isAlive, gaps }) => !isAlive || gaps > 0).length;
