@@ -33,7 +33,7 @@ async function killAll(
   await using machine = await openMachine();
   const port = await freePort();
   let version = 0;
-  const write = (): void => machine.write(webProject({ port, version: `v${version++}` }));
+  const write = (): void => machine.write(webProject({ port, version: `v${version++}`, checkedEvery: '5s' }));
   write();
   await machine.must(['up']);
   await using load = await startLoad({

@@ -66,6 +66,8 @@ for (const engine of await enginesUnderTest()) {
       await hasBegun(2);
       await using load = await underLoad(port);
       const outcome = await deploying;
+      const isSeen = async (): Promise<boolean> => ((await load.snapshot()).versions['2'] ?? 0) > 0;
+      await waitFor(isSeen, { timeoutMs: 10_000, what: 'an answer of the new release' });
       const report = await load.stop();
       assert.equal(report.lost, 0, JSON.stringify(report.examples));
       assert.equal(outcome.totals?.lost, 0);
