@@ -125,7 +125,7 @@ export interface BuildRequest {
   onProgress(event: BuildEvent): void;
   /** Seconds since 1970: every time in the image is at most this, so that equal inputs give an equal digest. */
   readonly sourceDateEpoch?: number;
-  /** RUN steps that may run at once; 2 when absent. */
+  /** RUN steps that may run at once; twice the processors, at least 4, when absent. */
   readonly concurrency?: number;
 }
 

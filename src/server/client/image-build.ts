@@ -1,3 +1,4 @@
+import type { BuildOutput, CacheExport, FileOwner, LocalCache, NamedContext } from '../../engine/docker-api/index.ts';
 /** The request of `POST /v1/images/build`. Paths are absolute, on the machine that both run on. */
 export interface ImageBuildSpec {
   readonly context:
@@ -7,7 +8,7 @@ export interface ImageBuildSpec {
   readonly dockerfile?: string;
   readonly dockerfileText?: string;
   readonly dockerfilePath?: string;
-  readonly namedContexts: Readonly<Record<string, NamedContextSpec>>;
+  readonly namedContexts: Readonly<Record<string, NamedContext>>;
   readonly target?: string;
   /** Null: not given, the Dockerfile's default holds. */
   readonly buildArgs: Readonly<Record<string, string | null>>;
@@ -29,40 +30,13 @@ export interface ImageBuildSpec {
   readonly ssh: Readonly<Record<string, string>>;
   readonly entitlements: readonly string[];
   /** Absent: the image store. */
-  readonly outputs?: readonly OutputSpec[];
-  readonly cacheFrom: readonly CacheSpec[];
-  readonly cacheTo: readonly (CacheSpec & { readonly mode: 'min' | 'max'; readonly owner?: OwnerSpec })[];
+  readonly outputs?: readonly BuildOutput[];
+  readonly cacheFrom: readonly LocalCache[];
+  readonly cacheTo: readonly CacheExport[];
   readonly checkOnly: boolean;
 }
 
-export type NamedContextSpec =
-  | { readonly kind: 'directory'; readonly path: string }
-  | { readonly kind: 'image'; readonly reference: string }
-  | { readonly kind: 'oci-layout'; readonly path: string; readonly reference?: string }
-  | { readonly kind: 'remote'; readonly url: string };
-
-export type OutputSpec =
-  | { readonly kind: 'image'; readonly tags?: readonly string[] }
-  | {
-      readonly kind: 'oci' | 'docker';
-      readonly path: string;
-      readonly isTar: boolean;
-      readonly tags?: readonly string[];
-      readonly owner?: OwnerSpec;
-    }
-  | { readonly kind: 'local' | 'tar'; readonly path: string; readonly owner?: OwnerSpec };
-
-export interface CacheSpec {
-  readonly kind: 'local';
-  readonly path: string;
-  readonly tag?: string;
-}
-
-/** Whom files outside the daemon's folder are given to. */
-export interface OwnerSpec {
-  readonly uid: number;
-  readonly gid: number;
-}
+export type { BuildOutput as OutputSpec, FileOwner as OwnerSpec, NamedContext as NamedContextSpec };
 
 export type ImageBuildEvent =
   | {
