@@ -221,8 +221,8 @@ describe('ADD of what is elsewhere', { skip, timeout: 120_000 }, () => {
     it('takes credentials from the address or a secret, and never shows them', async () => {
       await using server = await startGitServer({ folder, credentials: 'x-access-token:hush' });
       const address = server.url.replace('//', '//x-access-token:hush@');
-      assert.equal((await build([`ADD ${address}/repo.git#v1 /c`, 'RUN cat /c/file'])).output, 'one');
-      const lines = [`ADD ${server.url}/repo.git#v1 /d`, 'RUN cat /d/file'];
+      assert.equal((await build([`ADD ${address}/repo.git#v1 /named`, 'RUN cat /named/file'])).output, 'one');
+      const lines = [`ADD ${server.url}/repo.git#v1 /secret`, 'RUN cat /secret/file'];
       assert.equal((await build(lines, { secrets: { GIT_AUTH_TOKEN: Buffer.from('hush') } })).output, 'one');
       await assert.rejects(build([`ADD ${server.url}/repo.git#v1 /e`]), isError('git-failed', /repo\.git/));
     });
