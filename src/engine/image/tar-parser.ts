@@ -4,7 +4,10 @@ import { NO_XATTRS, textOf, type TarEntry, type TarType } from './tar-entry.ts';
 const BLOCK = 512;
 /** Extended headers of pax (`x`, `g`) and long names of GNU tar (`L`, `K`). */
 const META_FLAGS = ['x', 'g', 'L', 'K'];
+/** Of one extended header, and of all that stand before one member. */
 const MAX_META_BYTES = 4 * 1024 * 1024;
+/** Of what holds for all members that follow: each of them reads it again. */
+const MAX_GLOBAL_BYTES = 64 * 1024;
 const TYPES: Readonly<Record<string, TarType>> = {
   '\0': 'file',
   '0': 'file',
@@ -44,8 +47,10 @@ export function createTarParser(handler: TarHandler): TarParser {
 class Parser implements TarParser {
   readonly #handler: TarHandler;
   readonly #meta = new MetaState();
-  /** Beginning of a block or of an extended header that has not come whole. */
+  /** Beginning of a block that has not come whole. */
   #partial: Buffer = Buffer.alloc(0);
+  /** Of an extended header. */
+  #metaPieces: Buffer[] = [];
   #isInEntry = false;
   #metaFlag = '';
   #remaining = 0;
@@ -84,7 +89,7 @@ class Parser implements TarParser {
 
   #takeContent(piece: Buffer): number {
     if (this.#isInEntry) this.#handler.onData(piece);
-    else this.#partial = Buffer.concat([this.#partial, piece]);
+    else this.#metaPieces.push(Buffer.from(piece));
     this.#remaining -= piece.length;
     if (this.#remaining === 0) this.#finishContent();
     return piece.length;
@@ -111,7 +116,7 @@ class Parser implements TarParser {
     const flag = String.fromCharCode(block[156]!);
     this.#isInEntry = !META_FLAGS.includes(flag);
     if (this.#isInEntry) this.#startEntry(this.#meta.apply(block, flag));
-    else this.#startMeta(flag, numberAt(block, 124, 12));
+    else this.#startMeta(flag, sizeOf(numberAt(block, 124, 12)));
     this.#padding = (BLOCK - (this.#remaining % BLOCK)) % BLOCK;
     if (this.#remaining === 0) this.#finishContent();
   }
@@ -122,15 +127,15 @@ class Parser implements TarParser {
   }
 
   #startMeta(flag: string, size: number): void {
-    if (size > MAX_META_BYTES) throw invalidArchive('an extended header is larger than 4 MiB');
+    if (size > MAX_META_BYTES) throw metaTooLarge();
     this.#metaFlag = flag;
     this.#remaining = size;
   }
 
   #finishContent(): void {
     if (this.#isInEntry) return this.#handler.onEntryEnd();
-    this.#meta.add(this.#metaFlag, this.#partial);
-    this.#partial = Buffer.alloc(0);
+    this.#meta.add(this.#metaFlag, Buffer.concat(this.#metaPieces));
+    this.#metaPieces = [];
   }
 }
 
@@ -138,8 +143,13 @@ class Parser implements TarParser {
 class MetaState {
   #global = new Map<string, string>();
   #local = new Map<string, string>();
+  #globalBytes = 0;
+  #localBytes = 0;
 
   add(flag: string, body: Buffer): void {
+    if (flag === 'g') this.#globalBytes += body.length;
+    else this.#localBytes += body.length;
+    if (this.#globalBytes > MAX_GLOBAL_BYTES || this.#localBytes > MAX_META_BYTES) throw metaTooLarge();
     if (flag === 'L') this.#local.set('path', untilZero(body));
     else if (flag === 'K') this.#local.set('linkpath', untilZero(body));
     else for (const [key, value] of paxRecords(body)) (flag === 'g' ? this.#global : this.#local).set(key, value);
@@ -148,6 +158,7 @@ class MetaState {
   apply(block: Buffer, flag: string): TarEntry {
     const pax = this.#global.size === 0 ? this.#local : new Map([...this.#global, ...this.#local]);
     this.#local = new Map();
+    this.#localBytes = 0;
     const path = pax.get('path') ?? nameOf(block);
     const type = typeOf(flag, path);
     if (type === undefined || [...pax.keys()].some((key) => key.startsWith('GNU.sparse.'))) {
@@ -159,7 +170,7 @@ class MetaState {
       mode: numberAt(block, 100, 8) & 0o7777,
       uid: wholeNumber(pax.get('uid')) ?? numberAt(block, 108, 8),
       gid: wholeNumber(pax.get('gid')) ?? numberAt(block, 116, 8),
-      size: type === 'file' ? (wholeNumber(pax.get('size')) ?? numberAt(block, 124, 12)) : 0,
+      size: type === 'file' ? sizeOf(wholeNumber(pax.get('size')) ?? numberAt(block, 124, 12)) : 0,
       mtime: wholeNumber(pax.get('mtime')) ?? numberAt(block, 136, 12),
       nanoseconds: nanosecondsAbove(pax.get('mtime')),
       linkTarget: pax.get('linkpath') ?? untilZero(block.subarray(157, 257)),
@@ -168,6 +179,15 @@ class MetaState {
       xattrs: xattrsOf(pax),
     };
   }
+}
+
+function sizeOf(size: number): number {
+  if (size >= 0 && Number.isSafeInteger(size)) return size;
+  throw invalidArchive('a header has a size that there cannot be');
+}
+
+function metaTooLarge(): UserError {
+  return invalidArchive('its extended headers are too large');
 }
 
 function typeOf(flag: string, path: string): TarType | undefined {

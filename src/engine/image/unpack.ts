@@ -1,3 +1,4 @@
+import { statfs } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { startProgram } from './program.ts';
 import type { RecipeWriter } from './layer-recipe.ts';
@@ -49,7 +50,10 @@ export async function unpackLayer(archive: Readable, o: UnpackOptions): Promise<
   await using tar = startProgram(['tar', ...TAR_OPTIONS, `--directory=${o.directory}`], o.signal);
   const sink = createStreamSink(tar.stdin, o.signal);
   const original = createDigestSink();
-  const converter = createConverter((data) => sink.write(data), o.recipe);
+  const converter = createConverter((data) => sink.write(data), {
+    recipe: o.recipe,
+    maxEntries: await freeInodes(o.directory),
+  });
   try {
     for await (const chunk of archive) {
       original.write(chunk as Buffer);
@@ -69,8 +73,17 @@ export async function unpackLayer(archive: Readable, o: UnpackOptions): Promise<
   return { diffId: original.digest(), tarBytes: original.length(), contentBytes: converter.contentBytes() };
 }
 
-function createConverter(write: (data: Buffer) => void, recipe: RecipeWriter | undefined) {
-  const layer = createLayerImport();
+/** Some are left to others. File systems that make inodes as they need them tell of none. */
+async function freeInodes(directory: string): Promise<number> {
+  const { files, ffree } = await statfs(directory);
+  return files === 0 ? Number.POSITIVE_INFINITY : Math.floor(ffree * 0.95);
+}
+
+function createConverter(
+  write: (data: Buffer) => void,
+  { recipe, maxEntries }: { readonly recipe: RecipeWriter | undefined; readonly maxEntries: number },
+) {
+  const layer = createLayerImport(maxEntries);
   let size = 0;
   let isKept = false;
   let contentBytes = 0;

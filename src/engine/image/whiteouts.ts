@@ -1,5 +1,5 @@
 import { UserError } from '../../lib/errors.ts';
-import { cleanPath } from './layer-names.ts';
+import { cleanPath, requireName } from './layer-names.ts';
 import { baseOf, parentOf, tarEntry, textOf, type TarEntry } from './tar-entry.ts';
 import { invalidArchive } from './tar-parser.ts';
 
@@ -46,6 +46,10 @@ function isPortableXattr(name: string): boolean {
   return name === 'security.capability' || (name.startsWith('user.') && !name.startsWith('user.overlay.'));
 }
 
+/** Names are kept in memory while an archive is read: those of the largest real layers are a tenth of it. */
+const MOST_ENTRIES = 4_000_000;
+const MOST_NAME_BYTES = 512 * 1024 * 1024;
+
 export interface LayerImport {
   /** What to unpack for one member of the layer's archive; content follows only the last of them. */
   entry(entry: TarEntry): readonly TarEntry[];
@@ -57,14 +61,24 @@ export interface LayerImport {
  * From OCI to overlayfs, and the guard at the door: what comes out has plain relative names, never goes through a
  * symbolic link of the same archive, and sets no attribute that overlayfs itself would read.
  * Opaque folders are named again at the end: their marker may stand anywhere in the archive.
+ * @param maxEntries e.g. as many as the file system has room for
  */
-export function createLayerImport(): LayerImport {
+export function createLayerImport(maxEntries = MOST_ENTRIES): LayerImport {
+  let entries = 0;
+  let nameBytes = 0;
+  /** Every name that was one: what replaces it may fail, and GNU tar goes on then. */
   const symlinks = new Set<string>();
   /** Folders with their entries, everything else with null. */
   const present = new Map<string, TarEntry | null>();
   const whiteouts = new Set<string>();
   const opaque = new Set<string>();
 
+  const count = (path: string): void => {
+    entries += 1;
+    nameBytes += path.length;
+    if (entries > Math.min(maxEntries, MOST_ENTRIES)) throw invalidArchive('it has more members than can be taken');
+    if (nameBytes > MOST_NAME_BYTES) throw invalidArchive('the names of its members are too long');
+  };
   const guard = (path: string): void => {
     for (let parent = parentOf(path); parent !== ''; parent = parentOf(parent)) {
       if (symlinks.has(parent))
@@ -72,8 +86,9 @@ export function createLayerImport(): LayerImport {
     }
   };
   const remember = (entry: TarEntry): void => {
-    symlinks.delete(entry.path);
-    if (entry.type === 'symlink') symlinks.add(entry.path);
+    // a hard link of a symbolic link is one, too
+    const isLink = entry.type === 'symlink' || (entry.type === 'hardlink' && symlinks.has(entry.linkTarget));
+    if (isLink) symlinks.add(entry.path);
     present.set(entry.path, entry.type === 'directory' ? entry : null);
     if (entry.type === 'directory' && whiteouts.has(entry.path)) opaque.add(entry.path);
   };
@@ -88,6 +103,8 @@ export function createLayerImport(): LayerImport {
   return {
     entry(raw) {
       const path = cleanPath(raw.path);
+      requireName(path);
+      count(path);
       const name = baseOf(path);
       guard(path);
       if (path === '') return [];
@@ -119,18 +136,26 @@ function whiteoutDevice(path: string): TarEntry {
   return tarEntry({ path: parent === '' ? name : `${parent}/${name}`, type: 'character' });
 }
 
+/** `dev_t` of Linux has 12 bits for the major and 20 for the minor number: others would be cut to another device. */
+const MAJORS = 2 ** 12;
+const MINORS = 2 ** 20;
+
 /** A character device 0/0 in an archive would be a whiteout in disguise. */
 function safeEntry(entry: TarEntry): TarEntry {
   if (entry.type === 'hardlink') {
     const linkTarget = cleanPath(entry.linkTarget);
+    requireName(linkTarget);
     if (linkTarget === '') throw invalidArchive(`"${textOf(entry.path)}" is a hard link to nothing`);
     return { ...entry, linkTarget };
   }
   if (entry.type === 'character' && entry.major === 0 && entry.minor === 0) {
     throw invalidArchive(`"${textOf(entry.path)}" is a character device 0/0`);
   }
-  if (entry.type === 'symlink' && entry.linkTarget === '')
-    throw invalidArchive(`"${textOf(entry.path)}" points nowhere`);
+  if (entry.major < 0 || entry.major >= MAJORS || entry.minor < 0 || entry.minor >= MINORS)
+    throw invalidArchive(`"${textOf(entry.path)}" is a device that there cannot be`);
+  if (entry.type !== 'symlink') return entry;
+  requireName(entry.linkTarget);
+  if (entry.linkTarget === '') throw invalidArchive(`"${textOf(entry.path)}" points nowhere`);
   return entry;
 }
 
