@@ -13,10 +13,8 @@ import { UserError } from '../../src/lib/errors.ts';
 const skip = process.getuid?.() === 0 ? false : 'unpacking layers needs root';
 
 /** A member as an attacker writes it: whatever the encoder of ours would never write stands in `pax`. */
-interface Member extends Pick<TarEntry, 'path' | 'type'>, Partial<TarEntry> {
-  readonly content?: string;
-  readonly pax?: Readonly<Record<string, string>>;
-}
+type Member = Pick<TarEntry, 'path' | 'type'> &
+  Partial<TarEntry> & { readonly content?: string; readonly pax?: Readonly<Record<string, string>> };
 
 function archiveOf(members: readonly Member[]): Buffer {
   return Buffer.concat([...members.flatMap(bytesOf), TAR_END]);
