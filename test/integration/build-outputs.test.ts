@@ -239,21 +239,19 @@ describe('inputs and outputs of builds', { skip, timeout: 300_000 }, () => {
   // shows: FROM
   it('pulls bases that are not here, and with --pull all of them', async () => {
     const asked: string[] = [];
-    const by = bench.reopenBuilder({
-      pull: async (reference, { onOutput }) => {
-        asked.push(reference);
-        if (reference.startsWith('missing'))
-          throw new UserError({
-            code: 'pull-failed',
-            kind: 'unavailable',
-            message: 'the registry is shut',
-            fix: 'Open it.',
-          });
-        onOutput('Pulling');
-        const busybox = bench.images.get('busybox');
-        bench.images.tag(busybox.id, reference);
-        return bench.images.get(reference);
-      },
+    const by = bench.reopenBuilder(async (reference, { onOutput }) => {
+      asked.push(reference);
+      if (reference.startsWith('missing'))
+        throw new UserError({
+          code: 'pull-failed',
+          kind: 'unavailable',
+          message: 'the registry is shut',
+          fix: 'Open it.',
+        });
+      onOutput('Pulling');
+      const busybox = bench.images.get('busybox');
+      bench.images.tag(busybox.id, reference);
+      return bench.images.get(reference);
     });
     const files = { Dockerfile: 'FROM far/one:1\nCOPY --from=far/two:1 /etc /two\nFROM busybox\nFROM far/one:1' };
     await bench.build({ by, files });

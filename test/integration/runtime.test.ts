@@ -57,8 +57,10 @@ describe('runtime', { skip }, () => {
     });
 
     it('stops by its signal, and by KILL after the grace period', async () => {
-      const gentle = await lab.run('trap "echo bye; exit 4" TERM; while :; do sleep 0.05; done');
-      await waitFor(() => lab.runtime.get(gentle).state.pid, { timeoutMs: 2_000, what: 'running' });
+      const gentle = await lab.run('trap "echo bye; exit 4" TERM; echo ready; while :; do sleep 0.05; done');
+      // Before its trap is there, the kernel keeps the signal from the first process of a namespace (pid_namespaces(7)).
+      const isReady = async (): Promise<boolean> => (await logText(lab.runtime, gentle)).includes('ready');
+      await waitFor(isReady, { timeoutMs: 10_000, what: 'its trap is there' });
       await lab.runtime.stop(gentle, { timeoutSeconds: 10 });
       assert.ok([4, 143].includes(lab.runtime.get(gentle).state.exitCode));
       const stubborn = await lab.run('trap "" TERM; while :; do sleep 0.05; done');

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { type Machine, openMachine } from '../support/machine.ts';
+import { freePort, type Machine, openMachine } from '../support/machine.ts';
 import { waitFor } from '../support/wait.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'it needs root';
@@ -48,6 +48,37 @@ describe('bascule image build', { skip, timeout: 120_000 }, () => {
     assert.equal(readFileSync(join(machine.folder, 'out/out'), 'utf8'), 'hello environment\n');
     const { stdout } = await machine.must(['image', 'build', '-q', '-o', '-', ...options, 'app'], { env });
     assert.equal(execFileSync('tar', ['--list'], { input: stdout, encoding: 'utf8' }), 'extra/\nextra/file\nout\n');
+  });
+
+  it('pushes what it has built, and shares its cache through a registry, with the logins of who builds', async () => {
+    const registry = `127.0.0.1:${await freePort()}`;
+    await machine.must(['daemon', 'config', 'set', 'registry.listen', registry]);
+    const launcher = ['sh', '-c', 'echo sesame | "$@"', 'sh'];
+    await machine.must(['registry', 'user', 'add', 'ann'], { launcher });
+    await machine.must(['daemon', 'restart']);
+    const name = `${registry}/team/app`;
+    const Dockerfile = `FROM ${name}:base\nRUN cat /proc/sys/kernel/random/uuid > /made\n`;
+    await machine.must(['image', 'tag', 'busybox', `${name}:base`]);
+    machine.write({ 'shared/Dockerfile': Dockerfile });
+    const build = ['image', 'build', '--json', '--progress', 'plain', '--push', '-t', `${name}:1`];
+    const denied = await machine.run([...build, 'shared']);
+    assert.notEqual(denied.exitCode, 0);
+    assert.match(denied.stderr, /registry-denied|denied|login/);
+    const env = { DOCKER_CONFIG: join(machine.folder, 'docker') };
+    await machine.must(['login', registry, '-u', 'ann'], { launcher, env });
+    await machine.must(['image', 'push', `${name}:base`], { env });
+    await machine.must([...build, '--cache-to', `type=registry,ref=${name}:cache,mode=max`, 'shared'], { env });
+    assert.match((await machine.must(['registry', 'tags', 'team/app'])).stdout, /1[^]*cache/);
+
+    await using elsewhere = await openMachine();
+    elsewhere.write({ 'shared/Dockerfile': Dockerfile });
+    const from = ['--cache-from', `${name}:cache`, '--cache-from', `${name}:nothing`, 'shared'];
+    const { stderr } = await elsewhere.must(['image', 'build', '--progress', 'plain', '-t', 'app', ...from], { env });
+    assert.match(stderr, /CACHED/);
+    assert.match(stderr, /the cache \S+:nothing cannot be used/);
+    const layersOf = async (where: Machine, image: string): Promise<unknown> =>
+      (await where.json<{ RootFS: unknown }>(['image', 'inspect', image])).RootFS;
+    assert.deepEqual(await layersOf(elsewhere, 'app'), await layersOf(machine, `${name}:1`));
   });
 
   it('ends with the command: what it runs is stopped', async () => {

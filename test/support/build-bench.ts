@@ -4,11 +4,11 @@ import { dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import {
   type BuildEvent,
+  type BuildRegistry,
   type Builder,
   type BuildRequest,
   type BuildResult,
   createBuilder,
-  type PullImage,
 } from '../../src/engine/build/index.ts';
 import { type ImageRecord, type ImageStore, openImageStore } from '../../src/engine/image/index.ts';
 import { type Networks, openNetworks } from '../../src/engine/network/index.ts';
@@ -25,7 +25,7 @@ export interface BuildBench extends AsyncDisposable {
   readonly images: ImageStore;
   readonly builder: Builder;
   /** A new builder over the same records, as after a restart of the daemon. */
-  reopenBuilder(o?: { readonly pull: PullImage }): Builder;
+  reopenBuilder(pull?: BuildRegistry['pull']): Builder;
   /** Writes files of a context of its own; gives its folder. */
   context(files: Readonly<Record<string, string>>): string;
   build(request: BenchRequest): Promise<Built>;
@@ -50,6 +50,15 @@ export interface Built {
   readonly executed: readonly string[];
 }
 
+const unreachable = (): Promise<never> => Promise.reject(new Error('there is no registry'));
+const NO_REGISTRY: Omit<BuildRegistry, 'pull'> = {
+  push: unreachable,
+  fetchDocument: unreachable,
+  fetchLayers: unreachable,
+  pushLayers: unreachable,
+  pushDocument: unreachable,
+};
+
 /** @param root a folder of an earlier bench that was killed; else a new one. */
 export async function openBuildBench(root = mkdtempSync(join(tmpdir(), 'bascule-build-'))): Promise<BuildBench> {
   const scope = scopeOf(join(root, 'root'));
@@ -64,8 +73,11 @@ export async function openBuildBench(root = mkdtempSync(join(tmpdir(), 'bascule-
   const volumes = openVolumes({ ...common, directory: join(directory, 'volumes') });
   const runtime: Runtime = await openRuntime({ ...common, images, networks, volumes });
   await runtime.adopt();
-  const open = (o?: { readonly pull: PullImage }): Builder =>
-    createBuilder({ ...common, images, runtime, networks, ...o });
+  const open = (pull?: BuildRegistry['pull']): Builder =>
+    createBuilder({
+      ...{ ...common, images, runtime, networks },
+      ...(pull === undefined ? {} : { registry: { ...NO_REGISTRY, pull } }),
+    });
   const builder = open();
   if (images.find('busybox') === undefined) await images.bootstrap('busybox', { onOutput() {} });
   let contexts = 0;

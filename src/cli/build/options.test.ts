@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseBuildArg, parseCacheTo, parseOutput, parseSecret, parseSize, parseSsh } from './options.ts';
+import { parseBuildArg, parseCacheFrom, parseCacheTo, parseOutput, parseSecret, parseSize, parseSsh } from './options.ts';
 
 describe('options of image build', () => {
   it('reads outputs', () => {
@@ -13,8 +13,9 @@ describe('options of image build', () => {
       { kind: 'oci', dest: 'a,b', isTar: false, tags: undefined },
     ]);
     assert.deepEqual(parseOutput('type=docker'), [{ kind: 'image', tags: undefined }]);
+    assert.deepEqual(parseOutput('type=image,push=true,name=r.io/a'), parseOutput('type=registry,name=r.io/a'));
     assert.equal(parseOutput('type=tar,dest=x', parseOutput('type=image')).length, 2);
-    for (const wrong of ['type=nothing', 'type=local', 'type=oci,colour=red', 'type=image,push=true', 'dest=a,dest=b'])
+    for (const wrong of ['type=nothing', 'type=local', 'type=oci,colour=red', 'type=local,dest=a,push=true', 'dest=a,dest=b'])
       assert.throws(() => parseOutput(wrong), wrong);
   });
 
@@ -25,8 +26,14 @@ describe('options of image build', () => {
     assert.throws(() => parseSecret('src=/f'));
     assert.deepEqual(parseSsh('x=/s', parseSsh('default')), { default: undefined, x: '/s' });
     assert.deepEqual(parseBuildArg('A=b=c', parseBuildArg('D')), { D: undefined, A: 'b=c' });
-    assert.deepEqual(parseCacheTo('type=local,dest=/c,mode=max'), [{ path: '/c', tag: undefined, mode: 'max' }]);
-    assert.throws(() => parseCacheTo('type=registry,ref=x'));
+    assert.deepEqual(parseCacheTo('type=local,dest=/c,mode=max'), [
+      { kind: 'local', path: '/c', tag: undefined, mode: 'max' },
+    ]);
+    const inRegistry = { kind: 'registry', reference: 'r.io/a:cache', mode: 'min' };
+    assert.deepEqual(parseCacheTo('type=registry,ref=r.io/a:cache'), [inRegistry]);
+    assert.deepEqual(parseCacheFrom('r.io/a:cache'), [inRegistry]);
+    for (const wrong of ['type=inline', 'type=registry', 'type=registry,ref=a,mode=some'])
+      assert.throws(() => parseCacheTo(wrong), wrong);
     assert.deepEqual([parseSize('64m'), parseSize('1gb'), parseSize('10')], [64 * 2 ** 20, 2 ** 30, 10]);
     assert.throws(() => parseSize('much'));
   });

@@ -3,7 +3,7 @@ import { parseFields, switchOf } from './fields.ts';
 
 /** Where a result goes, as the command line says it; `-` is standard output. */
 export type OutputOption =
-  | { readonly kind: 'image'; readonly tags: readonly string[] | undefined }
+  | { readonly kind: 'image'; readonly tags: readonly string[] | undefined; readonly isPushed?: boolean }
   | {
       readonly kind: 'oci' | 'docker';
       readonly dest: string;
@@ -14,11 +14,10 @@ export type OutputOption =
   /** Nothing but the cache. */
   | { readonly kind: 'cacheonly' };
 
-export interface CacheOption {
-  readonly path: string;
-  readonly tag: string | undefined;
-  readonly mode: 'min' | 'max';
-}
+export type CacheOption = { readonly mode: 'min' | 'max' } & (
+  | { readonly kind: 'local'; readonly path: string; readonly tag: string | undefined }
+  | { readonly kind: 'registry'; readonly reference: string }
+);
 
 export interface SecretOption {
   readonly id: string;
@@ -39,11 +38,13 @@ function outputOf(text: string): OutputOption {
   const dest = fields.get('dest') ?? '';
   const name = fields.get('name');
   const tags = name === undefined || name === '' ? undefined : name.split(',');
-  if (switchOf(fields, 'push', false) || fields.get('type') === 'registry')
-    throw new InvalidArgumentError('A build does not push: use `bascule image push` afterwards.');
+  const isPushed = switchOf(fields, 'push', fields.get('type') === 'registry');
+  if (isPushed && !['image', 'registry'].includes(fields.get('type') ?? ''))
+    throw new InvalidArgumentError('Only type=image and type=registry are pushed.');
   switch (fields.get('type') ?? '') {
     case 'image':
-      return { kind: 'image', tags };
+    case 'registry':
+      return { kind: 'image', tags, isPushed };
     case 'docker':
       if (dest === '') return { kind: 'image', tags };
       return { kind: 'docker', dest, isTar: switchOf(fields, 'tar', true), tags };
@@ -57,28 +58,39 @@ function outputOf(text: string): OutputOption {
     case 'cacheonly':
       return { kind: 'cacheonly' };
     default:
-      throw new InvalidArgumentError('type must be image, docker, oci, local, tar or cacheonly.');
+      throw new InvalidArgumentError('type must be image, registry, docker, oci, local, tar or cacheonly.');
   }
 }
 
-/** `type=local,src=FOLDER[,tag=NAME]` */
+/** `type=local,src=FOLDER[,tag=NAME]`, `type=registry,ref=NAME`, or the name in the registry alone */
 export function parseCacheFrom(text: string, previous: readonly CacheOption[] = []): readonly CacheOption[] {
-  return [...previous, cacheOf(text, 'src', ['type', 'src', 'tag'])];
+  return [...previous, cacheOf(text, 'src', ['type', 'src', 'tag', 'ref'])];
 }
 
-/** `type=local,dest=FOLDER[,mode=max][,tag=NAME]` */
+/** `type=local,dest=FOLDER[,mode=max][,tag=NAME]`, `type=registry,ref=NAME[,mode=max]`, or the name alone */
 export function parseCacheTo(text: string, previous: readonly CacheOption[] = []): readonly CacheOption[] {
-  return [...previous, cacheOf(text, 'dest', ['type', 'dest', 'mode', 'tag'])];
+  return [...previous, cacheOf(text, 'dest', ['type', 'dest', 'mode', 'tag', 'ref'])];
 }
 
 function cacheOf(text: string, place: 'src' | 'dest', known: readonly string[]): CacheOption {
+  if (!text.includes('=')) return { kind: 'registry', reference: text, mode: 'min' };
   const fields = parseFields(text, known);
-  if (fields.get('type') !== 'local') throw new InvalidArgumentError('Only type=local is possible.');
-  const path = fields.get(place) ?? '';
-  if (path === '') throw new InvalidArgumentError(`type=local needs ${place}=FOLDER.`);
   const mode = fields.get('mode') ?? 'min';
   if (mode !== 'min' && mode !== 'max') throw new InvalidArgumentError('mode must be min or max.');
-  return { path, tag: fields.get('tag'), mode };
+  switch (fields.get('type')) {
+    case 'local':
+      return { kind: 'local', path: requiredOf(fields, place, 'FOLDER'), tag: fields.get('tag'), mode };
+    case 'registry':
+      return { kind: 'registry', reference: requiredOf(fields, 'ref', 'NAME'), mode };
+    default:
+      throw new InvalidArgumentError('type must be local or registry.');
+  }
+}
+
+function requiredOf(fields: ReadonlyMap<string, string>, key: string, what: string): string {
+  const value = fields.get(key) ?? '';
+  if (value === '') throw new InvalidArgumentError(`type=${fields.get('type')} needs ${key}=${what}.`);
+  return value;
 }
 
 /** `id=NAME[,src=FILE|,env=VARIABLE]`; without either: the variable of that name, else the file. */

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Readable } from 'node:stream';
+import { findLogins, loginPlaceOf } from '../../lib/docker-config/index.ts';
 import { UserError } from '../../lib/errors.ts';
 import type { ImageBuildSpec, NamedContextSpec, OutputSpec, OwnerSpec } from '../../server/client/index.ts';
 import type { Host } from '../host.ts';
@@ -28,6 +29,8 @@ export interface BuildOptions {
   readonly addHost?: readonly string[];
   readonly shmSize?: number;
   readonly output?: readonly OutputOption[];
+  readonly push?: boolean;
+  readonly load?: boolean;
   readonly cacheFrom?: readonly CacheOption[];
   readonly cacheTo?: readonly CacheOption[];
   readonly metadataFile?: string;
@@ -55,7 +58,7 @@ export async function prepareBuild(
   const at = (path: string): string => resolve(host.cwd, path);
   const owner = ownerOf(host);
   const context = contextOf(host, place);
-  const outputs = options.output?.flatMap((output) =>
+  const outputs = outputsOf(options)?.flatMap((output) =>
     outputOf(output, { at, owner, standardOutput: o.standardOutput }),
   );
   const spec: ImageBuildSpec = {
@@ -75,16 +78,21 @@ export async function prepareBuild(
     secrets: await secretsOf(host, options.secret ?? []),
     ssh: await agentsOf(host, options.ssh ?? {}),
     entitlements: options.allow ?? [],
-    cacheFrom: (options.cacheFrom ?? []).map(({ path, tag }) => ({ kind: 'local', path: at(path), ...given({ tag }) })),
-    cacheTo: (options.cacheTo ?? []).map(({ path, tag, mode }) => ({
-      kind: 'local',
-      path: at(path),
-      mode,
-      ...given({ tag, owner }),
+    cacheFrom: (options.cacheFrom ?? []).map((cache) => placedCache(cache, at)),
+    cacheTo: (options.cacheTo ?? []).map((cache) => ({
+      ...placedCache(cache, at),
+      mode: cache.mode,
+      ...(cache.kind === 'local' ? given({ owner }) : {}),
     })),
+    logins: await findLogins(loginPlaceOf(host.env)),
     checkOnly: options.check ?? false,
   };
   return { spec, ...(context.kind === 'stream' ? { context: host.stdin } : {}) };
+}
+
+function placedCache(cache: CacheOption, at: (path: string) => string): ImageBuildSpec['cacheFrom'][number] {
+  if (cache.kind === 'registry') return { kind: cache.kind, reference: cache.reference };
+  return { kind: cache.kind, path: at(cache.path), ...given({ tag: cache.tag }) };
 }
 
 function contextOf(host: Host, place: string): ImageBuildSpec['context'] {
@@ -130,6 +138,18 @@ function namedContextsOf(
   );
 }
 
+/** `--push` and `--load` are short for outputs, as with buildx. */
+function outputsOf({ output, push, load }: BuildOptions): readonly OutputOption[] | undefined {
+  if (push !== true && load !== true) return output;
+  const isThere = output?.some(({ kind }) => kind === 'image') === true;
+  const image: OutputOption = { kind: 'image', tags: undefined, isPushed: push === true };
+  return isThere
+    ? output.map((each) =>
+        each.kind === 'image' ? { ...each, isPushed: push === true || each.isPushed === true } : each,
+      )
+    : [...(output ?? []), image];
+}
+
 interface Placing {
   readonly owner: OwnerSpec | undefined;
   readonly standardOutput: string;
@@ -141,7 +161,7 @@ function outputOf(output: OutputOption, { at, owner, standardOutput }: Placing):
     case 'cacheonly':
       return [];
     case 'image':
-      return [{ kind: 'image', ...given({ tags: output.tags }) }];
+      return [{ kind: 'image', ...given({ tags: output.tags, isPushed: output.isPushed }) }];
     default: {
       const { dest, ...rest } = output;
       const tags = 'tags' in rest ? given({ tags: rest.tags }) : {};

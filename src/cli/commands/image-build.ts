@@ -69,10 +69,18 @@ function buildOptions(): readonly Option[] {
     new Option('--shm-size <size>', 'size of /dev/shm of RUN steps').argParser(parseSize),
     new Option(
       '-o, --output <fields>',
-      'type=image|docker|oci|local|tar|cacheonly[,dest=PATH]; a path alone is a folder (default: the image store)',
+      'type=image|registry|docker|oci|local|tar|cacheonly[,dest=PATH]; a path alone is a folder (default: the image store)',
     ).argParser(parseOutput),
-    new Option('--cache-from <fields>', 'type=local,src=FOLDER: use results that are there').argParser(parseCacheFrom),
-    new Option('--cache-to <fields>', 'type=local,dest=FOLDER[,mode=max]: leave results there').argParser(parseCacheTo),
+    new Option('--push', 'push the image to the registries that its names say: short for --output type=registry'),
+    new Option('--load', 'keep the image in the store, beside other outputs: short for --output type=image'),
+    new Option(
+      '--cache-from <fields>',
+      'type=local,src=FOLDER or type=registry,ref=NAME: use results that are there; several times',
+    ).argParser(parseCacheFrom),
+    new Option(
+      '--cache-to <fields>',
+      'type=local,dest=FOLDER or type=registry,ref=NAME, [,mode=max]: leave results there; several times',
+    ).argParser(parseCacheTo),
     new Option('--metadata-file <path>', 'write what was built to this file, as JSON'),
     new Option('--iidfile <path>', "write the image's id to this file"),
     new Option('--progress <mode>', 'how progress is shown')

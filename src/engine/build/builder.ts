@@ -23,7 +23,7 @@ import {
 } from './execute/session.ts';
 import { runStage } from './execute/stage.ts';
 import type { StageResult } from './execute/stage-result.ts';
-import type { Builder, BuilderOptions, BuildRequest, BuildResult } from './face.ts';
+import type { Builder, BuilderOptions, BuildRegistry, BuildRequest, BuildResult } from './face.ts';
 import { createFileDigests } from './files/digests.ts';
 import { createDownloads, prepareDownloads } from './sources/downloads.ts';
 import { createSemaphore } from './files/limit.ts';
@@ -99,6 +99,7 @@ async function build(workshop: Workshop, request: BuildRequest): Promise<BuildRe
   try {
     const prepared = await prepareBuild({ workshop, request, signal, temporary });
     refuseUnallowed(prepared.plan, request);
+    const registry = registryOf(workshop.options, request);
     const session: Session = {
       workshop,
       request,
@@ -107,7 +108,8 @@ async function build(workshop: Workshop, request: BuildRequest): Promise<BuildRe
       semaphore: createSemaphore(request.concurrency ?? DEFAULT_CONCURRENCY),
       used: new Map(),
       held: new Set(),
-      imported: await openImports(request, { images: workshop.options.images, signal }),
+      registry,
+      imported: await openImports(request, { images: workshop.options.images, registry, signal }),
       network: () => network.get(),
       temporaryDirectory: () => temporary.make(),
       now: () => (request.sourceDateEpoch === undefined ? new Date() : new Date(request.sourceDateEpoch * 1_000)),
@@ -177,8 +179,12 @@ async function prepareBuild({
   };
 }
 
+function registryOf(options: BuilderOptions, request: BuildRequest): BuildRegistry | undefined {
+  return request.registry ?? options.registry;
+}
+
 function imageSourceOf({ options }: Workshop, request: BuildRequest, signal: AbortSignal): ImageSource {
-  const pull = request.pullImage ?? options.pull;
+  const pull = registryOf(options, request)?.pull;
   return {
     find: (name) => options.images.find(name),
     isAlwaysPulled: request.pull === true,

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Readable } from 'node:stream';
 import type { Log } from '../../lib/log.ts';
-import type { Digest } from '../../lib/oci/index.ts';
+import type { Descriptor, Digest } from '../../lib/oci/index.ts';
 import type { Scope } from '../../lib/scope.ts';
 import type { ImageRecord, ImageStore } from '../image/index.ts';
 import type { Networks } from '../network/index.ts';
@@ -18,11 +18,37 @@ export interface BuilderOptions {
   readonly log: Log;
   /** Variables that name proxies (`https_proxy`, `no_proxy` …) for what is fetched from elsewhere. */
   readonly proxyEnvironment?: Readonly<Record<string, string>>;
-  /** Fetches an image that FROM or `--from` names and that is not there, or always with `--pull`. */
-  readonly pull?: PullImage;
+  /** Whence images come that FROM or `--from` names and that are not there; caches and pushes, too. */
+  readonly registry?: BuildRegistry;
 }
 
-/** @throws UserError with what the registry said */
+/** Registries as a build needs them, with the logins of who builds. @throws UserError with what the registry said */
+export interface BuildRegistry {
+  readonly pull: PullImage;
+  /** Pushes the image that has this name in the store. */
+  push(reference: string, o: { readonly signal: AbortSignal; onOutput(line: string): void }): Promise<void>;
+  /** A manifest that is no image's, and its configuration, both verified. */
+  fetchDocument(reference: string, signal: AbortSignal): Promise<RegistryDocument>;
+  /** Layers of a manifest come into the store. `diffIds` as the layers. */
+  fetchLayers(
+    reference: string,
+    o: { readonly layers: readonly Descriptor[]; readonly diffIds: readonly Digest[]; readonly signal: AbortSignal },
+  ): Promise<void>;
+  /** Layers of the store, as a manifest names them. */
+  pushLayers(
+    reference: string,
+    o: { readonly diffIds: readonly Digest[]; readonly signal: AbortSignal },
+  ): Promise<readonly Descriptor[]>;
+  pushDocument(reference: string, o: RegistryDocument & { readonly signal: AbortSignal }): Promise<void>;
+}
+
+export interface RegistryDocument {
+  readonly config: Buffer;
+  /** Media type of the configuration. */
+  readonly configType: string;
+  readonly layers: readonly Descriptor[];
+}
+
 export type PullImage = (
   reference: string,
   o: { readonly platform?: string; readonly signal?: AbortSignal; onOutput(line: string): void },
@@ -47,7 +73,12 @@ export type NamedContext =
 /** Where the result goes. */
 export type BuildOutput =
   /** The image store, under `tags`. */
-  | { readonly kind: 'image'; readonly tags?: readonly string[] }
+  | {
+      readonly kind: 'image';
+      readonly tags?: readonly string[];
+      /** To the registries that the tags name, afterwards. */
+      readonly isPushed?: boolean;
+    }
   /** Archives: an OCI layout, or one that is Docker's too (`docker load`). Without `tar` the layout is a folder. */
   | {
       readonly kind: 'oci' | 'docker';
@@ -73,11 +104,18 @@ export interface LocalCache {
   readonly tag?: string;
 }
 
-export interface CacheExport extends LocalCache {
+/** A manifest of a registry that holds results of steps. */
+export interface RegistryCache {
+  readonly kind: 'registry';
+  readonly reference: string;
+}
+
+export type CacheImport = LocalCache | RegistryCache;
+
+export type CacheExport = ((LocalCache & { readonly owner?: FileOwner }) | RegistryCache) & {
   /** `max`: every step's result; `min`: those of the image's own steps. */
   readonly mode: 'min' | 'max';
-  readonly owner?: FileOwner;
-}
+};
 
 export interface BuildRequest {
   readonly context: BuildContext;
@@ -96,15 +134,17 @@ export interface BuildRequest {
   readonly labels: Readonly<Record<string, string>>;
   readonly tags: readonly string[];
   readonly noCache: boolean;
+  /** The history is written as by dockerd's classic builder, not as by BuildKit. */
+  readonly isClassic?: boolean;
   /** Stages, by name or number, whose steps are all done anew. */
   readonly noCacheStages?: readonly string[];
   /** Ask the registry for every base, whether it is here or not. */
   readonly pull?: boolean;
   /** Instead of the builder's own: with the logins that a request brings. */
-  readonly pullImage?: PullImage;
+  readonly registry?: BuildRegistry;
   /** Only the image store, under `tags`, when absent. */
   readonly outputs?: readonly BuildOutput[];
-  readonly cacheFrom?: readonly LocalCache[];
+  readonly cacheFrom?: readonly CacheImport[];
   readonly cacheTo?: readonly CacheExport[];
   /** Of RUN steps without `--network`: `default`, `bridge`, `none`, `host`, or the name of a network. */
   readonly networkMode?: string;

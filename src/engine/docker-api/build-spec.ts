@@ -24,13 +24,19 @@ const NamedContextSchema = z.discriminatedUnion('kind', [
 ]);
 
 const OutputSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('image'), tags: Tags }),
+  z.strictObject({ kind: z.literal('image'), tags: Tags, isPushed: z.boolean().optional() }),
   z.strictObject({ kind: z.enum(['oci', 'docker']), path: Path, isTar: z.boolean(), tags: Tags, owner: Owner }),
   z.strictObject({ kind: z.enum(['local', 'tar']), path: Path, owner: Owner }),
 ]);
 
-const CacheFromSchema = z.strictObject({ kind: z.literal('local'), path: Path, tag: z.string().optional() });
-const CacheToSchema = CacheFromSchema.extend({ mode: z.enum(['min', 'max']).default('min'), owner: Owner });
+const LocalCacheSchema = z.strictObject({ kind: z.literal('local'), path: Path, tag: z.string().optional() });
+const RegistryCacheSchema = z.strictObject({ kind: z.literal('registry'), reference: z.string() });
+const CacheFromSchema = z.discriminatedUnion('kind', [LocalCacheSchema, RegistryCacheSchema]);
+const CacheMode = z.enum(['min', 'max']).default('min');
+const CacheToSchema = z.discriminatedUnion('kind', [
+  LocalCacheSchema.extend({ mode: CacheMode, owner: Owner }),
+  RegistryCacheSchema.extend({ mode: CacheMode }),
+]);
 
 /** The first line of the body of `POST /bascule/build`. */
 const BuildSpecSchema = z.strictObject({
@@ -58,6 +64,8 @@ const BuildSpecSchema = z.strictObject({
   outputs: z.array(OutputSchema).optional(),
   cacheFrom: z.array(CacheFromSchema).default([]),
   cacheTo: z.array(CacheToSchema).default([]),
+  /** By registry, as in `X-Registry-Config`. */
+  logins: z.record(z.string(), z.record(z.string(), z.string())).default({}),
   checkOnly: z.boolean().default(false),
 });
 
@@ -79,7 +87,7 @@ export function parseBuildSpec(line: string): BuildSpec {
 
 /** @param rest what follows the first line. @throws UserError `invalid-reference` */
 export function requestOfSpec(spec: BuildSpec, rest: Readable): Omit<BuildRequest, 'onProgress' | 'signal'> {
-  const { context, secrets, tags, outputs, checkOnly: _, ...same } = spec;
+  const { context, secrets, tags, outputs, checkOnly: _checkOnly, logins: _logins, ...same } = spec;
   return {
     ...definedOf(same),
     context: contextOf(context, rest),
@@ -97,7 +105,7 @@ export function requestOfSpec(spec: BuildSpec, rest: Readable): Omit<BuildReques
 function outputOf(output: z.infer<typeof OutputSchema>): NonNullable<BuildRequest['outputs']>[number] {
   switch (output.kind) {
     case 'image':
-      return { kind: output.kind, ...tagsOf(output.tags) };
+      return { ...definedOf(output), ...tagsOf(output.tags) };
     case 'oci':
     case 'docker':
       return { ...definedOf(output), ...tagsOf(output.tags) };

@@ -20,7 +20,7 @@ import { containerRoutes } from './routes-containers.ts';
 import { execRoutes } from './routes-exec.ts';
 import { fileRoutes } from './routes-files.ts';
 import { imageRoutes } from './routes-images.ts';
-import { openRegistries, pullForBuilds, type RegistryAccess } from './registries.ts';
+import { openRegistries, registryForBuilds, type RegistryAccess } from './registries.ts';
 import { registryRoutes } from './routes-registry.ts';
 import { lifecycleRoutes } from './routes-lifecycle.ts';
 import { networkRoutes } from './routes-networks.ts';
@@ -122,9 +122,9 @@ async function openRooms({ scope, directory, database, log, version, registries 
   const volumes = openVolumes({ directory: join(directory, 'volumes'), database, log });
   const runtime = await openRuntime({ scope, directory, database, images, networks, volumes, log });
   const registry = await openRegistries({ access: registries, directory, images, log });
-  const pull = pullForBuilds(registry);
   const builder = createBuilder({
-    ...{ scope, directory, database, images, runtime, networks, log, pull },
+    ...{ scope, directory, database, images, runtime, networks, log },
+    registry: registryForBuilds(registry),
     proxyEnvironment: registries?.settings.proxyEnvironment ?? {},
   });
   images.onEvent((event) => events.publish(ofImage(event)));

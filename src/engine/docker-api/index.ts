@@ -1,3 +1,3 @@
-export type { BuildOutput, CacheExport, FileOwner, LocalCache, NamedContext } from '../build/index.ts';
+export type { BuildOutput, CacheExport, CacheImport, FileOwner, NamedContext } from '../build/index.ts';
 export { createEngine, type Engine, type EngineCheck, type EngineOptions } from './engine.ts';
 export type { ImageDetails, LayerDetails } from './shape-image-details.ts';

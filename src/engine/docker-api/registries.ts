@@ -3,7 +3,7 @@ import { findLogin, type LoginPlace } from '../../lib/docker-config/index.ts';
 import { messageOf } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { parseReference } from '../../lib/oci/index.ts';
-import type { PullImage } from '../build/index.ts';
+import type { BuildRegistry } from '../build/index.ts';
 import type { ImageStore } from '../image/index.ts';
 import {
   createRegistryClient,
@@ -11,7 +11,9 @@ import {
   type Credential,
   type RegistryClient,
   type RegistrySettings,
+  type TransferEvent,
 } from '../registry/index.ts';
+import { fetchDocument, pushDocument } from './registry-documents.ts';
 import { credentialOf } from './registry-auth.ts';
 
 export interface RegistryAccess {
@@ -54,26 +56,45 @@ async function findCredential(
 }
 
 /**
- * What FROM names and is not here comes from its registry.
+ * Registries as builds use them: for what FROM names and is not here, for caches and for pushing.
  * @param credentialFor what a request brings; else the logins of this machine are taken
  */
-export function pullForBuilds(
+export function registryForBuilds(
   registry: RegistryClient,
   credentialFor: (registry: string) => Credential | undefined = () => undefined,
-): PullImage {
-  return async (reference, { platform, signal, onOutput }) => {
+): BuildRegistry {
+  const login = (reference: string): { readonly credential?: Credential } => {
     const credential = credentialFor(parseReference(reference).domain);
-    const { image, digest } = await registry.pull(reference, {
-      ...(credential === undefined ? {} : { credential }),
-      ...(platform === undefined ? {} : { platform: parsePlatform(platform) }),
-      ...(signal === undefined ? {} : { signal }),
-      onProgress(event) {
-        if (event.kind === 'started') onOutput(event.text);
-        else if (event.state === 'unpacked' || event.state === 'exists' || event.state === 'retrying')
-          onOutput(`${event.digest.slice('sha256:'.length, 'sha256:'.length + 12)}: ${event.detail ?? event.state}`);
-      },
-    });
-    onOutput(`Digest: ${digest}`);
-    return image;
+    return credential === undefined ? {} : { credential };
+  };
+  return {
+    async pull(reference, { platform, signal, onOutput }) {
+      const { image, digest } = await registry.pull(reference, {
+        ...login(reference),
+        ...(platform === undefined ? {} : { platform: parsePlatform(platform) }),
+        ...(signal === undefined ? {} : { signal }),
+        onProgress: linesOf(onOutput),
+      });
+      onOutput(`Digest: ${digest}`);
+      return image;
+    },
+    async push(reference, { signal, onOutput }) {
+      const { digest } = await registry.push(reference, { ...login(reference), signal, onProgress: linesOf(onOutput) });
+      onOutput(`Digest: ${digest}`);
+    },
+    fetchDocument: (reference, signal) => fetchDocument(registry, reference, { ...login(reference), signal }),
+    fetchLayers: (reference, o) => registry.fetchLayers(reference, { ...login(reference), ...o }),
+    pushLayers: (reference, o) => registry.pushLayers(reference, { ...login(reference), ...o }),
+    pushDocument: (reference, o) => pushDocument(registry, reference, { ...login(reference), ...o }),
+  };
+}
+
+/** What is worth a line of a build's progress. */
+function linesOf(onOutput: (line: string) => void): (event: TransferEvent) => void {
+  const told = ['unpacked', 'exists', 'uploaded', 'mounted', 'retrying'];
+  return (event) => {
+    if (event.kind === 'started') onOutput(event.text);
+    else if (told.includes(event.state))
+      onOutput(`${event.digest.slice('sha256:'.length, 'sha256:'.length + 12)}: ${event.detail ?? event.state}`);
   };
 }

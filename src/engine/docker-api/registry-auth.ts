@@ -13,10 +13,16 @@ export function credentialIn(header: string | string[] | undefined): Credential 
 export function credentialsIn(header: string | string[] | undefined): (registry: string) => Credential | undefined {
   const text = Array.isArray(header) ? header[0] : header;
   if (text === undefined || text === '') return () => undefined;
-  const logins = Object.entries(decoded(text, 'X-Registry-Config'));
+  return credentialsFor({ ...decoded(text, 'X-Registry-Config') });
+}
+
+/** @param logins by registry, as clients know it */
+export function credentialsFor(
+  logins: Readonly<Record<string, unknown>>,
+): (registry: string) => Credential | undefined {
   return (registry) => {
-    const found = logins.find(([name, login]) => registryNameOf(name) === registry && typeof login === 'object');
-    return found?.[1] ? credentialOf(textsOf(found[1] as object)) : undefined;
+    const found = Object.entries(logins).find(([name]) => registryNameOf(name) === registry)?.[1];
+    return typeof found === 'object' && found !== null ? credentialOf(textsOf(found)) : undefined;
   };
 }
 

@@ -1,13 +1,14 @@
 import { fileURLToPath } from 'node:url';
+import { newId } from '../../lib/id.ts';
 import { familiarString, parseReference } from '../../lib/oci/index.ts';
 import type { BuildContext, BuildEvent, BuildRequest } from '../build/index.ts';
 import { createQuietTranscript, createTranscript } from './build-progress.ts';
 import type { Exchange } from './exchange.ts';
 import { parseFilters } from './filters.ts';
-import { invalidParameter, unsupported } from './http-errors.ts';
+import { inDockersWords, invalidParameter, unsupported } from './http-errors.ts';
 import { untilOf } from './matching.ts';
 import { flagOf, integerOf, jsonOf, textOf } from './query.ts';
-import { pullForBuilds } from './registries.ts';
+import { registryForBuilds } from './registries.ts';
 import { credentialsIn } from './registry-auth.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
@@ -25,23 +26,39 @@ export function buildRoutes(rooms: BuildRooms): readonly Route[] {
 
 /** The head goes out with the first event: a request or a Dockerfile that is wrong gets a status of its own. */
 async function build({ builder, registry }: BuildRooms, exchange: Exchange): Promise<void> {
-  const transcript = flagOf(exchange.query, 'q') ? createQuietTranscript() : createTranscript();
+  const newContainerId = (): string => newId().slice(0, 12);
+  const transcript = flagOf(exchange.query, 'q')
+    ? createQuietTranscript(newContainerId)
+    : createTranscript(newContainerId);
   let lines: JsonLines | undefined;
   const started = (): JsonLines => (lines ??= jsonLines(exchange.stream('application/json')));
   const onProgress = (event: BuildEvent): void => {
     for (const line of transcript.take(event)) started().send(line);
   };
   try {
-    const pullImage = pullForBuilds(registry, credentialsIn(exchange.headers['x-registry-config']));
-    await builder.build({ ...buildRequestOf(exchange), pullImage, signal: exchange.signal, onProgress });
-  } catch (error) {
+    const logins = credentialsIn(exchange.headers['x-registry-config']);
+    const isClassic = !isOwnClient(exchange);
+    await builder.build({
+      ...buildRequestOf(exchange),
+      isClassic,
+      registry: registryForBuilds(registry, logins),
+      signal: exchange.signal,
+      onProgress,
+    });
+  } catch (cause) {
     if (exchange.signal.aborted) return;
+    const error = isOwnClient(exchange) ? cause : inDockersWords(cause);
     const rest = transcript.rest();
     if (lines === undefined && rest.length === 0) throw error;
     for (const line of rest) started().send(line);
     sendFailure(started(), error);
   }
   started().end();
+}
+
+/** Bascule's own clients name a folder of this machine; they get its own words, with the lines of the Dockerfile. */
+function isOwnClient({ query }: Pick<Exchange, 'query'>): boolean {
+  return textOf(query, 'remote')?.startsWith('file:///') ?? false;
 }
 
 /** @throws UserError `invalid-parameter`, `unsupported` */
@@ -104,9 +121,7 @@ function contextOf({ query, body }: Exchange): BuildContext {
   const remote = textOf(query, 'remote');
   if (remote === undefined) return { kind: 'tar', stream: body };
   if (remote === 'client-session') throw unsupported('building through BuildKit', 'Set DOCKER_BUILDKIT=0.');
-  return remote.startsWith('file:///')
-    ? { kind: 'directory', path: fileURLToPath(remote) }
-    : { kind: 'remote', url: remote };
+  return isOwnClient({ query }) ? { kind: 'directory', path: fileURLToPath(remote) } : { kind: 'remote', url: remote };
 }
 
 /** Classic clients get no files back: an output is the image store, or nothing that this API can do. */

@@ -5,14 +5,18 @@ import type { BuildEvent } from '../build/index.ts';
 import { parseBuildSpec, requestOfSpec } from './build-spec.ts';
 import type { Exchange } from './exchange.ts';
 import { invalidParameter } from './http-errors.ts';
+import { registryForBuilds } from './registries.ts';
+import { credentialsFor } from './registry-auth.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
 import { jsonLines } from './writing.ts';
 
 const LONGEST_LINE_BYTES = 16 * 1024 * 1024;
 
+type BuildRooms = Pick<Rooms, 'builder' | 'registry'>;
+
 /** Bascule's own builds: every option, and every event. */
-export function ownBuildRoutes(rooms: Pick<Rooms, 'builder'>): readonly Route[] {
+export function ownBuildRoutes(rooms: BuildRooms): readonly Route[] {
   return [{ method: 'POST', pattern: '/bascule/build', handle: (exchange) => build(rooms, exchange) }];
 }
 
@@ -20,14 +24,19 @@ export function ownBuildRoutes(rooms: Pick<Rooms, 'builder'>): readonly Route[] 
  * The first line of the body is the request as JSON; what follows is the context where it is a stream. The answer is
  * one JSON line an event, then `{"result": …}` or `{"error": …}`.
  */
-async function build({ builder }: Pick<Rooms, 'builder'>, exchange: Exchange): Promise<void> {
+async function build({ builder, registry }: BuildRooms, exchange: Exchange): Promise<void> {
   const lines = jsonLines(exchange.stream('application/jsonl'));
   const shown = createShownEvents();
   const onProgress = (event: BuildEvent): void => lines.send(shown(event));
   try {
     const { line, rest } = await splitFirstLine(exchange.body);
     const spec = parseBuildSpec(line);
-    const request = { ...requestOfSpec(spec, rest), signal: exchange.signal, onProgress };
+    const request = {
+      ...requestOfSpec(spec, rest),
+      registry: registryForBuilds(registry, credentialsFor(spec.logins)),
+      signal: exchange.signal,
+      onProgress,
+    };
     if (spec.checkOnly) {
       await builder.check(request);
       lines.send({ result: {} });

@@ -94,6 +94,10 @@ export function withoutLogin(config: DockerConfig, registry: string): DockerConf
 }
 
 /** Names of all registries in the file. */
+export function namesIn({ auths = {}, credHelpers = {} }: DockerConfig): readonly string[] {
+  return [...new Set([...Object.keys(auths), ...Object.keys(credHelpers)].map(registryNameOf))];
+}
+
 export function hasEntry({ auths = {} }: DockerConfig, registry: string): boolean {
   return Object.keys(auths).some((name) => registryNameOf(name) === registryNameOf(registry));
 }

@@ -1,2 +1,2 @@
 export { registryNameOf, type RegistryLogin } from './config.ts';
-export { dropLogin, findLogin, keepLogin, loginPlaceOf, type LoginPlace } from './store.ts';
+export { dropLogin, findLogin, findLogins, keepLogin, loginPlaceOf, type LoginPlace } from './store.ts';

@@ -7,6 +7,7 @@ import {
   hasEntry,
   helperOf,
   loginIn,
+  namesIn,
   serverAddressOf,
   withLogin,
   withoutLogin,
@@ -37,6 +38,22 @@ export async function findLogin(place: LoginPlace, registry: string): Promise<Re
   if (helper === undefined) return loginIn(config, registry);
   const found = await askHelper(helper, { server: serverAddressOf(registry), env: place.env });
   return found ?? loginIn(config, registry);
+}
+
+/**
+ * The logins for all registries that Docker's file names, by registry.
+ * @throws UserError `docker-config-invalid`; a helper that fails has no login
+ */
+export async function findLogins(place: LoginPlace): Promise<Readonly<Record<string, RegistryLogin>>> {
+  const found = namesIn(await readConfig(place.file)).map(
+    async (name): Promise<[string, RegistryLogin | undefined]> => [
+      name,
+      await findLogin(place, name).catch(() => undefined),
+    ],
+  );
+  return Object.fromEntries(
+    (await Promise.all(found)).filter((pair): pair is [string, RegistryLogin] => pair[1] !== undefined),
+  );
 }
 
 /** Keeps a login where the file says: in a helper, else in the file itself, which only its owner reads. */

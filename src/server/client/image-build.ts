@@ -1,4 +1,6 @@
-import type { BuildOutput, CacheExport, FileOwner, LocalCache, NamedContext } from '../../engine/docker-api/index.ts';
+import type { BuildOutput, CacheExport, CacheImport, FileOwner, NamedContext } from '../../engine/docker-api/index.ts';
+import type { RegistryLogin } from '../../lib/docker-config/index.ts';
+
 /** The request of `POST /v1/images/build`. Paths are absolute, on the machine that both run on. */
 export interface ImageBuildSpec {
   readonly context:
@@ -31,8 +33,10 @@ export interface ImageBuildSpec {
   readonly entitlements: readonly string[];
   /** Absent: the image store. */
   readonly outputs?: readonly BuildOutput[];
-  readonly cacheFrom: readonly LocalCache[];
+  readonly cacheFrom: readonly CacheImport[];
   readonly cacheTo: readonly CacheExport[];
+  /** Of the user, by registry. */
+  readonly logins: Readonly<Record<string, RegistryLogin>>;
   readonly checkOnly: boolean;
 }
 

@@ -4,7 +4,7 @@ import { newId } from '../../../lib/id.ts';
 import type { Digest } from '../../../lib/oci/index.ts';
 import type { ImageRecord } from '../../image/index.ts';
 import type { StepNetwork } from '../../runtime/index.ts';
-import type { BuilderOptions, BuildRequest } from '../face.ts';
+import type { BuilderOptions, BuildRegistry, BuildRequest } from '../face.ts';
 import type { FileDigests } from '../files/digests.ts';
 import type { SourceRoot } from '../files/select.ts';
 import type { Semaphore } from '../files/limit.ts';
@@ -68,6 +68,7 @@ export interface Session {
   readonly used: Map<string, UsedResult>;
   /** Layers that it stands on. */
   readonly held: Set<Digest>;
+  readonly registry: BuildRegistry | undefined;
   /** Results of `--cache-from`. */
   readonly imported: ImportedResults;
   /** One network for all RUN steps, made when the first one asks. */

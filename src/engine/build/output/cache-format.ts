@@ -6,12 +6,11 @@ export const CACHE_CONFIG_TYPE = 'application/vnd.bascule.build-cache.v1+json';
 
 const DigestSchema = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value));
 
-/**
- * Results of steps by their content keys. The layers that they name are those of the manifest, uncompressed; keys do not
- * depend on the machine.
- */
+/** Results of steps by their content keys, which do not depend on the machine. */
 export const CacheConfigSchema = z.object({
   version: z.literal(1),
+  /** diffIDs of the manifest's layers, in their order. Absent: the layers are uncompressed, their digests are the diffIDs. */
+  layers: z.array(DigestSchema).optional(),
   results: z.array(
     z.object({
       key: z.string(),

@@ -1,4 +1,4 @@
-import { unreachable } from '../../../lib/errors.ts';
+import { unreachable, UserError } from '../../../lib/errors.ts';
 import { digestOf } from '../../../lib/oci/index.ts';
 import type { ImageRecord } from '../../image/index.ts';
 import { imageConfigOf, registerImage } from '../execute/finish.ts';
@@ -8,6 +8,7 @@ import type { BuildOutput, BuildResult } from '../face.ts';
 import { attachDocuments } from './attach-documents.ts';
 import { writeArchive } from './archive.ts';
 import { writeFiles } from './files.ts';
+import { registryFor } from './registry-for.ts';
 
 /** Puts the target stage where the request wants it: into the image store when it says nothing. */
 export async function writeOutputs(session: Session, result: StageResult): Promise<BuildResult> {
@@ -22,9 +23,28 @@ export async function writeOutputs(session: Session, result: StageResult): Promi
       for (const tag of references) tags.add(tag);
       image = await registerImage(session, result, { config, references });
       await attachDocuments(session, image);
+      if (output.isPushed === true) await push(session, references);
     } else await writeElsewhere(session, { output, result, configBytes: Buffer.from(JSON.stringify(config)) });
   }
   return { imageId: image?.id ?? digestOf(JSON.stringify(config)), image, tags: [...tags] };
+}
+
+async function push(session: Session, references: readonly string[]): Promise<void> {
+  const { request, signal } = session;
+  if (references.length === 0) throw nothingToPush();
+  for (const reference of references) {
+    const onOutput = (line: string): void => request.onProgress({ kind: 'status', what: reference, line });
+    await registryFor(session, reference).push(reference, { signal, onOutput });
+  }
+}
+
+function nothingToPush(): UserError {
+  return new UserError({
+    code: 'push-without-name',
+    kind: 'invalid',
+    message: 'the image is to be pushed, and has no name that says where to',
+    fix: 'Give it one, e.g. --tag registry.example.org/team/app:1.',
+  });
 }
 
 interface Writing {
