@@ -271,7 +271,7 @@ describe('builds', { skip, timeout: 300_000 }, () => {
       noCache: true,
     };
     const first = await bench.build(request);
-    await waitFor(() => Date.now() % 1_000 < 100, { timeoutMs: 2_000, what: 'another second' });
+    await waitFor(() => Date.now() % 1_000 < 100, { timeoutMs: 15_000, what: 'another second' });
     assert.equal((await bench.build(request)).image.id, first.image.id);
   });
 
@@ -337,7 +337,7 @@ describe('builds', { skip, timeout: 300_000 }, () => {
     mkdirSync(join(mounts, 'left'));
     execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', join(mounts, 'left')]);
     const holder = spawn('sleep', ['1000'], { cwd: join(mounts, 'left') });
-    await waitFor(() => holder.pid !== undefined, { timeoutMs: 1_000, what: 'a process in the mount' });
+    await waitFor(() => holder.pid !== undefined, { timeoutMs: 15_000, what: 'a process in the mount' });
     try {
       const builder = bench.reopenBuilder();
       await builder.build({

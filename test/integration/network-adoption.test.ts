@@ -69,7 +69,7 @@ describe('after a SIGKILL of the daemon', () => {
     );
     const { bridge } = networks.get('shop');
     await waitFor(() => readdirSync(`/sys/class/net/${bridge}/brif`).length === 1, {
-      timeoutMs: 3_000,
+      timeoutMs: 15_000,
       what: 'only the link of the living container is on the bridge',
     });
     assert.equal(await resolve(keeper, nameserverAt(keeper.id), 'goner'), 'ENOTFOUND');

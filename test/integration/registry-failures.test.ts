@@ -114,7 +114,7 @@ describe('a registry or network that breaks off', { skip: whyNoLayers() }, () =>
       await began;
       abort.abort(new Error('enough'));
       await assert.rejects(pull, /enough|aborted/);
-      await waitFor(() => bench.contents()['uppers']!.length === 0, { timeoutMs: 3_000, what: 'nothing is left' });
+      await waitFor(() => bench.contents()['uppers']!.length === 0, { timeoutMs: 15_000, what: 'nothing is left' });
       assert.deepEqual(bench.contents(), EMPTY);
     }));
 

@@ -182,7 +182,7 @@ describe('garbage collection', () => {
     const untagged = await pushImage(url, 'gc/app');
     const lonely = await pushBlob(url, 'gc/blobs', randomBytes(500));
     await waitFor(() => Date.now() > Date.parse(server.tags('gc/app')[0]!.updatedAt) + 5, {
-      timeoutMs: 1_000,
+      timeoutMs: 15_000,
       what: '5 ms',
     });
     const small = await server.collect({ dryRun: true, untagged: false });
@@ -220,7 +220,7 @@ describe('garbage collection', () => {
         await strict.server.collect({ dryRun: false, untagged: false });
         return !readdirSync(shard).includes(orphan);
       },
-      { timeoutMs: 2_000, what: 'the orphan is gone' },
+      { timeoutMs: 15_000, what: 'the orphan is gone' },
     );
     assert.ok(files);
   });
@@ -296,7 +296,7 @@ describe('limits and figures', () => {
         const told = await (await fetch(`${registry.server.status().metrics}/metrics`)).text();
         return told.includes('blob_sent_bytes_total 1000\n') ? told : undefined;
       },
-      { timeoutMs: 2_000, what: 'the blob is counted' },
+      { timeoutMs: 15_000, what: 'the blob is counted' },
     );
     for (const line of [
       'bascule_registry_requests_total{method="PUT",end_point="manifest",status="201"} 1',
