@@ -18,6 +18,8 @@ export interface BlobDownload {
   readonly signal?: AbortSignal;
 }
 
+/** Of the addresses that a manifest names for one blob, so many are tried: whoever writes it chooses whom we call. */
+const MAX_FOREIGN = 3;
 /** Attempts of one blob in all, however far each of them came. */
 const MAX_ATTEMPTS = 50;
 
@@ -112,7 +114,10 @@ async function requestAnywhere(o: BlobDownload, offset: number): Promise<HttpAns
 async function foreignAddresses({ repository, blob }: BlobDownload): Promise<readonly URL[]> {
   if (blob.urls === undefined) return [];
   const origin = new URL(await repository.origin());
-  const urls = blob.urls.map((text) => URL.parse(text)).filter((url) => url !== null);
+  const urls = blob.urls
+    .slice(0, MAX_FOREIGN)
+    .map((text) => URL.parse(text))
+    .filter((url) => url !== null);
   return urls.filter(({ protocol }) => protocol === 'https:' || (protocol === 'http:' && origin.protocol === 'http:'));
 }
 

@@ -42,10 +42,11 @@ export async function fetchLayers(
     o.onProgress({ kind: 'layer', digest: layer.digest, state: present.has(diffId) ? 'exists' : 'waiting' });
   }
   const missing = wanted.filter(({ diffId }) => !present.has(diffId));
-  const maxBytes = o.maxLayerBytes ?? (await roomIn(o.directory));
+  const roomBytes = await roomIn(o.directory);
+  const [maxBytes, budget] = [o.maxLayerBytes ?? roomBytes, createBudget(roomBytes)];
   try {
     await allOrNone(
-      missing.map((it) => (signal) => o.limiter.do(() => fetchLayer(it, { ...o, maxBytes, signal }))),
+      missing.map((it) => (signal) => o.limiter.do(() => fetchLayer(it, { ...o, maxBytes, budget, signal }))),
       o.signal,
     );
   } catch (error) {
@@ -83,7 +84,26 @@ async function roomIn(directory: string): Promise<number> {
   return Math.floor(bavail * bsize * 0.95);
 }
 
-type FetchOptions = LayersFetch & { readonly maxBytes: number; readonly signal: AbortSignal };
+/** What the layers of one image may take of the disk together. */
+interface Budget {
+  /** @returns false where there is not so much */
+  take(bytes: number): boolean;
+  giveBack(bytes: number): void;
+}
+
+function createBudget(bytes: number): Budget {
+  let left = bytes;
+  return {
+    take: (wanted) => (left -= wanted) >= 0,
+    giveBack: (unused) => void (left += unused),
+  };
+}
+
+type FetchOptions = LayersFetch & {
+  readonly maxBytes: number;
+  readonly budget: Budget;
+  readonly signal: AbortSignal;
+};
 
 async function fetchLayer({ layer, diffId }: WantedLayer, o: FetchOptions): Promise<void> {
   o.signal.throwIfAborted();
@@ -103,6 +123,7 @@ async function* plainBytes(from: {
 }): AsyncGenerator<Buffer> {
   const { layer, repository, o } = from;
   let isVerified = false;
+  let taken = 0;
   async function* compressed(): AsyncGenerator<Buffer> {
     yield* blobBytes({
       ...{ repository, blob: layer, retry: o.retry, signal: o.signal },
@@ -114,14 +135,23 @@ async function* plainBytes(from: {
     o.onProgress({ kind: 'layer', digest: layer.digest, state: 'downloaded' });
   }
   try {
-    for await (const chunk of await decompressed(Readable.from(compressed(), { objectMode: false }), o.signal))
+    for await (const chunk of await decompressed(Readable.from(compressed(), { objectMode: false }), o.signal)) {
+      taken += (chunk as Buffer).length;
+      if (!o.budget.take((chunk as Buffer).length)) throw noRoom(repository.registry);
       yield chunk as Buffer;
+    }
   } catch (error) {
     throw isDecompressionError(error)
       ? invalidAnswer(repository.registry, `the layer ${layer.digest} is damaged`)
       : error;
+  } finally {
+    if (!isVerified) o.budget.giveBack(taken);
   }
   if (!isVerified) throw invalidAnswer(repository.registry, `the layer ${layer.digest} goes on after its end`);
+}
+
+function noRoom(registry: string): Error {
+  return invalidAnswer(registry, 'its layers are larger than what the disk has room for');
 }
 
 function isDecompressionError(error: unknown): boolean {

@@ -120,17 +120,22 @@ export class Repository {
   async #authorized(call: Call): Promise<HttpAnswer> {
     const { authorizer } = this.#o.connection;
     const claim = await this.claim();
-    const first = await this.#redirected(call, await authorizer.header(claim));
-    if (first.status !== 401) return first;
+    const { answer: first, isHome } = await this.#redirected(call, await authorizer.header(claim));
+    // Elsewhere nobody says where the registry's credentials are to be shown.
+    if (first.status !== 401 || !isHome) return first;
     await discard(first.body);
     authorizer.learn(claim.origin, first.headers['www-authenticate']);
     authorizer.forget(claim);
     const header = await authorizer.header(claim);
     if (header === undefined) throw this.#denial(call, '');
-    return await this.#redirected(call, header);
+    return (await this.#redirected(call, header)).answer;
   }
 
-  async #redirected(call: Call, authorization: string | undefined): Promise<HttpAnswer> {
+  /** @returns the last answer, and whether the registry itself gave it */
+  async #redirected(
+    call: Call,
+    authorization: string | undefined,
+  ): Promise<{ readonly answer: HttpAnswer; readonly isHome: boolean }> {
     const origin = await this.#origin(call.signal ?? this.#o.signal);
     let url = this.#urlOf(call, origin);
     for (let turn = 0; ; turn++) {
@@ -138,7 +143,7 @@ export class Repository {
       const answer = await this.#send(call, { url, authorization: isHome ? authorization : undefined });
       const location = answer.headers.location;
       const isRedirect = [301, 302, 303, 307, 308].includes(answer.status) && location !== undefined;
-      if (!isRedirect || !['GET', 'HEAD'].includes(call.method)) return answer;
+      if (!isRedirect || !['GET', 'HEAD'].includes(call.method)) return { answer, isHome };
       await discard(answer.body);
       if (turn >= MAX_REDIRECTS) throw invalidAnswer(this.registry, 'it redirects in a circle');
       const next = URL.parse(location, url);

@@ -5,6 +5,8 @@ import type { Repository } from './repository.ts';
 
 const MAX_PAGE_BYTES = 16 * 1024 * 1024;
 const MAX_PAGES = 1_000;
+/** Of a repository; who has more serves nobody. */
+const MAX_TAGS = 1_000_000;
 
 /** All tags of a repository, sorted; they come page by page (OCI Distribution Specification, "Content Discovery"). */
 export async function listTags(repository: Repository, name: string): Promise<readonly string[]> {
@@ -18,6 +20,7 @@ export async function listTags(repository: Repository, name: string): Promise<re
     }
     const bytes = await bodyOf(repository, { answer, maxBytes: MAX_PAGE_BYTES, what: 'the list of tags' });
     for (const tag of tagsIn(bytes, repository)) tags.add(tag);
+    if (tags.size > MAX_TAGS) break;
     const next = /<([^>]+)>\s*;\s*rel="?next"?/.exec(String(answer.headers['link'] ?? ''))?.[1];
     if (next === undefined) return [...tags].toSorted();
     at = repository.addressOf(next, await repository.origin());
