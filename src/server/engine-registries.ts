@@ -72,6 +72,7 @@ function dial(
   const request = {
     ...{ path: `${o.path}?`, method: 'POST', options: o.query, isStream: true, statusCodes: STATUSES },
     abortSignal: o.signal,
+    headers: { 'x-bascule-client': '1' },
     ...(o.login === undefined ? {} : { authconfig: o.login }),
   };
   const modem = docker.modem as unknown as {

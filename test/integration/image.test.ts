@@ -4,7 +4,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { UserError } from '../../src/lib/errors.ts';
-import { digestOf, type Digest } from '../../src/lib/oci/index.ts';
+import { chainIdOf, digestOf, type Digest } from '../../src/lib/oci/index.ts';
 import { configOf, EMPTY, ImageBench, whyNoLayers } from '../support/image-bench.ts';
 import { changeBase, describeTree, writeBase } from '../support/image-trees.ts';
 
@@ -105,9 +105,13 @@ describe('names', { skip }, () => {
     const one = await bench.step(undefined, (root) => writeFileSync(join(root, 'a'), '1'), ['app:1']);
     const two = await bench.step(undefined, (root) => writeFileSync(join(root, 'a'), '2'), ['app:1']);
     assert.deepEqual(bench.store.get(one.id).references, []);
-    assert.deepEqual(await bench.store.remove('app:1', nobodyUses), [{ untagged: 'app:1' }, { deleted: two.id }]);
+    assert.deepEqual(await bench.store.remove('app:1', nobodyUses), [
+      { untagged: 'app:1' },
+      { deleted: two.id },
+      { deleted: chainIdOf(two.config.rootfs.diff_ids) },
+    ]);
     const pruned = await bench.store.prune({ danglingOnly: true, usersOf: () => [] });
-    assert.deepEqual(pruned.removed, [{ deleted: one.id }]);
+    assert.deepEqual(pruned.removed, [{ deleted: one.id }, { deleted: chainIdOf(one.config.rootfs.diff_ids) }]);
     assert.equal(pruned.freedBytes, 1);
     assert.deepEqual(bench.contents(), EMPTY);
     assert.deepEqual(
@@ -161,7 +165,8 @@ describe('names', { skip }, () => {
     const app = await bench.step(base.id, (root) => writeFileSync(join(root, 'b'), 'bb'), ['app:1']);
     const usersOf = (id: Digest) => (id === base.id ? [{ containerId: 'c', isRunning: false }] : []);
     const pruned = await bench.store.prune({ danglingOnly: false, usersOf });
-    assert.deepEqual(pruned, { removed: [{ untagged: 'app:1' }, { deleted: app.id }], freedBytes: 2 });
+    const removed = [{ untagged: 'app:1' }, { deleted: app.id }, { deleted: chainIdOf(app.config.rootfs.diff_ids) }];
+    assert.deepEqual(pruned, { removed, freedBytes: 2 });
     assert.deepEqual(
       bench.store.list().map((image) => image.references),
       [['base:1']],

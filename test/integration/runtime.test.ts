@@ -71,8 +71,9 @@ describe('runtime', { skip }, () => {
 
     it('refuses to remove what runs, unless forced', async () => {
       const id = await lab.run('sleep 1000');
+      const { name } = lab.runtime.get(id).spec;
       await assert.rejects(lab.runtime.remove(id, { force: false, removeVolumes: false }), {
-        message: `You cannot remove a running container ${id}. Stop the container before attempting removal or force remove`,
+        message: `cannot remove container "${name}": container is running: stop the container before removing or force remove`,
       });
       const removed = lab.runtime.wait(id, 'removed');
       await lab.runtime.remove(id, { force: true, removeVolumes: false });

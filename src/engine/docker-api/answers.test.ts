@@ -123,7 +123,7 @@ describe('a build’s transcript', () => {
     data: Buffer.from(text),
   });
   const textOf = (events: readonly BuildEvent[], quiet = false): string => {
-    const transcript = (quiet ? createQuietTranscript : createTranscript)();
+    const transcript = (quiet ? createQuietTranscript : createTranscript)(() => '0123456789ab');
     return events
       .flatMap((event) => transcript.take(event))
       .map((line) => ('stream' in line ? line.stream : ''))
@@ -143,14 +143,17 @@ describe('a build’s transcript', () => {
     ];
     assert.equal(
       textOf(events),
-      'Step 1/3 : RUN 1\none\n ---> Using cache\n ---> id1\nStep 2/3 : RUN 2\ntwo\n ---> id2\nStep 3/3 : RUN 3\n ---> id3\n',
+      'Step 1/3 : RUN 1\n ---> Running in 0123456789ab\none\n ---> Using cache\n ---> id1\n' +
+        'Step 2/3 : RUN 2\n ---> Running in 0123456789ab\ntwo\n ---> Removed intermediate container 0123456789ab\n ---> id2\n' +
+        'Step 3/3 : RUN 3\n ---> Running in 0123456789ab\n ---> Removed intermediate container 0123456789ab\n ---> id3\n',
     );
   });
 
   it('loses nothing of a build that fails', () => {
-    const transcript = createTranscript();
+    const transcript = createTranscript(() => '0123456789ab');
     for (const event of [started(1), started(2), output(2, 'why\n')]) transcript.take(event);
-    assert.deepEqual(transcript.rest(), [{ stream: 'Step 2/3 : RUN 2\n' }, { stream: 'why\n' }]);
+    const running = { stream: ' ---> Running in 0123456789ab\n' };
+    assert.deepEqual(transcript.rest(), [running, { stream: 'Step 2/3 : RUN 2\n' }, running, { stream: 'why\n' }]);
   });
 
   it('is the digest alone when quiet', () => {

@@ -51,7 +51,7 @@ const HOST_CONFIG_DEFAULTS: Readonly<Record<string, unknown>> = {
   Binds: null,
   ContainerIDFile: '',
   LogConfig: { Type: 'json-file', Config: {} },
-  NetworkMode: 'default',
+  NetworkMode: 'bridge',
   PortBindings: {},
   RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
   AutoRemove: false,
@@ -125,6 +125,7 @@ export function dockerHostConfigOf(hostConfig: HostConfig, cgroupVersion: 1 | 2)
     MaximumRetryCount: hostConfig.RestartPolicy?.MaximumRetryCount ?? 0,
   };
   merged['CgroupnsMode'] = cgroupVersion === 2 ? 'private' : 'host';
+  if (merged['NetworkMode'] === 'default') merged['NetworkMode'] = 'bridge';
   if (merged['MemorySwappiness'] === -1) merged['MemorySwappiness'] = null;
   if (!hostConfig.ShmSize) merged['ShmSize'] = HOST_CONFIG_DEFAULTS['ShmSize'];
   if (!hostConfig.PidsLimit) merged['PidsLimit'] = null;

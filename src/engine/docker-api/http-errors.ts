@@ -29,8 +29,16 @@ export function errorBodyOf(error: unknown): ErrorBody {
 }
 
 /** Docker's clients print the message only: for mistakes in a Dockerfile it says what to do, too. */
-function messageFor({ code, message, fix }: UserError): string {
+function messageFor({ code, message, fix, details }: UserError): string {
+  if (details['docker'] === message) return message;
   return code.startsWith('dockerfile-') ? `${message}\n${fix}` : message;
+}
+
+/** The same failure in dockerd's own words, where it has them: for its clients, and what reads their output. */
+export function inDockersWords(error: unknown): unknown {
+  if (!(error instanceof UserError) || typeof error.details['docker'] !== 'string') return error;
+  const { code, kind, fix, details } = error;
+  return new UserError({ code, kind, message: error.details['docker'], fix, details, cause: error });
 }
 
 export function invalidParameter(message: string, fix = 'See the Docker Engine API reference.'): UserError {

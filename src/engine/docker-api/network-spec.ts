@@ -109,18 +109,21 @@ interface HostBinding {
 function publishedPorts(text: string, targets: readonly HostBinding[]): readonly PortRequest[] {
   const ports = parsePorts(text);
   const wanted = targets.length === 0 ? [{}] : targets;
-  return ports.flatMap((port) => wanted.map((target: HostBinding) => ({ ...port, ...hostSideOf(target, text) })));
+  return ports.flatMap((port) => wanted.map((target: HostBinding) => ({ ...port, ...hostSideOf(target) })));
 }
 
-function hostSideOf(target: HostBinding, text: string): { hostAddress?: string; hostPort?: number } {
+/** A range gives one free port of it, as Docker has it. */
+function hostSideOf(target: HostBinding): { hostAddress?: string; hostPort?: number; lastHostPort?: number } {
   const port = target.HostPort ?? '';
-  if (/^\d+-\d+$/.test(port)) throw unsupported(`a range of host ports ("${port}" for ${text})`, 'Give one host port.');
-  if (port !== '' && (!/^\d+$/.test(port) || Number(port) > 65_535)) {
+  const match = /^(\d+)(?:-(\d+))?$/.exec(port === '' ? '0' : port);
+  const [first, last] = [Number(match?.[1]), Number(match?.[2] ?? match?.[1])];
+  if (match === null || last > 65_535 || last < first) {
     throw invalidParameter(`invalid port specification: "${port}"`, 'Ports are from 1 to 65535.');
   }
   return {
     ...(target.HostIp ? { hostAddress: target.HostIp } : {}),
-    ...(port === '' || port === '0' ? {} : { hostPort: Number(port) }),
+    ...(first === 0 ? {} : { hostPort: first }),
+    ...(first === last ? {} : { lastHostPort: last }),
   };
 }
 

@@ -7,6 +7,7 @@ import { errorBodyOf, invalidParameter } from './http-errors.ts';
 import { textOf } from './query.ts';
 import { referenceOf } from './reference-text.ts';
 import { credentialIn, credentialOf, textsOf } from './registry-auth.ts';
+import { unreachableInDockersWords } from './registry-words.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
 import { sendFailure } from './send-failure.ts';
@@ -35,7 +36,9 @@ export async function pull(rooms: RegistryRooms, exchange: Exchange): Promise<vo
   const isWhole = tag === undefined && isRepository(from);
   const references = isWhole ? await allTags(rooms, from, common) : [referenceOf(from, tag)!];
   await transfer(exchange, async (lines) => {
-    for (const reference of references) await pullOne(rooms, { reference, lines, common });
+    for (const reference of references) {
+      await pullOne(rooms, { reference, lines, common }).catch(worded(exchange, reference));
+    }
   });
 }
 
@@ -48,6 +51,13 @@ interface Access {
 function accessOf({ headers, signal }: Exchange): Access {
   const credential = credentialIn(headers['x-registry-auth']);
   return { signal, ...(credential === undefined ? {} : { credential }) };
+}
+
+/** Bascule's own clients say who they are, and get its own words. */
+function worded({ headers }: Exchange, reference: string) {
+  return (error: unknown): never => {
+    throw headers['x-bascule-client'] === undefined ? unreachableInDockersWords(error, reference) : error;
+  };
 }
 
 /** Neither a tag nor a digest. */
@@ -90,7 +100,9 @@ async function push({ registry, images, events }: RegistryRooms, exchange: Excha
       const onProgress = (event: TransferEvent): void => {
         for (const line of transcript(event)) lines().send(line);
       };
-      const { digest, sizeBytes } = await registry.push(reference, { ...accessOf(exchange), onProgress });
+      const { digest, sizeBytes } = await registry
+        .push(reference, { ...accessOf(exchange), onProgress })
+        .catch(worded(exchange, reference));
       const shown = parseReference(reference).tag ?? 'latest';
       events.publish({ type: 'image', action: 'push', actorId: reference, attributes: { name: reference } });
       lines().send({ status: `${shown}: digest: ${digest} size: ${sizeBytes}` });

@@ -21,6 +21,7 @@ import type {
 } from './face.ts';
 import { historyOf, type HistoryImage } from './history.ts';
 import type { LayerStore } from './layers.ts';
+import { releasedLayers } from './released-layers.ts';
 import type { ImageRecords, StoredImage } from './records.ts';
 import { planRemoval, type RemovalStep } from './removal.ts';
 import { UserError } from '../../lib/errors.ts';
@@ -115,8 +116,9 @@ export class Images {
     if (found === undefined) throw imageNotFound(nameOrId);
     const request = { ...found, name: nameOrId, force: o.force, keepParents: o.keepParents ?? false };
     const steps = planRemoval(request, this.#view(o));
+    const removed = this.#outcomeOf(steps, o);
     await this.#carryOut(steps);
-    return steps.map(removedOf);
+    return removed;
   }
 
   /** Newest first: children before their parents. */
@@ -125,8 +127,8 @@ export class Images {
     let freedBytes = 0;
     for (const { id } of this.list().toReversed()) {
       for (const steps of this.#pruneSteps(id, o)) {
+        removed.push(...this.#outcomeOf(steps, o));
         freedBytes += await this.#carryOut(steps);
-        removed.push(...steps.map(removedOf));
       }
     }
     freedBytes += await this.#layers.collect();
@@ -149,6 +151,18 @@ export class Images {
     if (o.filter !== undefined && !o.filter(image)) return [];
     if (image.references.length > 0 && o.danglingOnly) return [];
     return [planRemoval({ id, name: id, reference: undefined, force: true, keepParents: false }, this.#view(o))];
+  }
+
+  /** Told before it is done. The layers of an image whose containers are left stay with these. */
+  #outcomeOf(steps: readonly RemovalStep[], o: Pick<RemoveOptions, 'usersOf'>): readonly RemovedImage[] {
+    const left = new Map(this.#records.images().map((image) => [image.id, image.config.rootfs.diff_ids]));
+    return steps.flatMap((step): readonly RemovedImage[] => {
+      if (step.kind !== 'delete') return [{ untagged: step.reference }];
+      const diffIds = left.get(step.id) ?? [];
+      left.delete(step.id);
+      const layers = o.usersOf(step.id).length > 0 ? [] : releasedLayers(diffIds, [...left.values()]);
+      return [step.id, ...layers].map((deleted) => ({ deleted }));
+    });
   }
 
   async #carryOut(steps: readonly RemovalStep[]): Promise<number> {
@@ -251,10 +265,6 @@ function createdAtOf(config: ImageConfig): Date {
 export function tagOf(reference: string): string {
   const parsed = parseReference(reference);
   return familiarString({ ...parsed, digest: undefined, tag: parsed.tag ?? 'latest' });
-}
-
-function removedOf(step: RemovalStep): RemovedImage {
-  return step.kind === 'delete' ? { deleted: step.id } : { untagged: step.reference };
 }
 
 function referenceOrUndefined(text: string) {

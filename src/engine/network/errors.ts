@@ -51,13 +51,18 @@ export function poolsExhausted(): UserError {
   });
 }
 
-export function networkInUse(network: { name: string; id: string }, users: readonly string[]): UserError {
+interface NetworkUser {
+  readonly name: string;
+  readonly endpointId: string;
+}
+
+export function networkInUse(network: { name: string }, users: readonly NetworkUser[]): UserError {
   return new UserError({
     code: 'network-in-use',
     kind: 'denied',
     message:
       `error while removing network: network ${network.name} has active endpoints ` +
-      `(${users.map((user) => `name:"${user}"`).join(', ')})`,
+      `(${users.map(({ name, endpointId }) => `name:"${name}" id:"${shortId(endpointId)}"`).join(', ')})`,
     fix: 'Stop these containers, or take them off with `docker network disconnect`, then remove the network.',
   });
 }

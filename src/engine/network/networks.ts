@@ -255,7 +255,10 @@ class LocalNetworks implements Networks {
 
   async #remove(network: NetworkRow): Promise<void> {
     if (network.predefined) throw errors.networkPredefined(network.name);
-    const users = this.#registry.sandboxesOn(network.id).map((sandbox) => sandbox.name);
+    const users = this.#registry.sandboxesOn(network.id).map(({ name, endpoints }) => ({
+      name,
+      endpointId: endpoints.find(({ networkId }) => networkId === network.id)?.endpointId ?? '',
+    }));
     if (users.length > 0) throw errors.networkInUse(network, users);
     await this.#forget(network);
     this.#emit({ kind: 'destroy', network: toRecord(network) });

@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram';
+import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { systemCodeOf } from '../../lib/errors.ts';
@@ -8,6 +9,22 @@ import { parseAddress } from './ipv4.ts';
 import type { PortBinding, PortRequest } from './types.ts';
 
 const ANY = '0.0.0.0';
+const MOST_ATTEMPTS = 4_096;
+
+/** The range that the kernel chooses from, as Docker does. */
+function ephemeralPorts(): { readonly first: number; readonly last: number } {
+  try {
+    const [first = 32_768, last = 60_999] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8')
+      .trim()
+      .split(/\s+/)
+      .map(Number);
+    return { first, last };
+  } catch {
+    return { first: 32_768, last: 60_999 };
+  }
+}
+
+type WantedPort = PortBinding & Pick<PortRequest, 'lastHostPort'>;
 
 interface Claim {
   readonly port: number;
@@ -21,6 +38,8 @@ interface Claim {
  */
 export class PortClaims {
   readonly #claims = new Map<string, Claim>();
+  /** Where the search for a free port goes on, in the machine's range. */
+  #next = 0;
 
   /** Claims all or none. `holderOf` names the container that has a port already. */
   async claim(
@@ -49,18 +68,35 @@ export class PortClaims {
     this.#claims.clear();
   }
 
-  async #claimOne(wanted: PortBinding, holderOf: (binding: PortBinding) => string | undefined): Promise<PortBinding> {
-    if (wanted.hostPort !== 0) return this.#claimExactly(wanted, holderOf);
-    for (let attempt = 0; attempt < 50; attempt++) {
-      const claim = await listen(wanted);
-      const binding = { ...wanted, hostPort: claim.port };
-      if (holderOf(binding) === undefined) {
-        this.#claims.set(keyOf(binding), claim);
-        return binding;
-      }
-      await claim.release();
+  async #claimOne(wanted: WantedPort, holderOf: (binding: PortBinding) => string | undefined): Promise<PortBinding> {
+    const { lastHostPort = wanted.hostPort, ...binding } = wanted;
+    if (wanted.hostPort !== 0 && lastHostPort === wanted.hostPort) return this.#claimExactly(binding, holderOf);
+    const range = wanted.hostPort === 0 ? ephemeralPorts() : { first: wanted.hostPort, last: lastHostPort };
+    const size = range.last - range.first + 1;
+    const begin = wanted.hostPort === 0 ? this.#next : 0;
+    for (let index = 0; index < Math.min(size, MOST_ATTEMPTS); index++) {
+      const hostPort = range.first + ((begin + index) % size);
+      const claimed = await this.#claimFree({ ...binding, hostPort }, holderOf);
+      if (claimed === undefined) continue;
+      if (wanted.hostPort === 0) this.#next = (begin + index + 1) % size;
+      return claimed;
     }
     throw noFreePort();
+  }
+
+  /** Undefined where somebody has the port. */
+  async #claimFree(
+    binding: PortBinding,
+    holderOf: (binding: PortBinding) => string | undefined,
+  ): Promise<PortBinding | undefined> {
+    if (holderOf(binding) !== undefined || this.#claims.has(keyOf(binding))) return undefined;
+    try {
+      this.#claims.set(keyOf(binding), await open(binding));
+      return binding;
+    } catch (error) {
+      if (systemCodeOf(error) === 'EADDRINUSE') return undefined;
+      throw await explained(binding, error);
+    }
   }
 
   async #claimExactly(binding: PortBinding, holderOf: (b: PortBinding) => string | undefined): Promise<PortBinding> {
@@ -77,26 +113,33 @@ export function collide(a: PortBinding, b: PortBinding): boolean {
   return a.hostAddress === b.hostAddress || a.hostAddress === ANY || b.hostAddress === ANY;
 }
 
-function checkedRequest(request: PortRequest): PortBinding {
+function checkedRequest(request: PortRequest): WantedPort {
   const hostAddress = ['', '::', undefined].includes(request.hostAddress) ? ANY : (request.hostAddress ?? ANY);
   if (parseAddress(hostAddress) === undefined)
     throw networkInvalid(`invalid host address to publish on: ${hostAddress}`, 'Give an IPv4 address of this machine.');
-  for (const port of [request.containerPort, request.hostPort ?? 0])
+  for (const port of [request.containerPort, request.hostPort ?? 0, request.lastHostPort ?? 0])
     if (!Number.isInteger(port) || port < 0 || port > 65_535)
       throw networkInvalid(`invalid port: ${port}`, 'Ports are numbers from 1 to 65535.');
-  const { containerPort, protocol, hostPort = 0 } = request;
-  return { containerPort, protocol, hostAddress, hostPort };
+  const { containerPort, protocol, hostPort = 0, lastHostPort } = request;
+  return { containerPort, protocol, hostAddress, hostPort, ...(lastHostPort === undefined ? {} : { lastHostPort }) };
 }
 
 async function listen(binding: PortBinding): Promise<Claim> {
   try {
-    return binding.protocol === 'tcp' ? await listenTcp(binding) : await listenUdp(binding);
+    return await open(binding);
   } catch (error) {
-    const code = systemCodeOf(error);
-    if (code === 'EADDRNOTAVAIL') throw addressNotOurs(`${binding.hostAddress}:${binding.hostPort}`);
-    if (code === 'EADDRINUSE') throw taken(binding, await programOn(binding));
-    throw error;
+    throw await explained(binding, error);
   }
+}
+
+function open(binding: PortBinding): Promise<Claim> {
+  return binding.protocol === 'tcp' ? listenTcp(binding) : listenUdp(binding);
+}
+
+async function explained(binding: PortBinding, error: unknown): Promise<unknown> {
+  const code = systemCodeOf(error);
+  if (code === 'EADDRNOTAVAIL') return addressNotOurs(`${binding.hostAddress}:${binding.hostPort}`);
+  return code === 'EADDRINUSE' ? taken(binding, await programOn(binding)) : error;
 }
 
 function listenTcp(binding: PortBinding): Promise<Claim> {

@@ -71,6 +71,8 @@ export interface PortRequest {
   readonly hostAddress?: string;
   /** 0 or absent: one is chosen. */
   readonly hostPort?: number;
+  /** One is chosen from `hostPort` to this one. */
+  readonly lastHostPort?: number;
 }
 
 /** A published port as it is, with the host port chosen. */

@@ -25,12 +25,12 @@ export function invalidContainer(message: string, fix: string, cause?: unknown):
   return new UserError({ code: 'container-invalid', kind: 'invalid', message, fix, cause });
 }
 
-export function containerRunning(id: string): UserError {
+export function containerRunning(name: string): UserError {
   return new UserError({
     code: 'container-running',
     kind: 'conflict',
-    message: `You cannot remove a running container ${id}. Stop the container before attempting removal or force remove`,
-    fix: `Run \`docker stop ${shortId(id)}\` first, or remove it with --force.`,
+    message: `cannot remove container "${name}": container is running: stop the container before removing or force remove`,
+    fix: `Run \`docker stop ${name}\` first, or remove it with --force.`,
   });
 }
 

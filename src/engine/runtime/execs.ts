@@ -10,6 +10,7 @@ import { expectMigration } from './cgroup-lock.ts';
 import { isUp, type Containers, type Entry } from './containers.ts';
 import { containerNotRunning, containerPaused, execNotFound, execStarted } from './errors.ts';
 import type { Emit } from './events.ts';
+import { tellingRefusal } from './exec-refusal.ts';
 import type { Exec, ExecRequest, ExecStreams, TerminalSize } from './face.ts';
 import { exitCodeOfFailure } from './failures.ts';
 import type { Host } from './host.ts';
@@ -98,7 +99,8 @@ export class Execs {
     exec.child = child;
     const exit = this.#exitOf(exec, plan, child);
     exit.catch(() => {}); // whoever awaits it learns of it
-    return { stdin: stdinOf(exec, child), output: outputOf(child), exit, kill: () => void killExec(plan, child) };
+    const output = tellingRefusal(outputOf(child), plan);
+    return { stdin: stdinOf(exec, child), output, exit, kill: () => void killExec(plan, child) };
   }
 
   async #exitOf(exec: ExecEntry, plan: ExecPlan, child: ChildProcess): Promise<number> {

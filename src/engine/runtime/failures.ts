@@ -28,12 +28,15 @@ function logfmtMessage(line: string): string | undefined {
   }
 }
 
+/** In front of what the OCI runtime says, as dockerd has it from its own way down to the runtime. */
+const REFUSED = 'failed to create task for container: failed to create shim task: OCI runtime create failed';
+
 /** A start that the OCI runtime refused, in the words that Docker's clients know. */
 export function startFailed(text: string): UserError {
   return new UserError({
     code: 'start-failed',
     kind: 'failed',
-    message: `OCI runtime create failed: ${failureMessage(text)}`,
+    message: `${REFUSED}: ${failureMessage(text)}`,
     fix: 'The message is from the OCI runtime itself; `bascule doctor` checks what this machine has.',
   });
 }
@@ -43,7 +46,7 @@ export function commandFailed(text: string, exitCode: 126 | 127): UserError {
   return new UserError({
     code: exitCode === 127 ? 'command-not-found' : 'command-not-executable',
     kind: 'invalid',
-    message: `OCI runtime create failed: ${failureMessage(text)}`,
+    message: `${REFUSED}: ${failureMessage(text)}`,
     fix: 'Check the command and entrypoint: the program must be in the image, in PATH and executable.',
     details: { exitCode },
   });

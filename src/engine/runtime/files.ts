@@ -38,11 +38,22 @@ export class ContainerFiles {
     return promise;
   }
 
-  /** Docker's `docker export`: the container's own root, without what is mounted in it. */
+  /** Docker's `docker export`: the container's own root, without what is mounted in it; names are without `./`. */
   async exportRoot(entry: Entry): Promise<Readable> {
     const { promise, resolve, reject } = Promise.withResolvers<Readable>();
     this.#withRoot(entry, async () => {
-      const child = tarOut(['--one-file-system', '--directory', entry.paths.root, '.']);
+      const { root } = entry.paths;
+      const names = await readdir(root, { encoding: 'buffer' });
+      const child = tarOut([
+        '--one-file-system',
+        '--directory',
+        root,
+        '--null',
+        '--verbatim-files-from',
+        '--files-from=-',
+      ]);
+      child.stdin.on('error', () => {}); // tar that ended early says so by its exit
+      child.stdin.end(Buffer.concat(names.sort(Buffer.compare).flatMap((name) => [name, Buffer.of(0)])));
       resolve(kept(child.stdout));
       await endOf(child);
     }).catch(reject);
@@ -68,7 +79,7 @@ export class ContainerFiles {
       if (!below && (deleted || mountPoints.has(path))) continue;
       changes.push({ path, kind: deleted ? 'deleted' : below ? 'modified' : 'added' });
     }
-    return changes;
+    return changes.filter((change) => !isTouchedByMounts(change, { changes, mountPoints }));
   }
 
   async sizeOf(entry: Entry): Promise<number> {
@@ -119,7 +130,7 @@ async function statIn(root: string, path: string, containerName: string): Promis
 
 function tarOut(args: readonly string[]) {
   const all = ['--create', '--file', '-', '--numeric-owner', '--sparse', ...args];
-  return spawn('tar', all, { stdio: ['ignore', 'pipe', 'ignore'] });
+  return spawn('tar', all, { stdio: ['pipe', 'pipe', 'ignore'] });
 }
 
 /** Node drops what nobody reads yet when a child ends; here it waits for its reader. */
@@ -204,6 +215,15 @@ async function isInLayers(topFirst: readonly string[], path: string): Promise<bo
   return false;
 }
 
+/** A folder that is in the container's own layer for nothing but the mount points in it. */
+function isTouchedByMounts(
+  { kind, path }: Change,
+  o: { readonly changes: readonly Change[]; readonly mountPoints: ReadonlySet<string> },
+): boolean {
+  const isIn = (other: string): boolean => other.startsWith(`${path}/`);
+  return kind === 'modified' && [...o.mountPoints].some(isIn) && !o.changes.some((change) => isIn(change.path));
+}
+
 /** Folders and files that are in the layer only because something is mounted there. */
 function mountPointsOf(entry: Entry): ReadonlySet<string> {
   const system = [
@@ -227,7 +247,7 @@ export async function listProcesses(psArguments: readonly string[]): Promise<str
   if (result.exitCode === 0) return result.stdout;
   throw new UserError({
     code: 'ps-failed',
-    kind: 'invalid',
+    kind: 'failed',
     message: `ps: ${result.stderr.trim()}`,
     fix: 'Give arguments that ps(1) takes; the output must have the column PID.',
   });

@@ -215,7 +215,7 @@ export class Lifecycle {
   async remove(entry: Entry, o: { readonly force: boolean; readonly removeVolumes: boolean }): Promise<void> {
     await entry.tail;
     if (entry.state.status === 'removing') throw removalInProgress(entry.id);
-    if ((isUp(entry) || entry.state.status === 'restarting') && !o.force) throw containerRunning(entry.id);
+    if ((isUp(entry) || entry.state.status === 'restarting') && !o.force) throw containerRunning(entry.spec.name);
     if (this.#parts.supervisor().cancelRestart(entry)) await this.#giveUpRestart(entry);
     if (isUp(entry)) {
       this.#patch(entry, { stoppedByUser: true });

@@ -160,15 +160,20 @@ export function renderCapabilities(held: readonly string[], uid: number): OciPro
   return { bounding: held, effective: own, permitted: own };
 }
 
+function variableOf(entry: string): string {
+  return entry.split('=', 1)[0] ?? '';
+}
+
+/** In Docker's order: its own variables, with what is given in their place, then the others. */
 function renderEnvironment(spec: Pick<ProcessSpec, 'env' | 'tty' | 'hostname'>, home: string): readonly string[] {
-  const names = new Set(spec.env.map((entry) => entry.split('=', 1)[0]));
+  const given = new Map(spec.env.map((entry) => [variableOf(entry), entry]));
   const defaults = [DEFAULT_PATH, `HOSTNAME=${spec.hostname}`, ...(spec.tty ? ['TERM=xterm'] : [])];
-  const missing = defaults.filter((entry) => !names.has(entry.split('=', 1)[0]));
+  const names = new Set(defaults.map(variableOf));
   return [
-    ...missing,
-    ...spec.env.filter((entry) => entry.includes('=')),
-    ...(names.has('HOME') ? [] : [`HOME=${home}`]),
-  ];
+    ...defaults.map((entry) => given.get(variableOf(entry)) ?? entry),
+    ...spec.env.filter((entry) => !names.has(variableOf(entry))),
+    ...(given.has('HOME') ? [] : [`HOME=${home}`]),
+  ].filter((entry) => entry.includes('='));
 }
 
 function renderOomScore(wanted: number | undefined, support: ResourceSupport): number | 'refused' | undefined {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { UserError } from '../../lib/errors.ts';
 import { cgroupDirectory, parseKeyed, processesOf, readCgroupFile } from './cgroup.ts';
 import type { NetworkStatistics, Processes, Statistics } from './face.ts';
 
@@ -156,8 +157,19 @@ export function filterProcesses(text: string, pids: ReadonlySet<number>): Proces
   const [header = '', ...lines] = text.split('\n').filter((line) => line.trim() !== '');
   const titles = header.trim().split(/\s+/);
   const column = titles.indexOf('PID');
+  if (column < 0) throw noProcessColumn();
   const rows = lines.map((line) => splitColumns(line, titles.length)).filter((row) => pids.has(Number(row[column])));
   return { titles, rows };
+}
+
+/** Docker's words. */
+function noProcessColumn(): UserError {
+  return new UserError({
+    code: 'ps-failed',
+    kind: 'failed',
+    message: "Couldn't find PID field in ps output",
+    fix: 'Give arguments of ps(1) with which it prints the column PID, e.g. `-o pid,comm`.',
+  });
 }
 
 function splitColumns(line: string, count: number): readonly string[] {

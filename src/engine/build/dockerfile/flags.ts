@@ -1,6 +1,6 @@
 import { nearestWord } from '../../../lib/nearest.ts';
 import type { Flag, FlagValue, Instruction } from './parse.ts';
-import { errorAt, type Source } from './source.ts';
+import { errorAt, parseErrorOn, type Source } from './source.ts';
 import { type FlagKind, FLAGS } from './statement.ts';
 
 /** The flags of an instruction by name. */
@@ -88,6 +88,10 @@ function unknownFlag(
   const all = list === '' ? `${spelled} has no flags.` : `${spelled} has these flags: ${list}.`;
   return errorAt(source, flag.position, {
     message: `unknown flag --${name} of ${spelled}`,
+    docker: parseErrorOn(
+      flag.position,
+      `unknown flag: --${name}${near === undefined ? '' : ` (did you mean ${near}?)`}`,
+    ),
     fix: near === undefined ? all : `Did you mean --${near}?`,
   });
 }

@@ -73,6 +73,7 @@ export function parseDockerfile(text: string, file = 'Dockerfile'): Dockerfile {
       { line: 1, column: 1 },
       {
         message: 'the file has no instructions',
+        docker: `the Dockerfile (${file}) cannot be empty`,
         fix: 'Begin it with FROM and the name of an image.',
       },
     );
@@ -183,6 +184,7 @@ function namesAndValues(o: Rest): readonly string[] {
     if (name !== undefined && value !== undefined) return [name, value, ''];
     throw errorAt(o.source, positionIn(o.line, o.restFrom), {
       message: `${keyword} must have two arguments`,
+      docker: `failed to parse Dockerfile: ${keyword} must have two arguments`,
       fix: `Write it as ${keyword} ${o.rest}=value.`,
     });
   }

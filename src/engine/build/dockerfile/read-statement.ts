@@ -5,7 +5,7 @@ import { type FlagSet, readFlags } from './flags.ts';
 import { heredocStart } from './heredoc-start.ts';
 import type { FlagValue, Instruction } from './parse.ts';
 import { readRunMount } from './run-mount.ts';
-import { errorAt, type Source } from './source.ts';
+import { errorAt, parseErrorOn, type Source } from './source.ts';
 import { type Command, KEYWORDS, type Statement, type StatementBody } from './statement.ts';
 
 /**
@@ -53,6 +53,10 @@ function unknownInstruction(source: Source, instruction: Instruction): Error {
   const near = nearestWord(spelled, KEYWORDS);
   return errorAt(source, instruction.position, {
     message: `unknown instruction "${spelled}"`,
+    docker: parseErrorOn(
+      instruction.position,
+      `unknown instruction: ${spelled}${near === undefined ? '' : ` (did you mean ${near}?)`}`,
+    ),
     fix: near === undefined ? `An instruction is one of ${KEYWORDS.join(', ')}.` : `Did you mean ${near}?`,
   });
 }
@@ -166,6 +170,7 @@ function readShell({ source, instruction }: Reading): StatementBody {
   if (!instruction.isJson || instruction.args.length === 0) {
     throw errorAt(source, instruction.position, {
       message: 'SHELL takes a JSON array',
+      docker: parseErrorOn(instruction.position, 'SHELL requires the arguments to be in JSON form'),
       fix: 'Write for example SHELL ["/bin/bash", "-c"].',
     });
   }
@@ -271,6 +276,26 @@ function atLeastOne({ source, instruction }: Reading): readonly string[] {
 function missingArguments(source: Source, instruction: Instruction, form: string): Error {
   return errorAt(source, instruction.position, {
     message: `${instruction.keyword.toUpperCase()} needs arguments`,
+    docker: parseErrorOn(instruction.position, requirementOf(instruction)),
     fix: `Write it as ${form}`,
   });
+}
+
+/** As BuildKit's `instructions` package says it. */
+function requirementOf({ keyword, args }: Instruction): string {
+  const name = keyword.toUpperCase();
+  switch (keyword) {
+    case 'copy':
+    case 'add':
+      return args.length === 0
+        ? `${name} requires at least one argument`
+        : `${name} requires at least two arguments, but only one was provided. Destination could not be determined`;
+    case 'workdir':
+    case 'user':
+    case 'stopsignal':
+    case 'maintainer':
+      return `${name} requires exactly one argument`;
+    default:
+      return `${name} requires at least one argument`;
+  }
 }

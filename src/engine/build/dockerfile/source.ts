@@ -21,6 +21,8 @@ export interface Complaint {
   readonly code?: string;
   readonly kind?: ErrorKind;
   readonly cause?: unknown;
+  /** The whole message as dockerd's classic builder has it, for its clients. */
+  readonly docker?: string;
   /** Beside file, line, column and the line's text. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
@@ -51,9 +53,15 @@ export function errorAt(source: Source, position: Position, complaint: Complaint
       line,
       column,
       near: source.lines[line - 1] ?? '',
+      ...(complaint.docker === undefined ? {} : { docker: complaint.docker }),
     },
     ...(complaint.cause === undefined ? {} : { cause: complaint.cause }),
   });
+}
+
+/** How dockerd begins what is wrong with a line. */
+export function parseErrorOn({ line }: Position, what: string): string {
+  return `dockerfile parse error on line ${line}: ${what}`;
 }
 
 /** For what the reference knows and this builder does not do yet. */

@@ -58,6 +58,7 @@ function stepFailed(session: Session, { step, action, exitCode, oomKilled, tail 
     code: 'build-step-failed',
     kind: 'failed',
     message: `the command '${command}' returned a non-zero code: ${exitCode}${killed}`,
+    docker: `The command '${command}' returned a non-zero code: ${exitCode}`,
     fix: `Mend the command; the steps before it are cached. ${said[0]?.toUpperCase()}${said.slice(1)}`,
     details: { command, exitCode, output: tail },
   });

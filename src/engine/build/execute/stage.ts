@@ -1,5 +1,6 @@
 import { chainIdOf, type HistoryEntry, hexOf } from '../../../lib/oci/index.ts';
 import type { Layer } from '../../image/index.ts';
+import { classicCreatedBy } from '../plan/classic-history.ts';
 import { actionText, keyOf } from '../plan/key.ts';
 import type { StagePlan, Step } from '../plan/plan.ts';
 import type { CachedResult } from './cache.ts';
@@ -84,9 +85,12 @@ interface StepOutcome {
 async function runStepOf(run: StepRun): Promise<StepOutcome> {
   const { state, step } = run;
   if (step.action.kind === 'metadata') {
-    const history =
-      step.createdBy === undefined ? state.history : [...state.history, entryOf(step, state.createdAt, true)];
-    return { state: { ...state, history }, cached: true, shortId: state.key.slice(0, 12) };
+    const entry = entryOf(run, { key: state.key, createdAt: state.createdAt, isEmpty: true });
+    return {
+      state: { ...state, history: [...state.history, ...entry] },
+      cached: true,
+      shortId: state.key.slice(0, 12),
+    };
   }
   const { key, result, cached } = await resultOfStep(run);
   const layer = result.diffId === undefined ? undefined : run.session.workshop.options.images.findLayer(result.diffId);
@@ -96,7 +100,7 @@ async function runStepOf(run: StepRun): Promise<StepOutcome> {
       ...state,
       key: layer === undefined ? state.key : keyOfLayers(layers),
       layers,
-      history: [...state.history, entryOf(step, result.createdAt, layer === undefined)],
+      history: [...state.history, ...entryOf(run, { key, createdAt: result.createdAt, isEmpty: layer === undefined })],
       createdAt: result.createdAt,
     },
     cached,
@@ -104,13 +108,25 @@ async function runStepOf(run: StepRun): Promise<StepOutcome> {
   };
 }
 
-function entryOf(step: Step, createdAt: Date | undefined, isEmpty: boolean): HistoryEntry {
-  return {
-    ...(createdAt === undefined ? {} : { created: createdAt.toISOString() }),
-    created_by: step.createdBy ?? '',
-    comment: 'buildkit.dockerfile.v0',
-    ...(isEmpty ? { empty_layer: true } : {}),
-  };
+interface Outcome {
+  readonly key: string;
+  readonly createdAt: Date | undefined;
+  readonly isEmpty: boolean;
+}
+
+/** One entry of the history, or none. */
+function entryOf({ session, step }: StepRun, { key, createdAt, isEmpty }: Outcome): readonly HistoryEntry[] {
+  const isClassic = session.request.isClassic === true;
+  const createdBy = isClassic ? classicCreatedBy(step, key) : step.createdBy;
+  if (createdBy === undefined) return [];
+  return [
+    {
+      ...(createdAt === undefined ? {} : { created: createdAt.toISOString() }),
+      created_by: createdBy,
+      ...(isClassic ? {} : { comment: 'buildkit.dockerfile.v0' }),
+      ...(isEmpty ? { empty_layer: true } : {}),
+    },
+  ];
 }
 
 interface KeyedResult {

@@ -259,17 +259,25 @@ async function selectOrThrow(
       code: 'copy-source-missing',
       kind: 'not-found' as const,
       message: `"${pattern}" is not in ${place}`,
+      docker: missingInDockersWords(step, origin, pattern),
       fix: 'Correct the name (it is relative to that place), or make the file first.',
     },
     ignored: {
       code: 'copy-source-missing',
       kind: 'not-found' as const,
       message: `"${pattern}" is in ${place}, but .dockerignore excludes it`,
+      docker: missingInDockersWords(step, origin, pattern),
       fix: `Add a line "!${pattern}" to .dockerignore, or do not copy it.`,
     },
     malformed: { message: `"${pattern}" is no valid pattern`, fix: 'Close the bracket, or escape it by a backslash.' },
   }[selection.kind];
   throw errorAt(session.plan.source, step.position, complaint);
+}
+
+function missingInDockersWords(step: Step, { kind }: Origin, pattern: string): string {
+  const verb = step.action.kind === 'copy' && step.text.toUpperCase().startsWith('ADD') ? 'ADD' : 'COPY';
+  const reason = kind === 'context' ? 'file not found in build context or excluded by .dockerignore: ' : '';
+  return `${verb} failed: ${reason}stat ${pattern}: file does not exist`;
 }
 
 function placeOf(session: Session, origin: Origin): string {

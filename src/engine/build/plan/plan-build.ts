@@ -59,6 +59,7 @@ function splitStages(
     else {
       throw errorAt(source, statement.instruction.position, {
         message: `${statement.instruction.keyword.toUpperCase()} stands before the first FROM`,
+        docker: 'no build stage in current context',
         fix: 'Only ARG may stand there: begin the stage with FROM.',
       });
     }
@@ -80,6 +81,7 @@ function targetOf(source: Source, stages: readonly RawStage[], target: string | 
   throw errorAt(source, stages[0]?.from.instruction.position ?? { line: 1, column: 1 }, {
     code: 'stage-not-found',
     message: `there is no build stage "${target}"`,
+    docker: `target stage "${target}" could not be found`,
     fix: near === undefined ? `The stages are ${stages.map(({ name }) => name).join(', ')}.` : `Did you mean ${near}?`,
   });
 }
