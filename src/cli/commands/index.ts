@@ -27,6 +27,7 @@ const COMMANDS: readonly Entry[] = [
   { names: ['registry'], load: async () => (await import('./registry.ts')).addRegistry },
   { names: ['certificates'], load: async () => (await import('./certificates.ts')).addCertificates },
   { names: ['doctor'], load: async () => (await import('./doctor.ts')).addDoctor },
+  { names: ['engine'], load: async () => (await import('./engine.ts')).addEngine },
   { names: ['daemon'], load: async () => (await import('./daemon.ts')).addDaemon },
   { names: ['purge'], load: async () => (await import('./purge.ts')).addPurge },
 ];

@@ -8,6 +8,7 @@ export interface DockerConfig {
   readonly credsStore?: string;
   /** Programs for some. */
   readonly credHelpers?: Readonly<Record<string, string>>;
+  readonly currentContext?: string;
 }
 
 interface AuthEntry {

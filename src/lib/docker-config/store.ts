@@ -75,7 +75,8 @@ export async function dropLogin(place: LoginPlace, registry: string): Promise<bo
   return true;
 }
 
-async function readConfig(file: string): Promise<DockerConfig> {
+/** @throws UserError `docker-config-invalid` */
+export async function readConfig(file: string): Promise<DockerConfig> {
   const text = await readTextIfThere(file);
   if (text === undefined || text.trim() === '') return {};
   try {
@@ -92,7 +93,8 @@ async function readConfig(file: string): Promise<DockerConfig> {
   });
 }
 
-async function writeConfig(file: string, config: DockerConfig): Promise<void> {
+/** Only its owner reads it. */
+export async function writeConfig(file: string, config: DockerConfig): Promise<void> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });
   await writeFileAtomic(file, `${JSON.stringify(config, undefined, '\t')}\n`, 0o600);
 }

@@ -1,9 +1,11 @@
 import { UserError } from '../../../lib/errors.ts';
-import type { Session } from '../execute/session.ts';
 import type { BuildRegistry } from '../face.ts';
 
 /** @throws UserError `registry-missing` where this builder reaches none */
-export function registryFor({ registry }: Pick<Session, 'registry'>, reference: string): BuildRegistry {
+export function registryFor(
+  { registry }: { readonly registry: BuildRegistry | undefined },
+  reference: string,
+): BuildRegistry {
   if (registry !== undefined) return registry;
   throw new UserError({
     code: 'registry-missing',
