@@ -26,8 +26,13 @@ export interface ParsedConfig {
 type ReadDocument = (name: string) => Promise<Buffer | undefined>;
 
 const digestText = z.custom<Digest>((value) => typeof value === 'string' && isDigest(value), 'is no sha256 digest');
+/** As a registry may give. */
+const MOST_LAYERS = 500;
 const dockerManifest = z.array(
-  z.object({ Config: z.string(), RepoTags: z.array(z.string()).nullish(), Layers: z.array(z.string()).nullish() }),
+  z.object({
+    ...{ Config: z.string(), RepoTags: z.array(z.string()).nullish() },
+    Layers: z.array(z.string()).max(MOST_LAYERS).nullish(),
+  }),
 );
 const descriptor = z.object({
   mediaType: z.string().default(''),
@@ -39,10 +44,28 @@ const descriptor = z.object({
   artifactType: z.string().nullish(),
 });
 const ociIndex = z.object({ manifests: z.array(descriptor) });
-const ociManifest = z.object({ config: descriptor, layers: z.array(descriptor) });
+const ociManifest = z.object({ config: descriptor, layers: z.array(descriptor).max(MOST_LAYERS) });
+const text = z.string().nullish();
+const words = z.array(z.string()).nullish();
+const named = z.record(z.string(), z.unknown()).nullish();
+const time = z
+  .string()
+  .refine((value) => !Number.isNaN(Date.parse(value)), 'is no time')
+  .nullish();
+/** What readers of images rely on; one that is otherwise would break every list that it is in. */
 const imageConfig = z.object({
   os: z.string().default('linux'),
+  created: time,
   rootfs: z.object({ type: z.literal('layers').optional(), diff_ids: z.array(digestText).nullish() }),
+  history: z.array(z.object({ created: time, created_by: text, comment: text })).nullish(),
+  config: z
+    .object({
+      ...{ Env: words, Cmd: words, Entrypoint: words, OnBuild: words, Shell: words },
+      ...{ WorkingDir: text, User: text, StopSignal: text, ExposedPorts: named, Volumes: named },
+      Labels: z.record(z.string(), z.string()).nullish(),
+      Healthcheck: z.object({ Test: words }).nullish(),
+    })
+    .nullish(),
 });
 type OciDescriptor = z.infer<typeof descriptor>;
 

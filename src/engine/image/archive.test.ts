@@ -91,6 +91,18 @@ describe('archive contents', () => {
     assert.deepEqual(parseArchivedConfig(config({ os: 'linux', rootfs }), 1).diffIds, [digestOf('a')]);
     assert.throws(() => parseArchivedConfig(config({ os: 'linux', rootfs }), 2), isCode('archive-invalid'));
     assert.throws(() => parseArchivedConfig(config({ os: 'windows', rootfs }), 1), isCode('image-os-unsupported'));
+    const hostile = [
+      ...[{ created: 'never' }, { created: 7 }, { history: 5 }, { history: [{ created: 'x' }] }, { config: 'x' }],
+      ...[{ config: { Labels: 5 } }, { config: { Labels: { a: {} } } }, { config: { Env: { A: 'b' } } }],
+      ...[{ config: { Cmd: [1] } }, { config: { Entrypoint: 'sh' } }, { config: { WorkingDir: [] } }],
+    ];
+    for (const changes of hostile)
+      assert.throws(
+        () => parseArchivedConfig(config({ os: 'linux', rootfs, ...changes }), 1),
+        isCode('archive-invalid'),
+      );
+    const empty = { created: null, history: null, config: { Env: null, Labels: null, Cmd: null, Volumes: null } };
+    assert.equal(parseArchivedConfig(config({ os: 'linux', rootfs, ...empty }), 1).diffIds.length, 1);
   });
 });
 

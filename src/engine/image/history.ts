@@ -25,7 +25,7 @@ export function historyOf(
 
 /** An image that tells no history has one unnamed step a layer. */
 function stepsOf(config: ImageConfig): readonly HistoryEntry[] {
-  if (config.history !== undefined && config.history.length > 0) return config.history;
+  if ((config.history?.length ?? 0) > 0) return config.history!;
   return config.rootfs.diff_ids.map(() => ({}));
 }
 

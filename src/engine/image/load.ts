@@ -12,6 +12,8 @@ import type { LayerStore } from './layers.ts';
 import { invalidArchive } from './tar-parser.ts';
 import { textOf } from './tar-entry.ts';
 
+const MAX_CONFIG_BYTES = 8 * 1024 * 1024;
+
 interface LoadContext extends LoadOptions {
   readonly layers: LayerStore;
   readonly images: Images;
@@ -60,7 +62,9 @@ async function prepareImage(
   image: ArchivedImage,
   { context, added }: { context: LoadContext; added: Digest[] },
 ): Promise<ReadyImage> {
-  const bytes = await readFile(fetchBlob(context.archive, image.config).path);
+  const { path, size } = fetchBlob(context.archive, image.config);
+  if (size > MAX_CONFIG_BYTES) throw invalidArchive(`"${textOf(image.config.name)}" is larger than 8 MiB`);
+  const bytes = await readFile(path);
   const { diffIds } = parseArchivedConfig(bytes, image.layers.length);
   const files = image.layers.map((layer) => fetchBlob(context.archive, layer));
   for (const [index, diffId] of diffIds.entries()) {
