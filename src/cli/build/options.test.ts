@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseBuildArg, parseCacheFrom, parseCacheTo, parseOutput, parseSecret, parseSize, parseSsh } from './options.ts';
+import {
+  parseBuildArg,
+  parseCacheFrom,
+  parseCacheTo,
+  parseOutput,
+  parseSecret,
+  parseSize,
+  parseSsh,
+} from './options.ts';
 
 describe('options of image build', () => {
   it('reads outputs', () => {
@@ -15,7 +23,13 @@ describe('options of image build', () => {
     assert.deepEqual(parseOutput('type=docker'), [{ kind: 'image', tags: undefined }]);
     assert.deepEqual(parseOutput('type=image,push=true,name=r.io/a'), parseOutput('type=registry,name=r.io/a'));
     assert.equal(parseOutput('type=tar,dest=x', parseOutput('type=image')).length, 2);
-    for (const wrong of ['type=nothing', 'type=local', 'type=oci,colour=red', 'type=local,dest=a,push=true', 'dest=a,dest=b'])
+    for (const wrong of [
+      'type=nothing',
+      'type=local',
+      'type=oci,colour=red',
+      'type=local,dest=a,push=true',
+      'dest=a,dest=b',
+    ])
       assert.throws(() => parseOutput(wrong), wrong);
   });
 
