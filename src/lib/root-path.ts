@@ -40,6 +40,11 @@ export async function resolveNameInRoot(root: string, path: string, keepLast = f
 
 /** The text of a regular file (4 MiB at most) of a root file system, empty where there is none. */
 export async function readInRoot(root: string, path: string): Promise<string> {
+  return (await readInRootIfThere(root, path)) ?? '';
+}
+
+/** The same; undefined where there is none. No link leads out, and no pipe or device is waited for. */
+export async function readInRootIfThere(root: string, path: string): Promise<string | undefined> {
   try {
     const file = await open(
       await resolveInRoot(root, path),
@@ -47,12 +52,12 @@ export async function readInRoot(root: string, path: string): Promise<string> {
     );
     try {
       const stat = await file.stat();
-      return stat.isFile() && stat.size <= MOST_BYTES ? await file.readFile('utf8') : '';
+      return stat.isFile() && stat.size <= MOST_BYTES ? await file.readFile('utf8') : undefined;
     } finally {
       await file.close();
     }
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemCodeOf(error) ?? '')) return '';
+    if (['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(systemCodeOf(error) ?? '')) return undefined;
     throw error;
   }
 }

@@ -235,6 +235,7 @@ describe('builds', { skip, timeout: 300_000 }, () => {
         Dockerfile:
           'FROM busybox\nRUN ip -o link | wc -l; grep -c nameserver /etc/resolv.conf\nRUN --network=none ip -o link | wc -l\nRUN --network=host hostname >/dev/null\n',
       },
+      entitlements: ['network.host'],
     });
     assert.equal(output.split('\n')[0]?.trim(), '2');
     assert.equal(output.split('\n')[2]?.trim(), '1');

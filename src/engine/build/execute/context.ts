@@ -1,10 +1,10 @@
 import { readdir, readFile, realpath, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import type { Readable } from 'node:stream';
 import { systemCodeOf, UserError } from '../../../lib/errors.ts';
 import { readTextIfThere } from '../../../lib/files.ts';
 import { nearestWord } from '../../../lib/nearest.ts';
-import { resolveInRoot } from '../../../lib/root-path.ts';
+import { readInRoot, readInRootIfThere, resolveInRoot } from '../../../lib/root-path.ts';
 import type { BuildContext, BuildRequest } from '../face.ts';
 import { unpackContext } from '../files/archive.ts';
 import { parseIgnore } from '../files/ignore.ts';
@@ -89,33 +89,39 @@ function unreadable(path: string, cause: unknown): UserError {
 }
 
 async function dockerfileOf({ dockerfile, dockerfilePath }: BuildRequest, directory: string): Promise<string> {
-  return dockerfilePath === undefined
-    ? readDockerfile(dockerfile, { path: await resolveInRoot(directory, dockerfile), directory })
-    : readDockerfile(dockerfilePath, { path: dockerfilePath, directory: join(dockerfilePath, '..') });
+  if (dockerfilePath !== undefined) return readDockerfile(dockerfilePath);
+  const text = await readInRootIfThere(directory, dockerfile);
+  if (text === undefined) throw await dockerfileMissing(dockerfile, directory);
+  return text;
 }
 
-async function readDockerfile(name: string, o: { readonly path: string; readonly directory: string }): Promise<string> {
+async function readDockerfile(path: string): Promise<string> {
   try {
-    return await readFile(o.path, 'utf8');
+    return await readFile(path, 'utf8');
   } catch (cause) {
     if (!['ENOENT', 'ENOTDIR', 'EISDIR'].includes(systemCodeOf(cause) ?? '')) throw cause;
-    const near = nearestWord(name, await readdir(o.directory).catch(() => []));
-    throw new UserError({
-      code: 'dockerfile-missing',
-      kind: 'not-found',
-      message: `Cannot locate specified Dockerfile: ${name}`,
-      fix: near === undefined ? 'Make the file, or name another one.' : `Did you mean ${near}?`,
-      cause,
-    });
+    throw await dockerfileMissing(path, join(path, '..'));
   }
+}
+
+async function dockerfileMissing(name: string, directory: string): Promise<UserError> {
+  const near = nearestWord(name, await readdir(directory).catch(() => []));
+  return new UserError({
+    code: 'dockerfile-missing',
+    kind: 'not-found',
+    message: `Cannot locate specified Dockerfile: ${name}`,
+    fix: near === undefined ? 'Make the file, or name another one.' : `Did you mean ${near}?`,
+  });
 }
 
 /** That of the Dockerfile goes before that of the context (Dockerfile reference: .dockerignore file). */
 async function ignoreTextOf({ dockerfile, dockerfilePath }: BuildRequest, directory: string): Promise<string> {
-  const own = dockerfilePath ?? (await resolveInRoot(directory, dockerfile));
-  return (
-    (await readTextIfThere(`${own}.dockerignore`)) ??
-    (await readTextIfThere(await resolveInRoot(directory, '.dockerignore'))) ??
-    ''
-  );
+  const own =
+    dockerfilePath === undefined
+      ? await readInRootIfThere(
+          directory,
+          `${relative(directory, await resolveInRoot(directory, dockerfile))}.dockerignore`,
+        )
+      : await readTextIfThere(`${dockerfilePath}.dockerignore`);
+  return own ?? (await readInRoot(directory, '.dockerignore'));
 }

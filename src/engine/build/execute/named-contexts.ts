@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { readTextIfThere } from '../../../lib/files.ts';
+import { readInRoot } from '../../../lib/root-path.ts';
 import type { ImageRecord } from '../../image/index.ts';
 import type { NamedContext } from '../face.ts';
 import { parseIgnore } from '../files/ignore.ts';
@@ -52,6 +51,6 @@ export async function openNamedContexts(
 /** A folder may have a .dockerignore of its own. */
 async function openNamedFiles(context: FilesContext, o: Fetching): Promise<NamedFiles> {
   const { directory, isLasting } = await openFiles(context, o);
-  const ignore = (await readTextIfThere(join(directory, '.dockerignore'))) ?? '';
+  const ignore = await readInRoot(directory, '.dockerignore');
   return { root: { directory, ignore: parseIgnore(ignore) }, isLasting };
 }

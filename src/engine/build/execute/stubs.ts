@@ -37,8 +37,10 @@ export async function findStubs(root: string, mountTargets: readonly string[]): 
   const deepestFirst = [...missing].toSorted((a, b) => b.length - a.length);
   return {
     removeFrom(upper) {
-      for (const path of deepestFirst) removeIfUntouched(join(upper, path));
-      for (const folder of parents.values()) removeCopiedUp(upper, folder);
+      // the step may have put links in the place of its folders, which lead anywhere on this machine
+      const isThere = (path: string): boolean => isPlain(upper, `/${path}`);
+      for (const path of deepestFirst) if (isThere(path)) removeIfUntouched(join(upper, path));
+      for (const folder of parents.values()) if (isThere(folder.path)) removeCopiedUp(upper, folder);
     },
   };
 }
