@@ -39,7 +39,7 @@ export interface Wanted {
 export interface AccessControl {
   /**
    * Who asks, as far as the request says it.
-   * @throws RegistryError `UNAUTHORIZED` for a wrong password or token
+   * @throws RegistryError `UNAUTHORIZED` for a wrong password or token, `TOOMANYREQUESTS` after many wrong passwords
    */
   identify(request: IncomingMessage): Promise<Principal>;
   /** What to answer somebody who may not: 401 with what to show to whom is nobody yet, else 403. */
@@ -63,7 +63,8 @@ export async function openAccess(o: AccessOptions): Promise<AccessControl> {
   const byPassword = async (request: IncomingMessage): Promise<Principal> => {
     const given = basicOf(request);
     if (given === undefined || parts.passwords === undefined) return anonymous;
-    if (await parts.passwords.isRight(given.user, given.password)) return principalOf(given.user, o);
+    const from = request.socket.remoteAddress;
+    if (await parts.passwords.isRight({ ...given, from })) return principalOf(given.user, o);
     throw unauthorized(request, []);
   };
   return {
@@ -137,7 +138,9 @@ function challengeOf(authentication: Authentication, request: IncomingMessage, w
 
 /** As the client sees us. */
 function originOf(request: IncomingMessage): string {
-  const scheme = 'encrypted' in request.socket ? 'https' : 'http';
+  // Whoever says so about their own request loses nothing: passwords are only ever asked for with more protection.
+  const isBehindTls = request.headers['x-forwarded-proto'] === 'https';
+  const scheme = 'encrypted' in request.socket || isBehindTls ? 'https' : 'http';
   const host = request.headers.host ?? `${request.socket.localAddress}:${request.socket.localPort}`;
   return `${scheme}://${host.replaceAll(/[^A-Za-z0-9.:[\]-]/g, '')}`;
 }

@@ -1,10 +1,11 @@
-import { randomBytes } from 'node:crypto';
-import { createHmac } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { compare, hash } from 'bcryptjs';
 import { UserError } from '../../../../lib/errors.ts';
 import { readTextIfThere, writeFileAtomic } from '../../../../lib/files.ts';
+import { refusal } from '../errors.ts';
 import { Turns } from '../turns.ts';
+import { LoginAttempts } from './attempts.ts';
 
 const COST = 10;
 /** bcrypt looks at no more bytes than these. */
@@ -30,18 +31,32 @@ function parsePasswordFile(text: string, path: string): Users {
   return users;
 }
 
-/** Passwords of an htpasswd file, which is read again when it changes. */
-export interface PasswordFile {
-  isRight(user: string, password: string): Promise<boolean>;
+/** A password as somebody shows it. */
+export interface ShownPassword {
+  readonly user: string;
+  readonly password: string;
+  /** The address that it comes from. */
+  readonly from: string | undefined;
 }
 
+/** Passwords of an htpasswd file, which is read again when it changes. */
+export interface PasswordFile {
+  /** @throws RegistryError `TOOMANYREQUESTS` after many wrong ones */
+  isRight(shown: ShownPassword): Promise<boolean>;
+}
+
+/** More do not wait for their turn. */
+const MOST_WAITING = 64;
+
 /**
- * Verifying takes tens of milliseconds of this process, on purpose: one at a time, and what was found right is remembered
- * (under a key that nobody has) as long as the line in the file is the same.
+ * Verifying takes tens of milliseconds of this process, on purpose: one at a time, not too often for passwords that are
+ * wrong, and what was found right is remembered (under a key that nobody has) as long as the line in the file is the same.
  */
-export function openPasswordFile(path: string): PasswordFile {
+export function openPasswordFile(path: string, now = Date.now): PasswordFile {
   const key = randomBytes(32);
   const right = new Map<string, true>();
+  const running = new Map<string, Promise<boolean>>();
+  const attempts = new LoginAttempts(now);
   const turns = new Turns();
   let read: { readonly version: string; readonly users: Users } | undefined;
   const usersNow = async (): Promise<Users> => {
@@ -51,15 +66,31 @@ export function openPasswordFile(path: string): PasswordFile {
       read = { version, users: parsePasswordFile((await readTextIfThere(path)) ?? '', path) };
     return read.users;
   };
+  const verify = async ({ user, password, from }: ShownPassword, line: string | undefined): Promise<boolean> => {
+    const attempt = attempts.begin({ user, from });
+    if (typeof attempt === 'number') throw tooMany(attempt);
+    if (running.size > MOST_WAITING) throw tooMany(1);
+    // Who asks does not learn which users there are: a name that is none takes as long as one that is.
+    const isEqual = await turns.take('', () => compare(password, line ?? anyHash(read?.users)));
+    const isRight = isEqual && line !== undefined;
+    if (isRight) attempt.forget();
+    return isRight;
+  };
   return {
-    async isRight(user, password) {
+    async isRight(shown) {
+      const { user, password, from } = shown;
       const line = (await usersNow()).get(user);
-      const name = createHmac('sha256', key)
-        .update(JSON.stringify([user, password, line]))
-        .digest('base64');
+      const nameOf = (...more: readonly unknown[]): string =>
+        createHmac('sha256', key)
+          .update(JSON.stringify([user, password, line, ...more]))
+          .digest('base64');
+      const name = nameOf();
       if (right.has(name)) return true;
-      const isRight = await turns.take('', () => compare(password, line ?? NOBODY));
-      if (!isRight || line === undefined) return false;
+      // many requests of one client begin at once: one of them is enough
+      const attemptName = nameOf(from);
+      const asked = running.get(attemptName) ?? verify(shown, line).finally(() => running.delete(attemptName));
+      running.set(attemptName, asked);
+      if (!(await asked)) return false;
       if (right.size >= REMEMBERED) right.delete(right.keys().next().value ?? '');
       right.set(name, true);
       return true;
@@ -67,7 +98,18 @@ export function openPasswordFile(path: string): PasswordFile {
   };
 }
 
-/** Takes as long to compare as any other: who asks does not learn which users there are. */
+function anyHash(users: Users | undefined): string {
+  return users?.values().next().value ?? NOBODY;
+}
+
+function tooMany(seconds: number): Error {
+  return refusal('TOOMANYREQUESTS', {
+    message: `too many logins failed: try again in ${seconds} s`,
+    headers: { 'retry-after': String(seconds) },
+  });
+}
+
+/** Where there are no users at all. */
 const NOBODY = '$2b$10$C6UzMDM.H6dfI/f/IKcEeO7ZbCkVZ0nXhY1rOZ0hFZ5o7xY5b9k1W';
 
 /** Adds a user, or changes the password. @throws UserError `registry-user-invalid`, `registry-password-invalid` */
