@@ -152,14 +152,15 @@ describe('history', () => {
       rootfs: { type: 'layers' as const, diff_ids: [digestOf('a'), digestOf('b')] },
       history: [{ created_by: 'one' }, { created_by: 'two', empty_layer: true }, { created_by: 'three' }],
     };
-    const parent = { id: digestOf('parent'), references: ['p:1'], parent: undefined };
-    const rows = historyOf(config, { image: { id: digestOf('image'), references: [], parent }, layerSizes: [10, 20] });
+    const parent = { id: digestOf('parent'), references: ['p:1'], steps: 1, parent: undefined };
+    const image = { id: digestOf('image'), references: [], steps: 3, parent };
+    const rows = historyOf(config, { image, layerSizes: [10, 20] });
     assert.deepEqual(
       rows.map((row) => [row.createdBy, row.sizeBytes, row.id]),
       [
         ['three', 20, digestOf('image')],
-        ['two', 0, digestOf('parent')],
-        ['one', 10, '<missing>'],
+        ['two', 0, '<missing>'],
+        ['one', 10, digestOf('parent')],
       ],
     );
   });

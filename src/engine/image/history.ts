@@ -4,6 +4,8 @@ import type { HistoryRow } from './face.ts';
 export interface HistoryImage {
   readonly id: Digest;
   readonly references: readonly string[];
+  /** Number of its steps, those of the images below it included. */
+  readonly steps: number;
   readonly parent: HistoryImage | undefined;
 }
 
@@ -15,16 +17,20 @@ export function historyOf(
   const sizes = [...o.layerSizes];
   const entries = stepsOf(config);
   const rows = entries.map((entry) => rowOf(entry, entry.empty_layer === true ? 0 : (sizes.shift() ?? 0)));
-  let image: HistoryImage | undefined = o.image;
-  return rows.toReversed().map((row) => {
-    const known: HistoryRow = image === undefined ? row : { ...row, id: image.id, references: image.references };
-    image = image?.parent;
-    return known;
-  });
+  const known = new Map<number, HistoryImage>();
+  for (let image: HistoryImage | undefined = o.image.parent; image !== undefined; image = image.parent)
+    known.set(image.steps, image);
+  known.set(rows.length, o.image);
+  return rows
+    .map((row, index) => {
+      const image = known.get(index + 1);
+      return image === undefined ? row : { ...row, id: image.id, references: image.references };
+    })
+    .toReversed();
 }
 
 /** An image that tells no history has one unnamed step a layer. */
-function stepsOf(config: ImageConfig): readonly HistoryEntry[] {
+export function stepsOf(config: ImageConfig): readonly HistoryEntry[] {
   if ((config.history?.length ?? 0) > 0) return config.history!;
   return config.rootfs.diff_ids.map(() => ({}));
 }

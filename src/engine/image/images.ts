@@ -19,7 +19,7 @@ import type {
   RemovedImage,
   RemoveOptions,
 } from './face.ts';
-import { historyOf, type HistoryImage } from './history.ts';
+import { historyOf, stepsOf, type HistoryImage } from './history.ts';
 import type { LayerStore } from './layers.ts';
 import { releasedLayers } from './released-layers.ts';
 import type { ImageRecords, StoredImage } from './records.ts';
@@ -237,6 +237,7 @@ export class Images {
     return {
       id,
       references: this.#records.referencesOf(id),
+      steps: stepsOf(this.get(id).config).length,
       parent: parent === undefined ? undefined : this.#historyImage(parent),
     };
   }

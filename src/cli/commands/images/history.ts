@@ -47,6 +47,8 @@ function idOf({ id }: Entry, { trunc }: HistoryOptions): string {
   return trunc ? shortId(id) : id;
 }
 
-function shortened(command: string): string {
+/** On one line. */
+function shortened(text: string): string {
+  const command = text.replaceAll(/\s+/g, ' ');
   return command.length > WIDEST_COMMAND ? `${command.slice(0, WIDEST_COMMAND - 1)}…` : command;
 }
