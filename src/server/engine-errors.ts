@@ -1,3 +1,4 @@
+import { saidBy } from '../lib/engine-answer.ts';
 import { engineUnavailable } from '../lib/engine-unavailable.ts';
 import { UserError, type ErrorKind } from '../lib/errors.ts';
 
@@ -6,13 +7,9 @@ export async function call<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const { statusCode, json, reason } = error as {
-      statusCode?: number;
-      json?: { message?: string; fix?: string };
-      reason?: string;
-    };
+    const { statusCode, json } = error as { statusCode?: number; json?: { fix?: string } };
     if (statusCode === undefined) throw engineUnavailable({ what: 'work on images', cause: error }) ?? error;
-    throw engineError(statusCode, json?.message ?? reason ?? String(error), json?.fix);
+    throw engineError(statusCode, saidBy(error), json?.fix);
   }
 }
 

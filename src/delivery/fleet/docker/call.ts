@@ -1,5 +1,6 @@
 import { engineUnavailable } from '../../../lib/engine-unavailable.ts';
-import { messageOf, UserError } from '../../../lib/errors.ts';
+import { saidBy } from '../../../lib/engine-answer.ts';
+import { UserError } from '../../../lib/errors.ts';
 
 /** HTTP status of an answer that the engine gave instead of success; undefined for anything else that was thrown. */
 function statusOf(error: unknown): number | undefined {
@@ -57,14 +58,4 @@ function refused(what: string, cause: unknown, status: number): UserError {
     cause,
     details: { status },
   });
-}
-
-/** The engine's own words, without the client library's frame around them. */
-export function saidBy(cause: unknown): string {
-  const body = (cause as { readonly json?: { readonly message?: unknown } | null }).json;
-  if (typeof body?.message === 'string') return body.message.trim();
-  const { statusCode, reason } = cause as { readonly statusCode?: number; readonly reason?: string };
-  const frame = `(HTTP code ${statusCode}) ${reason ?? 'unexpected'} - `; // docker-modem's, around the text of a stream
-  const message = messageOf(cause);
-  return (message.startsWith(frame) ? message.slice(frame.length) : message).trim();
 }

@@ -1,10 +1,11 @@
 import { isAbsolute, relative } from 'node:path';
 import type Docker from 'dockerode';
 import type { ImageBuildOptions, ImageInspectInfo } from 'dockerode';
+import { saidBy } from '../../../lib/engine-answer.ts';
 import { messageOf, UserError } from '../../../lib/errors.ts';
 import type { ImageBuild, ResolvedImage, ResolveOptions } from '../fleet.ts';
 import { INLINE, packContext, requireContext } from './build-context.ts';
-import { call, callIfThere, callUnless, explained, saidBy } from './call.ts';
+import { call, callIfThere, callUnless, explained } from './call.ts';
 import { jsonLinesOf } from './streams.ts';
 
 export async function findImage(docker: Docker, reference: string): Promise<ResolvedImage | undefined> {
