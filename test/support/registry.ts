@@ -23,6 +23,7 @@ const SETTINGS: RegistryServerSettings = {
   idleTimeoutMs: 20_000,
   uploadExpiryMs: 3_600_000,
   graceMs: 3_600_000,
+  collectEveryMs: undefined,
   metricsListen: undefined,
 };
 

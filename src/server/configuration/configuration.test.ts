@@ -25,6 +25,7 @@ const DEFAULTS = {
     idle_seconds: 120,
     upload_hours: 24,
     grace_minutes: 60,
+    garbage_collection_hours: 24,
   },
 };
 const FILE = '/srv/b/config.yaml';

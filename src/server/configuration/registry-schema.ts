@@ -103,4 +103,9 @@ export const registrySchema = z.strictObject({
     .nonnegative()
     .default(60)
     .describe('What was pushed or asked for within this time is not collected.'),
+  garbage_collection_hours: z
+    .number()
+    .nonnegative()
+    .default(24)
+    .describe('How often what no manifest needs is deleted; `0`: only with `bascule registry gc`.'),
 });

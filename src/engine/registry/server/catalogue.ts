@@ -197,6 +197,13 @@ export class Catalogue {
     return { digest, mediaType: String(row['media_type']), bytes: Buffer.from(row['bytes'] as Uint8Array) };
   }
 
+  /** Without reading it. */
+  hasManifest(repository: string, digest: ContentDigest): boolean {
+    return (
+      this.#records.one('SELECT 1 FROM manifest WHERE repository = ? AND digest = ?', repository, digest) !== undefined
+    );
+  }
+
   digestOfTag(repository: string, tag: string): ContentDigest | undefined {
     const row = this.#records.one('SELECT digest FROM tag WHERE repository = ? AND name = ?', repository, tag);
     return row?.['digest'] as ContentDigest | undefined;
@@ -231,18 +238,19 @@ export class Catalogue {
     return this.#records.run('DELETE FROM manifest WHERE repository = ? AND digest = ?', repository, digest) > 0;
   }
 
-  /** Manifests whose subject this is, in the order of their digests. */
-  referrers(
+  /** Manifests whose subject this is, in the order of their digests; read as they are asked for. */
+  *referrers(
     repository: string,
     o: {
       readonly subject: ContentDigest;
       readonly artifactType: string | undefined;
       readonly last: string | undefined;
     },
-  ): Iterable<ReferrerRow> {
+  ): Generator<ReferrerRow> {
     const sql = `SELECT digest, media_type, length(bytes) AS size_bytes, artifact_type, annotations FROM manifest
        WHERE repository = ?1 AND subject = ?2 AND (?3 IS NULL OR artifact_type = ?3) AND digest > ?4 ORDER BY digest`;
-    return this.#records.all(sql, repository, o.subject, o.artifactType ?? null, o.last ?? '').map(referrerOf);
+    for (const row of this.#records.each(sql, repository, o.subject, o.artifactType ?? null, o.last ?? ''))
+      yield referrerOf(row);
   }
 
   /** How much there is. */

@@ -24,25 +24,30 @@ export async function collect(rooms: Rooms, o: CollectOptions): Promise<Collecte
   return o.dryRun ? foresee(rooms, before, o) : await sweep(rooms, before, o);
 }
 
-async function sweep(rooms: Rooms, before: number, { untagged }: CollectOptions): Promise<Collected> {
+async function sweep(rooms: Rooms, before: number, { untagged, signal }: CollectOptions): Promise<Collected> {
   const { catalogue, blobs, uploads, storage } = rooms;
   const manifests = untagged ? catalogue.garbage.untaggedManifests(before) : [];
-  for (const { repository, digest } of manifests)
+  for (const { repository, digest } of manifests) {
+    signal?.throwIfAborted();
     await removeManifest(
       { catalogue, records: storage.records },
       { repository, reference: { kind: 'digest', digest } },
     );
+  }
   const expired = await uploads.expire(Date.now() - rooms.uploadExpiryMs);
+  signal?.throwIfAborted();
   catalogue.transaction(() => {
     for (const { repository, digest } of catalogue.garbage.idleLinks(before)) catalogue.unlinkBlob(repository, digest);
   });
   const freed = { blobs: 0, bytes: 0 };
   for (const row of catalogue.garbage.unlinkedBlobs(before)) {
+    signal?.throwIfAborted();
     if (!(await blobs.discard(row))) continue;
     freed.blobs += 1;
     freed.bytes += row.place === 'own' ? row.sizeBytes : 0;
   }
   for await (const { digest, sizeBytes, storedAt } of storage.list()) {
+    signal?.throwIfAborted();
     if (storedAt.getTime() >= before || catalogue.blob(digest)?.place === 'own') continue;
     if (!(await blobs.sweep(digest))) continue;
     freed.blobs += 1;

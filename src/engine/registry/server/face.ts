@@ -38,6 +38,8 @@ export interface RegistryServerSettings {
   readonly uploadExpiryMs: number;
   /** What was pushed or asked for within this time is not collected. */
   readonly graceMs: number;
+  /** How often it is collected; undefined: only when somebody says so. */
+  readonly collectEveryMs: number | undefined;
   /** Prometheus' metrics; undefined: none. */
   readonly metricsListen: ListenAddress | undefined;
 }
@@ -57,6 +59,8 @@ export interface CollectOptions {
   readonly dryRun: boolean;
   /** Manifests to which no tag leads, too. */
   readonly untagged: boolean;
+  /** What was deleted until then stays so. */
+  readonly signal?: AbortSignal;
 }
 
 /** What a collection deleted, or would. */

@@ -60,11 +60,18 @@ async function dispatch(o: ListenerOptions, { request, response, told, signal }:
   if (route.kind === 'token') return await issueToken(o, exchange(NOBODY));
   const principal = await o.access.identify(request);
   told.principal = principal;
+  refuseBrowsers(request, principal);
   const call = callOf(route, { method: request.method ?? 'GET', readOnly: o.readOnly });
   const isAllowed = call.wanted.every(({ action, repository }) => principal.may(action, repository));
   const isRefused = route.kind === 'base' || route.kind === 'catalog' ? o.access.needsLogin(principal) : !isAllowed;
   if (isRefused) throw o.access.refuse(request, principal, call.wanted);
   await call.run(o.parts, exchange(principal));
+}
+
+/** A page that somebody looks at on this machine must not push to a registry that asks nobody who they are. */
+function refuseBrowsers({ method = 'GET', headers }: IncomingMessage, { user }: Principal): void {
+  if (headers.origin === undefined || user !== undefined || method === 'GET' || method === 'HEAD') return;
+  throw refusal('DENIED', { message: 'pages of the web may not change anything here without a password' });
 }
 
 const NOBODY: Principal = { user: undefined, may: () => false };

@@ -109,10 +109,15 @@ function mediaTypeOf(body: Record<string, unknown>, contentType: string | undefi
   });
 }
 
+/** An answer need not be larger than what was asked. */
+const MOST_TOLD = 100;
+
 function checked<T>(schema: z.ZodType<T>, body: unknown): T {
   const result = schema.safeParse(body);
   if (result.success) return result.data;
-  const reasons = result.error.issues.map(({ path, message }) => ({ path: path.join('.'), message }));
+  const reasons = result.error.issues
+    .slice(0, MOST_TOLD)
+    .map(({ path, message }) => ({ path: path.join('.'), message }));
   const isDigest = reasons.some(({ path }) => path.endsWith('digest'));
   const said = reasons.map(({ path, message }) => `${path}: ${message}`).join('; ');
   throw refusal(isDigest ? 'DIGEST_INVALID' : 'MANIFEST_INVALID', { message: said, detail: reasons });

@@ -20,6 +20,7 @@ import { listenForClients, listenOnLoopback, listenOnSocket, type Listening } fr
 import { shareImages } from './shared-content.ts';
 import type { BlobStorage } from './storage/face.ts';
 import { openFileSystemStorage } from './storage/file-system.ts';
+import { collectAgainAndAgain } from './timer.ts';
 import { Uploads } from './uploads.ts';
 
 const EXPIRY_CHECK_MS = 3_600_000;
@@ -88,11 +89,14 @@ function createRegistry(opened: Opened, undo: AsyncDisposableStack): RegistrySer
         o,
       );
       if (!o.dryRun) parts.metrics.collected({ blobs: found.blobs, bytes: found.freedBytes });
-      log.info({ ...found, ...o }, 'registry: collected');
+      log.info({ ...found, dryRun: o.dryRun, untagged: o.untagged }, 'registry: collected');
       return found;
     },
     close: () => undo.disposeAsync(),
   };
+  const { collectEveryMs: everyMs } = settings;
+  const work = (signal: AbortSignal): Promise<unknown> => registry.collect({ dryRun: false, untagged: false, signal });
+  if (everyMs !== undefined) undo.use(collectAgainAndAgain({ everyMs, log, work }));
   return registry;
 }
 

@@ -24,6 +24,7 @@ const BARE: RegistryConfiguration = {
   idle_seconds: 1,
   upload_hours: 1,
   grace_minutes: 1,
+  garbage_collection_hours: 24,
 };
 const LOCAL = '127.0.0.1:5000';
 const NETWORK = '0.0.0.0:5000';
@@ -36,6 +37,15 @@ async function accessOf(o: {
   const settings = await readSettings({ ...BARE, ...o.change }, { root: o.root ?? root, listen: o.listen });
   return `${settings.authentication.kind}: ${settings.anonymous.join(' ')}`;
 }
+
+it('collects once a day, less often, or not at all', async () => {
+  const every = async (change: Partial<RegistryConfiguration>): Promise<number | undefined> =>
+    (await readSettings({ ...BARE, ...change }, { root, listen: LOCAL })).collectEveryMs;
+  assert.equal(await every({}), 86_400_000);
+  assert.equal(await every({ garbage_collection_hours: 0 }), undefined);
+  assert.equal(await every({ read_only: true }), undefined);
+  assert.equal(await every({ garbage_collection_hours: 10_000 }), 2 ** 31 - 1);
+});
 
 describe('who may use a registry', () => {
   it('is everybody on loopback where nothing is said, and who has a password elsewhere', async () => {

@@ -38,6 +38,7 @@ export interface RegistryConfiguration {
   readonly idle_seconds: number;
   readonly upload_hours: number;
   readonly grace_minutes: number;
+  readonly garbage_collection_hours: number;
 }
 
 /** The registry's folder below a root. */
@@ -75,8 +76,20 @@ export async function readSettings(
     idleTimeoutMs: configuration.idle_seconds * 1_000,
     uploadExpiryMs: configuration.upload_hours * 3_600_000,
     graceMs: configuration.grace_minutes * 60_000,
+    collectEveryMs: everyMsOf(configuration),
     metricsListen: configuration.metrics === undefined ? undefined : addressOf(configuration.metrics),
   };
+}
+
+/** A timer of Node takes no more milliseconds than fit into 31 bits: about 24 days. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** What only gives is not changed. */
+function everyMsOf({
+  garbage_collection_hours: hours,
+  read_only: isReadOnly,
+}: RegistryConfiguration): number | undefined {
+  return hours === 0 || isReadOnly ? undefined : Math.min(hours * 3_600_000, LONGEST_TIMER_MS);
 }
 
 function authenticationOf(configuration: RegistryConfiguration, root: string): Authentication {

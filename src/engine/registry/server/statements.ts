@@ -42,6 +42,11 @@ export class Statements {
     return this.#statement(sql).all(...values);
   }
 
+  /** Row by row, as they are asked for: they need not fit into memory together. */
+  *each(sql: string, ...values: readonly Value[]): Generator<Row> {
+    yield* this.#database.prepare(sql).iterate(...values);
+  }
+
   /** @returns how many rows it changed */
   run(sql: string, ...values: readonly Value[]): number {
     return Number(this.#statement(sql).run(...values).changes);

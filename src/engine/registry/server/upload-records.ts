@@ -25,6 +25,13 @@ export class UploadRecords {
     return row === undefined ? undefined : uploadOf(row);
   }
 
+  /** How many there are, of one repository and of all. */
+  count(repository: string): { readonly here: number; readonly all: number } {
+    const sql = 'SELECT count(*) AS everywhere, count(*) FILTER (WHERE repository = ?) AS here FROM upload';
+    const row = this.#records.one(sql, repository);
+    return { here: Number(row?.['here'] ?? 0), all: Number(row?.['everywhere'] ?? 0) };
+  }
+
   all(): readonly UploadRow[] {
     return this.#records.all('SELECT * FROM upload').map(uploadOf);
   }

@@ -14,6 +14,9 @@ import { Turns } from './turns.ts';
 
 const WRITE_BYTES = 1024 * 1024;
 const READ_BYTES = 256 * 1024;
+/** Uploads that have begun and not ended. Real clients have a handful each, and those that went away are dropped. */
+const MOST_OF_REPOSITORY = 1_000;
+const MOST = 10_000;
 
 /** A chunk as it comes. */
 export interface Chunk {
@@ -58,7 +61,10 @@ export class Uploads {
     return this.#directory;
   }
 
+  /** @throws RegistryError `TOOMANYREQUESTS` where too many have begun and not ended */
   async begin(repository: string): Promise<string> {
+    const { here, all } = this.#catalogue.uploads.count(repository);
+    if (here >= MOST_OF_REPOSITORY || all >= MOST) throw tooManyUploads();
     const id = randomUUID();
     const file = await open(this.#path(id), 'wx', 0o600);
     await file.close();
@@ -210,6 +216,11 @@ function outOfOrder(offset: number): Error {
     message: 'that is not the next chunk',
     detail: { next: offset },
   });
+}
+
+function tooManyUploads(): Error {
+  const message = 'too many uploads have begun and not ended: end them, or wait until they are dropped';
+  return refusal('TOOMANYREQUESTS', { message, headers: { 'retry-after': '60' } });
 }
 
 function tooLarge(limitBytes: number): Error {

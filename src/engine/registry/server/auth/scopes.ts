@@ -1,3 +1,4 @@
+import { isRepositoryName } from '../routes.ts';
 import { ACTIONS, type Action, type Principal } from './rights.ts';
 
 /** The `access` claim of a token, as Docker's registries understand it. */
@@ -7,6 +8,8 @@ export interface Access {
   readonly actions: readonly string[];
 }
 
+/** Of one request for a token. */
+const MOST_SCOPES = 100;
 const SCOPE = /^(repository|registry)(?:\([^)]*\))?:(.+):([a-z*,]*)$/;
 
 /** What a client asks for: `repository:team/app:pull,push`, several separated by blanks. What is no scope is left out. */
@@ -15,6 +18,8 @@ export function parseScopes(texts: readonly string[]): readonly Access[] {
     .flatMap((text) => text.split(' '))
     .map((text) => SCOPE.exec(text))
     .filter((match) => match !== null)
+    .filter(([, , name = '']) => isRepositoryName(name))
+    .slice(0, MOST_SCOPES)
     .map(([, type = '', name = '', actions = '']) => ({ type, name, actions: actions.split(',').filter(Boolean) }));
 }
 

@@ -73,6 +73,9 @@ function store(
   );
 }
 
+/** An answer need not be larger than what was asked. */
+const MOST_TOLD = 100;
+
 /** @throws RegistryError `MANIFEST_BLOB_UNKNOWN`, one for each that is missing */
 function requireNamed(
   { catalogue, blobs }: Pick<Parts, 'catalogue' | 'blobs'>,
@@ -81,12 +84,12 @@ function requireNamed(
 ): void {
   const missing = [
     ...links.blobs.filter((digest) => blobs.find(repository, digest) === undefined),
-    ...links.manifests.filter((digest) => catalogue.manifest(repository, digest) === undefined),
+    ...links.manifests.filter((digest) => !catalogue.hasManifest(repository, digest)),
   ];
   if (missing.length > 0)
     throw refusals(
       'MANIFEST_BLOB_UNKNOWN',
-      missing.map((digest) => ({ name: repository, digest })),
+      missing.slice(0, MOST_TOLD).map((digest) => ({ name: repository, digest })),
     );
 }
 
@@ -134,7 +137,7 @@ export async function removeManifest(
   const isThere =
     reference.kind === 'tag'
       ? catalogue.digestOfTag(repository, reference.tag) !== undefined
-      : catalogue.manifest(repository, reference.digest) !== undefined;
+      : catalogue.hasManifest(repository, reference.digest);
   if (!isThere) return false;
   for (const tag of tags) await records?.remove({ kind: 'tag', repository, tag });
   if (reference.kind === 'tag') return catalogue.deleteTag(repository, reference.tag);
