@@ -57,6 +57,8 @@ describe('the registry of the daemon', { skip }, () => {
     const [tag] = await machine.json<{ tag: string; digest: string }[]>(['registry', 'tags', 'team/app']);
     assert.equal(tag?.tag, 'v1');
     assert.deepEqual(await machine.json(['registry', 'ls']), ['team/app']);
+    assert.match(await docker('search', `${host}/ap`), /^NAME[^]*\nteam\/app\s/);
+    assert.doesNotMatch(await docker('search', `${host}/nothing`), /team/);
     const metrics = await (await fetch(`${found.metrics}/metrics`)).text();
     assert.match(metrics, /^bascule_registry_shared_blobs 1$/m);
   });

@@ -4,7 +4,7 @@ import { isUp } from './container-filters.ts';
 import type { Exchange } from './exchange.ts';
 import { parseFilters } from './filters.ts';
 import { IMAGE_FILTERS, selectImages } from './image-filters.ts';
-import { invalidParameter, unsupported } from './http-errors.ts';
+import { invalidParameter } from './http-errors.ts';
 import { untilOf } from './matching.ts';
 import { flagOf, textOf } from './query.ts';
 import { referenceOf } from './reference-text.ts';
@@ -20,7 +20,6 @@ export function imageRoutes(rooms: ImageRooms): readonly Route[] {
   const imageOf = (exchange: Exchange): ImageRecord => images.get(exchange.params['name'] ?? '');
   return [
     { method: 'GET', pattern: '/images/json', handle: (exchange) => list(rooms, exchange) },
-    { method: 'GET', pattern: '/images/search', handle: refuseSearch },
     { method: 'POST', pattern: '/images/prune', handle: (exchange) => prune(rooms, exchange) },
     {
       method: 'GET',
@@ -92,8 +91,4 @@ async function prune({ images, runtime, events }: ImageRooms, exchange: Exchange
     ImagesDeleted: removed.length > 0 ? removed.map(removedImage) : null,
     SpaceReclaimed: freedBytes,
   });
-}
-
-function refuseSearch(): void {
-  throw unsupported('searching Docker Hub', 'Look in the web page of the registry.');
 }

@@ -10,6 +10,7 @@ import { credentialIn, credentialOf, textsOf } from './registry-auth.ts';
 import { unreachableInDockersWords } from './registry-words.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
+import { search } from './search.ts';
 import { sendFailure } from './send-failure.ts';
 import { createTransferTranscript } from './transfer-progress.ts';
 import { jsonLines, type JsonLines } from './writing.ts';
@@ -20,6 +21,7 @@ type RegistryRooms = Pick<Rooms, 'registry' | 'images' | 'events'>;
 export function registryRoutes(rooms: RegistryRooms): readonly Route[] {
   return [
     { method: 'POST', pattern: '/images/{name*}/push', handle: (exchange) => push(rooms, exchange) },
+    { method: 'GET', pattern: '/images/search', handle: (exchange) => search(rooms, exchange) },
     { method: 'POST', pattern: '/auth', handle: (exchange) => authenticate(rooms, exchange) },
     { method: 'GET', pattern: '/distribution/{name*}/json', handle: (exchange) => distribution(rooms, exchange) },
   ];

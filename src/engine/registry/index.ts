@@ -5,6 +5,7 @@ export {
   type Credential,
   type FetchedManifest,
   type FindCredential,
+  type FoundRepository,
   type PulledImage,
   type PullOptions,
   type PushedImage,

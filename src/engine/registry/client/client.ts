@@ -36,6 +36,7 @@ import { mountSources, pushBytes, pushLayers, putManifest, type PushTarget } fro
 import { pushReferrers } from './referrers.ts';
 import { Repository, type Connection } from './repository.ts';
 import { checkedConfig, fetchBlob, fetchConfig, fetchManifest, findImage, refused, type Source } from './resolve.ts';
+import { searchIn, type FoundRepository, type SearchOptions } from './search.ts';
 import { listTags } from './tags.ts';
 import { createTransport } from './transport.ts';
 import { uploadBlob } from './upload.ts';
@@ -45,6 +46,8 @@ const LAYERS_AT_ONCE = 4;
 const IDLE_MS = 60_000;
 const ATTEMPTS = 5;
 const FIRST_DELAY_MS = 500;
+/** Docker Hub searches at another address than it is pulled from. */
+const HUB_SEARCH = 'index.docker.io';
 const MAX_BLOB_BYTES = 64 * 1024 * 1024;
 
 /** Opens the client; what an earlier one left half uploaded is removed. */
@@ -132,6 +135,13 @@ class Client implements RegistryClient {
   async tags(text: string, o: TransferOptions): Promise<readonly string[]> {
     const reference = parseReference(text);
     return await listTags((await this.#source(reference, o)).repositories.at(-1)!, familiarName(reference));
+  }
+
+  async search(registry: string, o: SearchOptions & TransferOptions): Promise<readonly FoundRepository[]> {
+    const credential = o.credential ?? (await this.#o.findCredential(registry));
+    const signal = o.signal === undefined ? {} : { signal: o.signal };
+    const domain = registry === 'docker.io' ? HUB_SEARCH : registry;
+    return await searchIn(this.#repository({ domain, path: '' }, { actions: 'pull', credential, ...signal }), o);
   }
 
   async login(

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Log } from '../../../lib/log.ts';
 import type { Descriptor, Digest, ImageConfig, Platform } from '../../../lib/oci/index.ts';
 import type { ImageRecord, ImageStore } from '../../image/index.ts';
+import type { FoundRepository, SearchOptions } from './search.ts';
 
 /** What a registry wants to know of somebody. */
 export type Credential =
@@ -137,6 +138,8 @@ export interface RegistryClient {
   resolve(reference: string, o: PullOptions): Promise<ResolvedImage>;
   /** All tags of a repository; the tag of the reference does not matter. */
   tags(reference: string, o: TransferOptions): Promise<readonly string[]>;
+  /** Repositories of a registry whose names have a term. @param registry as references have it, e.g. `docker.io` */
+  search(registry: string, o: SearchOptions & TransferOptions): Promise<readonly FoundRepository[]>;
   /** Asks the registry whether it knows somebody. @returns a token to keep instead of the password, where it gives one */
   login(registry: string, o: { credential: Credential; signal?: AbortSignal }): Promise<{ identityToken?: string }>;
 

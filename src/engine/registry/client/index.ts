@@ -13,5 +13,6 @@ export type {
   TransferEvent,
   TransferOptions,
 } from './face.ts';
+export type { FoundRepository } from './search.ts';
 export { createRegistryClient } from './client.ts';
 export { parsePlatform } from './platforms.ts';
