@@ -60,22 +60,23 @@ describe('provenance', () => {
 
   it('has no secret: neither values, nor arguments named so, nor passwords in addresses, nor proxies', () => {
     const secret = 'hunter2';
-    const rendered = renderProvenance(
-      recordOf(`FROM debian:bookworm\nADD https://me:${secret}@example.org/file /\n`.replace(/me:.*@/, ''), {
-        request: {
-          context: { kind: 'remote', url: `https://me:${secret}@example.org/shop.git#main` },
-          buildArgs: {
-            NPM_TOKEN: secret,
-            DB_PASSWORD: secret,
-            HTTP_PROXY: `http://me:${secret}@proxy`,
-            MIRROR: `https://me:${secret}@example.org/`,
-            VERSION: '2',
-          },
-          secrets: { npm: Buffer.from(secret) },
+    const record = recordOf(`FROM debian:bookworm\nADD https://me:${secret}@example.org/file /\n`, {
+      request: {
+        context: { kind: 'remote', url: `https://me:${secret}@example.org/shop.git#main` },
+        buildArgs: {
+          NPM_TOKEN: secret,
+          DB_PASSWORD: secret,
+          HTTP_PROXY: `http://me:${secret}@proxy`,
+          MIRROR: `https://me:${secret}@example.org/`,
+          VERSION: '2',
         },
-      }),
-    );
+        secrets: { npm: Buffer.from(secret) },
+      },
+    });
+    const rendered = renderProvenance(record);
     assert.ok(!rendered.includes(secret));
+    const history = record.plan.stages.flatMap(({ steps }) => steps.map(({ createdBy }) => createdBy));
+    assert.deepEqual(history.filter(Boolean), ['ADD https://example.org/file / # buildkit']);
     assert.match(rendered, /"VERSION": "2"/);
     assert.match(rendered, /"NPM_TOKEN": null/);
     assert.match(rendered, /"secrets": \[\s*"npm"/);

@@ -36,7 +36,7 @@ export function renderProvenance(record: BuildRecord): string {
         buildType: 'urn:bascule:build:dockerfile:1',
         externalParameters: {
           context: contextOf(request, checkout),
-          dockerfile: { path: plan.source.file, text: plan.source.wholeLines.join('') },
+          dockerfile: { path: plan.source.file, text: withoutLogins(plan.source.wholeLines.join('')) },
           ...(request.target === undefined || request.target === '' ? {} : { target: request.target }),
           buildArgs: shownArgs(request.buildArgs),
           labels: request.labels,
@@ -101,6 +101,11 @@ function shownArgs(buildArgs: BuildRequest['buildArgs']): object {
 
 function withoutLogin(value: string | null): string | null {
   return value === null ? null : withoutCredentials(value);
+}
+
+/** Addresses in a text, without user and password. */
+function withoutLogins(text: string): string {
+  return text.replaceAll(/\b([a-z][a-z0-9+.-]*:\/\/)[^\s/?#'"@:]*:[^\s/?#'"@]*@/gi, '$1');
 }
 
 interface Dependency {

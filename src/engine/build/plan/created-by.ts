@@ -1,4 +1,5 @@
 import type { HealthcheckConfig } from '../../../lib/oci/index.ts';
+import { withoutCredentials } from '../sources/without-credentials.ts';
 
 /** `created_by` of layers, as BuildKit writes it. */
 export const describe = {
@@ -19,7 +20,8 @@ export const describe = {
       ...(o.chown === undefined ? [] : [`--chown=${o.chown}`]),
       ...(o.chmod === undefined ? [] : [`--chmod=${o.chmod}`]),
     ];
-    return [o.isAdd ? 'ADD' : 'COPY', ...flags, ...o.sources, o.destination, '# buildkit'].join(' ');
+    const sources = o.sources.map(withoutCredentials);
+    return [o.isAdd ? 'ADD' : 'COPY', ...flags, ...sources, o.destination, '# buildkit'].join(' ');
   },
   healthcheck(check: HealthcheckConfig): string {
     const words = (check.Test ?? []).map((word) => JSON.stringify(word)).join(' ');

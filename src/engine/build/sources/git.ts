@@ -144,8 +144,7 @@ const SSH = [
 /** Git neither asks anybody, nor reads what the machine's users have configured. */
 function createGit(directory: string, remote: string, access: GitAccess): Git {
   const { bare, header } = credentialsOf(remote, access.secrets ?? {});
-  const configuration =
-    header === undefined ? CONFIGURATION : [...CONFIGURATION, [`http.${originOf(bare)}.extraheader`, header]];
+  const configuration = header === undefined ? CONFIGURATION : [...CONFIGURATION, ...credentialed(bare, header)];
   const env: NodeJS.ProcessEnv = {
     ...access.proxies,
     PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
@@ -208,6 +207,17 @@ function credentialsOf(
 
 function basic(pair: string): string {
   return `Authorization: Basic ${Buffer.from(pair).toString('base64')}`;
+}
+
+/**
+ * With credentials no redirection is followed: git would fetch from where it leads, and show that host the header.
+ * A later value of a key goes before an earlier one.
+ */
+function credentialed(remote: string, header: string): readonly (readonly [string, string])[] {
+  return [
+    [`http.${originOf(remote)}.extraheader`, header],
+    ['http.followRedirects', 'false'],
+  ];
 }
 
 /** Credentials go to the repository's own host only. */
