@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { inTransaction, migrate } from '../../lib/database.ts';
+import { SandboxMemory } from './sandbox-memory.ts';
 import type { PortBinding, PortProtocol } from './types.ts';
 
 /** A row of `networks`. */
@@ -90,11 +91,21 @@ export type Records = ReturnType<typeof openRecords>;
 /** The tables of this room. All calls are synchronous; `together` makes several of them one transaction. */
 export function openRecords(database: DatabaseSync) {
   migrate(database, SCHEMA);
+  const networks = networkTable(database);
+  const { forgetSandboxes, ...sandboxes } = sandboxTables(database);
   return {
-    together: <T>(work: () => T): T => inTransaction(database, work),
-    ...networkTable(database),
-    ...sandboxTables(database),
+    ...networks.face,
+    ...sandboxes,
     ...viewTable(database),
+    together<T>(work: () => T): T {
+      try {
+        return inTransaction(database, work);
+      } catch (error) {
+        networks.forget();
+        forgetSandboxes();
+        throw error;
+      }
+    },
   };
 }
 
@@ -105,21 +116,30 @@ function networkTable(database: DatabaseSync) {
   const place = database.prepare('UPDATE networks SET subnet = ?, gateway = ?, mtu = ? WHERE id = ?');
   const setCursor = database.prepare('UPDATE networks SET cursor = ? WHERE id = ?');
   const cursor = database.prepare('SELECT cursor FROM networks WHERE id = ?');
-  return {
-    networks: (): readonly NetworkRow[] => all.all().map(toNetwork),
+  let known: readonly NetworkRow[] | undefined;
+  const forget = (): void => void (known = undefined);
+  const face = {
+    networks: (): readonly NetworkRow[] => (known ??= all.all().map(toNetwork)),
     addNetwork(row: NetworkRow): void {
       const { id, name, driver, subnet, gateway, ipRange, bridge, mtu } = row;
       const flags = [row.internal, row.attachable, row.predefined].map(Number);
       const texts = [row.labels, row.options].map((value) => JSON.stringify(value));
       insert.run(id, name, driver, subnet, gateway, ipRange, ...flags, ...texts, bridge, mtu, row.createdAt.getTime());
+      forget();
     },
-    removeNetwork: (id: string): void => void remove.run(id),
-    placeNetwork: (o: { id: string; subnet: string; gateway: string; mtu: number }): void =>
-      void place.run(o.subnet, o.gateway, o.mtu, o.id),
+    removeNetwork(id: string): void {
+      remove.run(id);
+      forget();
+    },
+    placeNetwork(o: { id: string; subnet: string; gateway: string; mtu: number }): void {
+      place.run(o.subnet, o.gateway, o.mtu, o.id);
+      forget();
+    },
     /** The address given last on a network. */
     cursorOf: (id: string): string | undefined => optionalText(cursor.get(id)?.['cursor']),
     setCursor: (id: string, address: string): void => void setCursor.run(address, id),
   };
+  return { face, forget };
 }
 
 function sandboxTables(database: DatabaseSync) {
@@ -137,28 +157,44 @@ function sandboxTables(database: DatabaseSync) {
     const aliases = JSON.stringify(row.aliases);
     insertEndpoint.run(endpointId, sandboxId, networkId, position, address, macAddress, interfaceName, aliases);
   };
+  const memory = new SandboxMemory(() => {
+    const endpointsBySandbox = Map.groupBy(endpoints.all().map(toEndpoint), (row) => row.sandboxId);
+    const portsBySandbox = Map.groupBy(ports.all(), (row) => text(row['sandbox_id']));
+    return sandboxes.all().map((row) => ({
+      id: text(row['id']),
+      name: text(row['name']),
+      settings: JSON.parse(text(row['settings'])) as SandboxSettings,
+      endpoints: endpointsBySandbox.get(text(row['id'])) ?? [],
+      ports: (portsBySandbox.get(text(row['id'])) ?? []).map(toPort),
+    }));
+  });
   return {
-    sandboxes(): readonly SandboxRow[] {
-      const endpointsBySandbox = Map.groupBy(endpoints.all().map(toEndpoint), (row) => row.sandboxId);
-      const portsBySandbox = Map.groupBy(ports.all(), (row) => text(row['sandbox_id']));
-      return sandboxes.all().map((row) => ({
-        id: text(row['id']),
-        name: text(row['name']),
-        settings: JSON.parse(text(row['settings'])) as SandboxSettings,
-        endpoints: endpointsBySandbox.get(text(row['id'])) ?? [],
-        ports: (portsBySandbox.get(text(row['id'])) ?? []).map(toPort),
-      }));
-    },
+    forgetSandboxes: (): void => memory.forget(),
+    sandboxes: (): readonly SandboxRow[] => memory.all(),
+    sandbox: (id: string): SandboxRow | undefined => memory.find(id),
     addSandbox(row: SandboxRow): void {
       insertSandbox.run(row.id, row.name, JSON.stringify(row.settings));
       for (const endpoint of row.endpoints) addEndpoint(endpoint);
       for (const port of row.ports)
         insertPort.run(row.id, port.containerPort, port.protocol, port.hostAddress, port.hostPort);
+      memory.put(row);
     },
-    renameSandbox: (id: string, name: string): void => void rename.run(name, id),
-    removeSandbox: (id: string): void => void removeSandbox.run(id),
-    addEndpoint,
-    removeEndpoint: (id: string): void => void removeEndpoint.run(id),
+    renameSandbox(id: string, name: string): void {
+      rename.run(name, id);
+      memory.rename(id, name);
+    },
+    removeSandbox(id: string): void {
+      removeSandbox.run(id);
+      memory.remove(id);
+    },
+    addEndpoint(row: EndpointRow): void {
+      addEndpoint(row);
+      memory.addEndpoint(row);
+    },
+    removeEndpoint(id: string): void {
+      removeEndpoint.run(id);
+      memory.removeEndpoint(id);
+    },
   };
 }
 

@@ -85,7 +85,7 @@ export class Registry {
   }
 
   findSandbox(id: string): SandboxRow | undefined {
-    return this.sandboxes().find((row) => row.id === id);
+    return this.#records.sandbox(id);
   }
 
   sandbox(id: string): SandboxRow {
