@@ -56,8 +56,8 @@ describe('the Docker Engine API', { skip: cannotRunContainers() }, () => {
     ['GET', '/networks/nosuch', 404, 'network nosuch not found'],
     ['GET', '/exec/nosuch/json', 404, 'No such exec instance: nosuch'],
     ['DELETE', '/networks/bridge', 403, 'bridge is a pre-defined network and cannot be removed'],
-    ['GET', '/containers/json?filters={"foo":["x"]}', 400, "Invalid filter 'foo'"],
-    ['POST', '/containers/create', 400, 'Config cannot be empty in order to create a container'],
+    ['GET', '/containers/json?filters={"foo":["x"]}', 400, "invalid filter 'foo'"],
+    ['POST', '/containers/create', 400, 'invalid JSON: got EOF while reading request body'],
     ['POST', '/containers/create', 404, 'No such image: nosuch:latest', { Image: 'nosuch' }],
     ['POST', '/containers/create?name=a%20b', 400, /Invalid container name \(a b\)/, { Image: 'busybox' }],
     [

@@ -58,7 +58,10 @@ export function isUp({ state }: Container): boolean {
 
 function checkStatus(status: string): void {
   if (STATUSES.some((known) => known === status)) return;
-  throw invalidParameter(`Unrecognised filter value for status: ${status}`, `One of ${STATUSES.join(', ')}.`);
+  const known = STATUSES.join(', ');
+  throw invalidParameter(
+    `invalid filter 'status=${status}': invalid value for state (${status}): must be one of ${known}`,
+  );
 }
 
 function isWanted(container: Container, filters: Filters, lookups: ListLookups): boolean {

@@ -144,7 +144,7 @@ async function readJson(request: Readable): Promise<Record<string, unknown>> {
   try {
     value = JSON.parse(text);
   } catch {
-    throw invalidParameter('the request body is not valid JSON');
+    throw invalidParameter(`invalid JSON: invalid character '${text[0]}' looking for beginning of value`);
   }
   if (value === null) return {};
   if (typeof value !== 'object' || Array.isArray(value))

@@ -21,7 +21,7 @@ export interface Filters {
 export function parseFilters(text: string | null | undefined, known: readonly string[]): Filters {
   const values = new Map<string, readonly string[]>();
   for (const [name, value] of Object.entries(parseObject(text))) {
-    if (!known.includes(name)) throw invalidParameter(`Invalid filter '${name}'`, `Known: ${known.join(', ')}.`);
+    if (!known.includes(name)) throw invalidParameter(`invalid filter '${name}'`, `Known: ${known.join(', ')}.`);
     values.set(name, valuesOf(value));
   }
   const get = (name: string): readonly string[] => values.get(name) ?? [];
@@ -45,10 +45,10 @@ function parseObject(text: string | null | undefined): Record<string, unknown> {
   try {
     value = JSON.parse(text);
   } catch {
-    throw invalidParameter(`filters is not valid JSON: ${text}`);
+    throw invalidParameter('invalid filter', 'Send filters as a JSON object of lists.');
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalidParameter(`filters is not a JSON object: ${text}`);
+    throw invalidParameter('invalid filter', 'Send filters as a JSON object of lists.');
   }
   return value as Record<string, unknown>;
 }
@@ -70,5 +70,5 @@ function flagOf(name: string, value: string | undefined): boolean | undefined {
   if (value === undefined) return undefined;
   if (['1', 'true', 'True', 'TRUE', 't'].includes(value)) return true;
   if (['0', 'false', 'False', 'FALSE', 'f'].includes(value)) return false;
-  throw invalidParameter(`Invalid filter '${name}=[${value}]'`, 'Give true or false.');
+  throw invalidParameter(`invalid filter '${name}=[${value}]'`, 'Give true or false.');
 }

@@ -44,8 +44,8 @@ describe('filters', () => {
   });
 
   it('that are unknown or broken are refused', () => {
-    assert.throws(() => parseFilters('{"foo":["x"]}', ['label']), /Invalid filter 'foo'/);
-    assert.throws(() => parseFilters('xx', []), /not valid JSON/);
+    assert.throws(() => parseFilters('{"foo":["x"]}', ['label']), /invalid filter 'foo'/);
+    assert.throws(() => parseFilters('xx', []), /^UserError: invalid filter$/);
   });
 
   it('exclude labels with label!', () => {

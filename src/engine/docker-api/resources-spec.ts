@@ -137,7 +137,10 @@ export function logDriverOf(hostConfig: HostConfig): LogDriver {
   const type = hostConfig.LogConfig?.Type || 'json-file';
   const options = hostConfig.LogConfig?.Config ?? {};
   if (type !== 'json-file' && type !== 'local' && type !== 'none') {
-    throw unsupported(`the log driver "${type}" (HostConfig.LogConfig.Type)`, 'Use json-file, local or none.');
+    throw invalidParameter(
+      `error looking up logging plugin ${type}: plugin "${type}" not found`,
+      'Use json-file, local or none: the drivers that are here.',
+    );
   }
   for (const [name, value] of Object.entries(options)) {
     if (name === 'compress' && value === 'false') continue;

@@ -20,6 +20,8 @@ type BuildRooms = Pick<Rooms, 'builder' | 'events' | 'registry'>;
 export function buildRoutes(rooms: BuildRooms): readonly Route[] {
   return [
     { method: 'POST', pattern: '/build', handle: (exchange) => build(rooms, exchange) },
+    // A classic build ends with its connection: there is nothing to cancel by id.
+    { method: 'POST', pattern: '/build/cancel', handle: (exchange) => exchange.reply(200) },
     { method: 'POST', pattern: '/build/prune', handle: (exchange) => prune(rooms, exchange) },
   ];
 }

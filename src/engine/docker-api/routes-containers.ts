@@ -30,7 +30,7 @@ export function containerRoutes(rooms: Rooms): readonly Route[] {
 async function create(rooms: Rooms, exchange: Exchange): Promise<void> {
   const body = await exchange.json();
   if (Object.keys(body).length === 0) {
-    throw invalidParameter('Config cannot be empty in order to create a container', 'Send at least the field Image.');
+    throw invalidParameter('invalid JSON: got EOF while reading request body', 'Send at least the field Image.');
   }
   const request = parseCreateRequest(body);
   const image = rooms.images.get(request.Image || ':');

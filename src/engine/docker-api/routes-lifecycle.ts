@@ -41,7 +41,7 @@ export function lifecycleRoutes({ runtime, host, events }: LifecycleRooms): read
     on('POST', 'kill', async (container, exchange) => {
       await runtime
         .kill(container.id, textOf(exchange.query, 'signal') ?? 'SIGKILL')
-        .catch(saying(`Cannot kill container: ${exchange.params['id'] ?? ''}`));
+        .catch(saying(`cannot kill container: ${exchange.params['id'] ?? ''}`));
       exchange.reply(204);
     }),
     on('POST', 'pause', async (container, exchange) => {
@@ -121,10 +121,10 @@ function isPaused(): UserError {
   });
 }
 
-/** Docker says which work failed before why: `Cannot kill container: web: Container … is not running`. */
+/** Docker says which work failed before why: `cannot kill container: web: container … is not running`. */
 function saying(what: string) {
   return (error: unknown): never => {
-    if (!(error instanceof UserError) || error.kind !== 'conflict') throw error;
+    if (!(error instanceof UserError) || (error.kind !== 'conflict' && error.kind !== 'invalid')) throw error;
     const { code, kind, fix, details } = error;
     const message = `${what}: ${error.message}`;
     throw new UserError({ code, kind, message, fix, details, cause: error });

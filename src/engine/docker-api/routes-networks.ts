@@ -111,7 +111,7 @@ function isPredefined(name: string): UserError {
 
 /** @throws UserError `invalid-parameter`, `unsupported` */
 function networkRequestOf(body: z.infer<typeof createBody>): NetworkRequest {
-  if (!body.Name) throw invalidParameter('network name is required', 'Give the field Name.');
+  if (!body.Name) throw invalidParameter('invalid name: name is empty', 'Give the field Name.');
   for (const field of ['Ingress', 'EnableIPv6', 'ConfigOnly'] as const) {
     if (body[field] === true) throw unsupported(`the network option ${field}`);
   }

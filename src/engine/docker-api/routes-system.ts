@@ -2,6 +2,7 @@ import { UserError } from '../../lib/errors.ts';
 import type { Exchange } from './exchange.ts';
 import { EVENT_FILTERS, eventMatches, eventText, type EngineEvent } from './engine-events.ts';
 import { parseFilters } from './filters.ts';
+import { unsupported } from './http-errors.ts';
 import { momentOf } from './query.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
@@ -15,7 +16,7 @@ export function systemRoutes(rooms: Rooms): readonly Route[] {
     { method: 'GET', pattern: '/version', handle: (exchange) => exchange.reply(200, versionOf(rooms)) },
     { method: 'GET', pattern: '/info', handle: (exchange) => exchange.reply(200, infoOf(rooms, new Date())) },
     { method: 'GET', pattern: '/events', handle: (exchange) => streamEvents(rooms, exchange) },
-    { method: 'GET', pattern: '/plugins', handle: (exchange) => exchange.reply(200, []) },
+    ...pluginRoutes(),
     ...swarmRoutes(),
   ];
 }
@@ -79,13 +80,60 @@ function isSince(event: EngineEvent, moment: Date | undefined): boolean {
   return moment === undefined || !isBefore(event, moment);
 }
 
+/** There are none, and none can be had. */
+function pluginRoutes(): readonly Route[] {
+  const missing = (exchange: Exchange): never => {
+    const name = (exchange.params['rest'] ?? '').split('/')[0] ?? '';
+    throw new UserError({
+      code: 'plugin-not-found',
+      kind: 'not-found',
+      message: `plugin "${name}" not found`,
+      fix: 'Bascule has no plugins: its drivers are built in.',
+    });
+  };
+  return [
+    { method: 'GET', pattern: '/plugins', handle: (exchange) => exchange.reply(200, []) },
+    { method: 'GET', pattern: '/plugins/privileges', handle: (exchange) => exchange.reply(200, []) },
+    ...['GET', 'POST', 'DELETE'].map((method) => ({ method, pattern: '/plugins/{rest*}', handle: missing })),
+  ];
+}
+
 const SWARM_PATHS = ['/swarm', '/nodes', '/services', '/tasks', '/configs', '/secrets'];
 
 function swarmRoutes(): readonly Route[] {
   const paths = SWARM_PATHS.flatMap((path) => [path, `${path}/{rest*}`]);
-  return ['GET', 'POST', 'DELETE'].flatMap((method) =>
-    paths.map((pattern) => ({ method, pattern, handle: refuseSwarm })),
-  );
+  return [
+    { method: 'POST', pattern: '/swarm/leave', handle: refuseLeaving },
+    { method: 'PUT', pattern: '/volumes/{name}', handle: refuseClusterVolume },
+    ...['/swarm/init', '/swarm/join'].map((pattern) => ({ method: 'POST', pattern, handle: refuseJoining })),
+    ...['GET', 'POST', 'DELETE'].flatMap((method) =>
+      paths.map((pattern) => ({ method, pattern, handle: refuseSwarm })),
+    ),
+  ];
+}
+
+const SWARM_FIX = "Bascule's engine is one machine; point --engine at a Swarm to deploy there.";
+
+function refuseJoining(): void {
+  throw unsupported('Swarm', SWARM_FIX);
+}
+
+function refuseLeaving(): void {
+  throw new UserError({
+    code: 'not-in-a-swarm',
+    kind: 'unavailable',
+    message: 'This node is not part of a swarm',
+    fix: SWARM_FIX,
+  });
+}
+
+function refuseClusterVolume(): void {
+  throw new UserError({
+    code: 'not-in-a-swarm',
+    kind: 'unavailable',
+    message: 'volume update only valid for cluster volumes, but swarm is unavailable',
+    fix: SWARM_FIX,
+  });
 }
 
 function refuseSwarm(): void {
@@ -94,6 +142,6 @@ function refuseSwarm(): void {
     kind: 'unavailable',
     message:
       'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
-    fix: "Bascule's engine is one machine; point --engine at a Swarm to deploy there.",
+    fix: SWARM_FIX,
   });
 }

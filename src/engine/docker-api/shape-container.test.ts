@@ -149,7 +149,7 @@ describe('docker ps', () => {
     assert.equal(select({ publish: ['80/udp'] }), 0);
     assert.equal(select({ name: ['^/?web$'] }, true), 2);
     assert.equal(select({ network: ['front'] }), 1);
-    assert.throws(() => select({ status: ['odd'] }), /Unrecognised filter value for status: odd/);
+    assert.throws(() => select({ status: ['odd'] }), /invalid value for state \(odd\)/);
   });
 
   it('joins the command as Docker does', () => {

@@ -33,12 +33,25 @@ export function networkInvalid(message: string, fix: string): UserError {
   return new UserError({ code: 'network-invalid', kind: 'invalid', message, fix });
 }
 
+/** `overlay` is of Swarm, which this machine is no part of. */
+export function driverUnknown(driver: string): UserError {
+  const isOfSwarm = driver === 'overlay';
+  return new UserError({
+    code: 'network-driver-unknown',
+    kind: isOfSwarm ? 'denied' : 'not-found',
+    message: isOfSwarm
+      ? 'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.'
+      : `plugin "${driver}" not found`,
+    fix: 'Use the driver "bridge": no other is built in.',
+  });
+}
+
 export function subnetOverlaps(subnet: string, other: string): UserError {
   return new UserError({
     code: 'network-subnet-overlaps',
     kind: 'denied',
-    message: `invalid pool request: Pool overlaps with other one on this address space: ${subnet} and ${other}`,
-    fix: 'Choose a subnet that no other network, interface or route of this machine uses; or none, and one is chosen.',
+    message: 'invalid pool request: Pool overlaps with other one on this address space',
+    fix: `${subnet} and ${other} overlap. Choose a subnet that no other network, interface or route of this machine uses; or none, and one is chosen.`,
   });
 }
 

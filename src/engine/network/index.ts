@@ -1,3 +1,4 @@
+export { alreadyConnected, notConnected } from './errors.ts';
 export { openNetworks } from './networks.ts';
 export type { NetworksOptions } from './networks.ts';
 export type {

@@ -1,4 +1,4 @@
-import { networkInvalid, poolsExhausted, subnetOverlaps } from './errors.ts';
+import { driverUnknown, networkInvalid, poolsExhausted, subnetOverlaps } from './errors.ts';
 import { chooseSubnet, findPlanError } from './ipam.ts';
 import type { Subnet } from './ipv4.ts';
 import { formatAddress, formatSubnet, overlap, parseAddress, parseCidr } from './ipv4.ts';
@@ -118,11 +118,7 @@ function checkName(name: string): void {
 
 function checkDriver(request: NetworkRequest): void {
   const driver = request.driver || 'bridge';
-  if (driver !== 'bridge' && driver !== 'default')
-    throw networkInvalid(
-      `could not find plugin ${driver}: only the network driver "bridge" is built in`,
-      'Use the driver "bridge".',
-    );
+  if (driver !== 'bridge' && driver !== 'default') throw driverUnknown(driver);
   if (request.options?.[ICC_OPTION] === 'false')
     throw networkInvalid(
       `the option ${ICC_OPTION}=false is not supported`,

@@ -150,7 +150,7 @@ class LocalNetworks implements Networks {
       const sandbox = this.#registry.sandbox(sandboxId);
       const network = this.#registry.network(nameOrId);
       const row = sandbox.endpoints.find((endpoint) => endpoint.networkId === network.id);
-      if (row === undefined) throw errors.notConnected(sandbox.name, network.name);
+      if (row === undefined) throw errors.notConnected(sandbox.id, network.name);
       await this.#unplug(row);
       this.#emit({ kind: 'disconnect', network: toRecord(network), sandboxId });
     });

@@ -1,4 +1,5 @@
 import { chmod, writeFile } from 'node:fs/promises';
+import { UserError } from '../../lib/errors.ts';
 import type { Containers, Entry } from './containers.ts';
 import { hostDevices, resolveDevices } from './devices.ts';
 import { containerNotRunning, initMissing } from './errors.ts';
@@ -18,12 +19,26 @@ const INIT_PATH = '/sbin/docker-init';
 export async function prepareBundle(host: Host, containers: Containers, entry: Entry): Promise<void> {
   const init = entry.spec.init ? (findInit() ?? noInit()) : undefined;
   const [networking] = await settle([
-    openNetworking(host, containers, entry),
+    openNetworking(host, containers, entry).catch(sayingNetworking(entry)),
     mountRoot(host, entry.spec.imageId, entry.paths),
   ]);
   const text = await specOf(host, containers, entry, { networking, init });
   await writeFile(entry.paths.config, text, { mode: 0o600 }); // environments hold passwords
   await chmod(entry.paths.config, 0o600); // one that was there before
+}
+
+/** As dockerd begins what it says of a network, a port or an address that cannot be had. */
+function sayingNetworking(entry: Entry) {
+  return (error: unknown): never => {
+    if (!(error instanceof UserError)) throw error;
+    const { code, fix, details } = error;
+    const isPort = code.startsWith('port-');
+    const what = isPort
+      ? `driver failed programming external connectivity on endpoint ${entry.spec.name} (${entry.id}): `
+      : '';
+    const message = `failed to set up container networking: ${what}${error.message}`;
+    throw new UserError({ code, kind: isPort ? 'failed' : error.kind, message, fix, details, cause: error });
+  };
 }
 
 /** Waits for both before it fails: what the other one made must be there to be undone. */

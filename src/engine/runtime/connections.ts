@@ -1,4 +1,5 @@
-import type { Endpoint, EndpointRequest } from '../network/index.ts';
+import { alreadyConnected, notConnected, type Endpoint, type EndpointRequest } from '../network/index.ts';
+import type { NetworkSpec } from './container.ts';
 import { exclusively, isUp, type Containers, type Entry } from './containers.ts';
 import { invalidContainer } from './errors.ts';
 import type { Host } from './host.ts';
@@ -11,7 +12,8 @@ export function connect(
   const { containers, entry, request } = o;
   return exclusively(entry, async () => {
     const network = networksOf(entry);
-    host.networks.get(request.network);
+    const { id, name } = host.networks.get(request.network);
+    if (!isUp(entry) && endpointOn(host, network, id) !== undefined) throw alreadyConnected(entry.spec.name, name);
     const endpoint = isUp(entry) ? await host.networks.connect(entry.id, request) : undefined;
     const endpoints = [...network.endpoints, request];
     containers.setSpec(entry, { ...entry.spec, network: { ...network, endpoints } });
@@ -26,14 +28,21 @@ export function disconnect(
   const { containers, entry } = o;
   return exclusively(entry, async () => {
     const network = networksOf(entry);
-    const { id } = host.networks.get(o.network);
+    const { id, name } = host.networks.get(o.network);
+    if (!isUp(entry) && endpointOn(host, network, id) === undefined) throw notConnected(entry.id, name);
     if (isUp(entry)) await host.networks.disconnect(entry.id, id);
     const endpoints = network.endpoints.filter((endpoint) => host.networks.find(endpoint.network)?.id !== id);
     containers.setSpec(entry, { ...entry.spec, network: { ...network, endpoints } });
   });
 }
 
-function networksOf(entry: Entry) {
+type Networked = Extract<NetworkSpec, { mode: 'networks' }>;
+
+function endpointOn(host: Host, network: Networked, id: string): EndpointRequest | undefined {
+  return network.endpoints.find((endpoint) => host.networks.find(endpoint.network)?.id === id);
+}
+
+function networksOf(entry: Entry): Networked {
   const { network } = entry.spec;
   if (network.mode === 'networks') return network;
   throw invalidContainer(

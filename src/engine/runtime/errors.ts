@@ -38,7 +38,7 @@ export function containerNotRunning(id: string): UserError {
   return new UserError({
     code: 'container-not-running',
     kind: 'conflict',
-    message: `Container ${id} is not running`,
+    message: `container ${id} is not running`,
     fix: `Start it with \`docker start ${shortId(id)}\`.`,
   });
 }
@@ -49,6 +49,15 @@ export function containerPaused(id: string): UserError {
     kind: 'conflict',
     message: `Container ${id} is paused, unpause the container before this`,
     fix: `Run \`docker unpause ${shortId(id)}\` first.`,
+  });
+}
+
+export function alreadyPaused(id: string): UserError {
+  return new UserError({
+    code: 'container-paused',
+    kind: 'conflict',
+    message: `Container ${id} is already paused`,
+    fix: 'Nothing is to be done.',
   });
 }
 
@@ -74,7 +83,7 @@ export function invalidSignal(signal: string): UserError {
   return new UserError({
     code: 'signal-invalid',
     kind: 'invalid',
-    message: `Invalid signal: ${signal}`,
+    message: `invalid signal: ${signal}`,
     fix: 'Give a name such as SIGTERM, or a number from 1 to 64.',
   });
 }

@@ -9,6 +9,7 @@ import { beginProcess, createUnderConmon } from './conmon.ts';
 import type { ContainerSpec } from './container.ts';
 import { exclusively, isUp, notify, type Containers, type Entry } from './containers.ts';
 import {
+  alreadyPaused,
   containerNotPaused,
   containerNotRunning,
   containerPaused,
@@ -160,7 +161,7 @@ export class Lifecycle {
 
   pause(entry: Entry): Promise<void> {
     return exclusively(entry, async () => {
-      if (entry.state.status === 'paused') throw containerPaused(entry.id);
+      if (entry.state.status === 'paused') throw alreadyPaused(entry.id);
       if (!isUp(entry)) throw containerNotRunning(entry.id);
       await this.#runtimeCommand('pause', entry);
       this.#patch(entry, { status: 'paused' });

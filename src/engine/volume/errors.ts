@@ -23,6 +23,15 @@ export function volumeInvalid(message: string, fix: string): UserError {
   return new UserError({ code: 'volume-invalid', kind: 'invalid', message, fix });
 }
 
+export function volumeDriverUnknown(name: string, driver: string): UserError {
+  return new UserError({
+    code: 'volume-driver-unknown',
+    kind: 'not-found',
+    message: `create ${name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`,
+    fix: 'Use the driver "local": no other is built in.',
+  });
+}
+
 export function volumeOptionsUnsupported(options: readonly string[]): UserError {
   return new UserError({
     code: 'volume-options-unsupported',

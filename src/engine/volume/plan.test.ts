@@ -18,7 +18,7 @@ describe('the plan of a volume', () => {
   });
 
   it('refuses other drivers and driver options', () => {
-    assert.throws(() => planVolume({ name: 'data', driver: 'nfs' }, world), { code: 'volume-invalid' });
+    assert.throws(() => planVolume({ name: 'data', driver: 'nfs' }, world), { code: 'volume-driver-unknown' });
     const options = { type: 'tmpfs', device: 'tmpfs' };
     assert.throws(() => planVolume({ name: 'data', options }, world), { code: 'volume-options-unsupported' });
   });

@@ -1,4 +1,4 @@
-import { volumeConflict, volumeInvalid, volumeOptionsUnsupported } from './errors.ts';
+import { volumeConflict, volumeDriverUnknown, volumeInvalid, volumeOptionsUnsupported } from './errors.ts';
 import type { VolumeRecord, VolumeRequest } from './types.ts';
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
@@ -11,11 +11,7 @@ export function planVolume(
   const name = request.name || o.newName;
   checkName(name);
   const driver = request.driver || 'local';
-  if (driver !== 'local')
-    throw volumeInvalid(
-      `error looking up volume plugin ${driver}: plugin "${driver}" not found`,
-      'Use the driver "local".',
-    );
+  if (driver !== 'local') throw volumeDriverUnknown(name, driver);
   const options = Object.keys(request.options ?? {});
   if (options.length > 0) throw volumeOptionsUnsupported(options);
   return { name, driver, labels: request.labels ?? {}, options: {}, anonymous: !request.name, createdAt: o.now };
