@@ -1,7 +1,8 @@
 /**
  * Measures Bascule, where there is a peer beside it in the same run.
  * usage: npm run bench [-- --docker-path DIR] [--runs N] [NAME …]
- *   NAME                start build build-context switch cli deploy registry endurance proxy planning; without one: all of these
+ *   NAME                start build build-context switch cli deploy registry endurance proxy planning scale; without one: all of these
+ *   scale               --containers 300 side by side, then --clients 50 at once for --seconds 120
  *   kills               SIGKILL of daemon, proxy, conmon and instance at each step, --rounds N times (default 1)
  *   analysis            simulates the analysis of canaries; writes the tables and pictures of docs/analysis.md
  *   --docker-path DIR   folder of another docker and dockerd than those on the PATH, e.g. of a newer release
@@ -24,6 +25,7 @@ import { plotOf } from './plots.ts';
 import { measureProxy } from './proxy.ts';
 import { type Report, type Result, renderReports } from './result.ts';
 import { measureRegistry } from './registry.ts';
+import { measureScale } from './scale.ts';
 import { measureStart } from './start.ts';
 import { measureSwitch } from './switch.ts';
 
@@ -41,6 +43,7 @@ const BESIDE_DOCKER: Readonly<Record<string, (context: Context) => Promise<Resul
 const ALONE: Readonly<Record<string, () => Promise<Result>>> = {
   proxy: measureProxy,
   planning: measurePlanning,
+  scale: () => measureScale(scaleOptions()),
 };
 
 const { values, positionals } = parseArgs({
@@ -49,6 +52,9 @@ const { values, positionals } = parseArgs({
     'docker-path': { type: 'string' },
     runs: { type: 'string', default: '15' },
     rounds: { type: 'string', default: '1' },
+    containers: { type: 'string', default: '300' },
+    clients: { type: 'string', default: '50' },
+    seconds: { type: 'string', default: '120' },
   },
 });
 const known = [...Object.keys(BESIDE_DOCKER), ...Object.keys(ALONE)];
@@ -95,6 +101,14 @@ async function measureBeside(wanted: readonly string[]): Promise<void> {
     console.error(`bench: ${name}`);
     write(await BESIDE_DOCKER[name]!(context));
   }
+}
+
+function scaleOptions() {
+  return {
+    containers: Number(values.containers),
+    clients: Number(values.clients),
+    seconds: Number(values.seconds),
+  };
 }
 
 function write(result: Result): void {

@@ -1,12 +1,50 @@
 import type { Result, Series } from './result.ts';
+import { summarise } from './statistics.ts';
 import { type Colour, type Mark, type Point, renderChart, type Tick } from './svg.ts';
 
 const COLOURS: readonly Colour[] = ['blue', 'orange', 'green', 'pink', 'yellow', 'sky', 'red', 'grey', 'black'];
 /** Fewer samples are a table. */
 const FEWEST = 3;
 
+/** A curve where the order of the samples matters; else as a distribution. Undefined: nothing to draw. */
+export function plotOf(result: Result): string | undefined {
+  const inOrder = result.series.find(({ isInOrder }) => isInOrder);
+  return inOrder === undefined ? distributionOf(result) : curveOf(result.title, inOrder);
+}
+
+/** Every sample one after another, and the medians of so many. */
+const WINDOW = 15;
+
+function curveOf(title: string, { name, samples }: Series): string {
+  const most = niceAbove(Math.max(...samples));
+  const count = samples.length;
+  const medians = samples.map((_, index): Point => {
+    const around = samples.slice(Math.max(0, index - WINDOW), index + WINDOW + 1);
+    return [index + 1, summarise(around).p50];
+  });
+  return renderChart({
+    title,
+    legendColumns: 1,
+    x: { label: 'container', scale: 'linear', min: 0, max: count, ticks: fifths(count) },
+    y: { label: 'milliseconds', scale: 'linear', min: 0, max: most, ticks: fifths(most) },
+    marks: [
+      { kind: 'line', name, colour: 'grey', points: samples.map((at, index): Point => [index + 1, at]), look: 'thin' },
+      { kind: 'line', name: `median of ${2 * WINDOW + 1}`, colour: 'blue', points: medians, look: 'bare' },
+    ],
+  });
+}
+
+function fifths(most: number): readonly Tick[] {
+  return [0, 1, 2, 3, 4, 5].map((step) => ({ at: (most * step) / 5, label: String(Math.round((most * step) / 5)) }));
+}
+
+function niceAbove(value: number): number {
+  const decade = 10 ** Math.floor(Math.log10(value));
+  return Math.ceil(value / decade) * decade;
+}
+
 /** Every sample of the times of a result: the share of them that took at most so long. Undefined: nothing to draw. */
-export function plotOf({ title, series }: Result): string | undefined {
+function distributionOf({ title, series }: Result): string | undefined {
   const drawn = series
     .filter(({ unit, samples }) => unit === 'ms' && samples.length >= FEWEST)
     .slice(0, COLOURS.length);

@@ -5,6 +5,8 @@ export interface Series {
   readonly name: string;
   readonly unit: 'ms' | 'MB' | 'count';
   readonly samples: readonly number[];
+  /** One after another, and the order matters: it is drawn as such. */
+  readonly isInOrder?: boolean;
 }
 
 /** How two medians compare; above 1 Bascule needs less. */

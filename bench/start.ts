@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { request } from 'node:http';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type ApiClient, openApi } from './api.ts';
 import { type Context, inTurn, timeProcess } from './context.ts';
 import { ratioOf, type Result, type Series } from './result.ts';
 
@@ -18,9 +18,11 @@ export async function measureStart(context: Context): Promise<Result> {
     peer: () => timeProcess(runArgv(context.dockerd.socket)),
   });
   const bundle = prepareBundle(context);
+  using ours = openApi(context.engineSocket);
+  using peer = openApi(context.dockerd.socket);
   const start = await inTurn(context.runs, {
-    ours: () => createAndStart(context.engineSocket),
-    peer: () => createAndStart(context.dockerd.socket),
+    ours: () => createAndStart(ours),
+    peer: () => createAndStart(peer),
     runc: () => runcCreateAndStart(bundle),
   });
   rmSync(bundle, { recursive: true });
@@ -52,32 +54,18 @@ function ms(name: string, samples: readonly number[]): Series {
   return { name, unit: 'ms', samples };
 }
 
-async function createAndStart(socketPath: string): Promise<number> {
+async function createAndStart(api: ApiClient): Promise<number> {
   const name = `bench-${process.pid}`;
   const started = performance.now();
-  await call(socketPath, `/containers/create?name=${name}`, {
+  await api.call('POST', `/containers/create?name=${name}`, {
     Image: 'busybox',
     Cmd: ['sleep', '60'],
     StopSignal: 'SIGKILL',
   });
-  await call(socketPath, `/containers/${name}/start`);
+  await api.call('POST', `/containers/${name}/start`);
   const took = performance.now() - started;
-  await call(socketPath, `/containers/${name}?force=1`, undefined, 'DELETE');
+  await api.call('DELETE', `/containers/${name}?force=1`);
   return took;
-}
-
-function call(socketPath: string, path: string, body?: object, method = 'POST'): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const headers = { host: 'docker', ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
-    request({ socketPath, path, method, headers }, (response) => {
-      response.resume().once('end', () => {
-        if ((response.statusCode ?? 500) < 300) resolve();
-        else reject(new Error(`${method} ${path} answered ${response.statusCode}`));
-      });
-    })
-      .once('error', reject)
-      .end(body === undefined ? undefined : JSON.stringify(body));
-  });
 }
 
 function prepareBundle(context: Context): string {

@@ -246,7 +246,7 @@ describe('container networks', () => {
       assert.equal(await ask(clerk, OUTSIDE_ADDRESS, 443), 'ETIMEDOUT');
       assert.equal(await ask(clerk, MACHINE_ADDRESS, 8080), 'ETIMEDOUT');
       assert.deepEqual(safe.ports, []);
-      assert.match(subnet, /\/24$/);
+      assert.match(subnet, /\/22$/);
     });
 
     it('does not shut out a container that is on another one too', async () => {

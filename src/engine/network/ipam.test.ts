@@ -58,7 +58,7 @@ describe('a chosen subnet', () => {
 
   it('keeps clear of the routes of the machine and of other engines', () => {
     const taken = ['10.89.0.0/24', '10.89.1.0/25', '10.88.0.0/14'].map((text) => parseCidr(text)!.subnet);
-    assert.equal(formatSubnet(chooseSubnet(taken)!), '10.92.0.0/24');
+    assert.equal(formatSubnet(chooseSubnet(taken)!), '10.92.0.0/22');
   });
 });
 

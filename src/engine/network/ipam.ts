@@ -7,29 +7,38 @@ export interface Pool {
   readonly prefixLength: number;
 }
 
-/** 10.89 to 10.95 and 192.168.128/17, in /24s: 1,920 networks. */
+/**
+ * 10.89 to 10.94 in /22s, which hold as many addresses as a bridge of Linux has ports (1,024): 384 networks. When these
+ * are used up, 10.95 and 192.168.128/17 in /24s: 384 more.
+ */
 export const POOLS: readonly Pool[] = [
-  ...[89, 90, 91, 92, 93, 94, 95].map((second) => ({
-    block: { base: (10 * 256 + second) * 65_536, prefixLength: 16 },
-    prefixLength: 24,
-  })),
+  ...[89, 90, 91, 92, 93, 94].map((second) => ({ block: tenDot(second), prefixLength: 22 })),
+  { block: tenDot(95), prefixLength: 24 },
   { block: { base: ((192 * 256 + 168) * 256 + 128) * 256, prefixLength: 17 }, prefixLength: 24 },
 ];
 
+function tenDot(second: number): Subnet {
+  return { base: (10 * 256 + second) * 65_536, prefixLength: 16 };
+}
+
 /**
- * The first subnet of the pools that overlaps nothing taken, or undefined when all are.
- * `offset` turns where the search in each pool begins, so that daemons side by side seldom want the same one.
+ * The first subnet of the pools that overlaps nothing taken, or undefined when all are. Pools of one size are one.
+ * `offset` turns where the search begins, so that daemons side by side seldom want the same subnet.
  */
 export function chooseSubnet(taken: readonly Subnet[], pools: readonly Pool[] = POOLS, offset = 0): Subnet | undefined {
-  for (const { block, prefixLength } of pools) {
-    const size = 2 ** (32 - prefixLength);
-    const count = sizeOf(block) / size;
-    for (let i = 0; i < count; i++) {
-      const subnet = { base: block.base + ((i + offset) % count) * size, prefixLength };
-      if (!taken.some((other) => overlap(other, subnet))) return subnet;
+  for (const alike of Map.groupBy(pools, ({ prefixLength }) => prefixLength).values()) {
+    const subnets = alike.flatMap(subnetsOf);
+    for (let i = 0; i < subnets.length; i++) {
+      const subnet = subnets[(i + offset) % subnets.length];
+      if (subnet !== undefined && !taken.some((other) => overlap(other, subnet))) return subnet;
     }
   }
   return undefined;
+}
+
+function subnetsOf({ block, prefixLength }: Pool): readonly Subnet[] {
+  const size = 2 ** (32 - prefixLength);
+  return Array.from({ length: sizeOf(block) / size }, (_, i) => ({ base: block.base + i * size, prefixLength }));
 }
 
 export interface AddressSpace {
