@@ -1,8 +1,9 @@
 import type { Log } from '../../../lib/log.ts';
 import type { Catalogue } from './catalogue.ts';
-import type { ContentDigest } from './digests.ts';
-import { RegistryError } from './errors.ts';
+import { algorithmOf, digestOfBytes, type ContentDigest } from './digests.ts';
+import { refusal, RegistryError } from './errors.ts';
 import { readManifest } from './manifest.ts';
+import { isRepositoryName } from './routes.ts';
 import type { BlobStorage, StoredRecord } from './storage/face.ts';
 
 /**
@@ -31,7 +32,9 @@ function restore(
 ): void {
   const { repository, digest } = record;
   try {
+    if (!isRepositoryName(repository)) throw refusal('NAME_INVALID');
     if (record.kind === 'tag') return restoreTag(catalogue, { repository, digest, tag: record.tag });
+    if (digestOfBytes(record.bytes, algorithmOf(digest)) !== digest) throw refusal('DIGEST_INVALID');
     const { links, subject, artifactType, annotations, mediaType } = readManifest(record.bytes, record.mediaType);
     for (const blob of links.blobs) {
       const sizeBytes = o.sizes.get(blob);

@@ -17,6 +17,8 @@ const READ_BYTES = 256 * 1024;
 /** Uploads that have begun and not ended. Real clients have a handful each, and those that went away are dropped. */
 const MOST_OF_REPOSITORY = 1_000;
 const MOST = 10_000;
+/** Where there are so many, those to which nothing has come for so long go before their time. */
+const PRESSED_MS = 3_600_000;
 
 /** A chunk as it comes. */
 export interface Chunk {
@@ -63,13 +65,18 @@ export class Uploads {
 
   /** @throws RegistryError `TOOMANYREQUESTS` where too many have begun and not ended */
   async begin(repository: string): Promise<string> {
-    const { here, all } = this.#catalogue.uploads.count(repository);
-    if (here >= MOST_OF_REPOSITORY || all >= MOST) throw tooManyUploads();
+    if (this.#areTooMany(repository)) await this.expire(Date.now() - PRESSED_MS);
+    if (this.#areTooMany(repository)) throw tooManyUploads();
     const id = randomUUID();
     const file = await open(this.#path(id), 'wx', 0o600);
     await file.close();
     this.#catalogue.uploads.insert(id, repository);
     return id;
+  }
+
+  #areTooMany(repository: string): boolean {
+    const { here, all } = this.#catalogue.uploads.count(repository);
+    return here >= MOST_OF_REPOSITORY || all >= MOST;
   }
 
   /** How many bytes have come. @throws RegistryError `BLOB_UPLOAD_UNKNOWN` */
