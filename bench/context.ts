@@ -15,16 +15,17 @@ export interface Context {
   readonly runs: number;
 }
 
-/** Milliseconds of a whole process; a non-zero exit code fails. */
+/** Milliseconds of a whole process; a non-zero exit code fails. `isQuiet`: what it prints is thrown away. */
 export function timeProcess(
   argv: readonly [string, ...string[]],
-  options: { env?: Record<string, string>; cwd?: string } = {},
+  options: { env?: Record<string, string>; cwd?: string; isQuiet?: boolean } = {},
 ): number {
   const [program, ...rest] = argv;
   const started = performance.now();
   const { status, stderr, error } = spawnSync(program, rest, {
     env: { ...process.env, ...options.env },
     encoding: 'utf8',
+    stdio: ['ignore', options.isQuiet ? 'ignore' : 'pipe', 'pipe'],
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   const took = performance.now() - started;

@@ -1,7 +1,7 @@
 /**
  * Measures Bascule, where there is a peer beside it in the same run.
  * usage: npm run bench [-- --docker-path DIR] [--runs N] [NAME …]
- *   NAME                start build build-context switch cli deploy registry endurance proxy planning scale; without one: all of these
+ *   NAME                start build build-context switch cli client deploy registry endurance proxy planning scale; without one: all of these
  *   scale               --containers 300 side by side, then --clients 50 at once for --seconds 120
  *   kills               SIGKILL of daemon, proxy, conmon and instance at each step, --rounds N times (default 1)
  *   analysis            simulates the analysis of canaries; writes the tables and pictures of docs/analysis.md
@@ -16,6 +16,7 @@ import { simulate } from './analysis/main.ts';
 import { measureBuild } from './build.ts';
 import { measureBuildContext } from './build-context.ts';
 import { measureCli } from './cli.ts';
+import { measureClient } from './client.ts';
 import { type Context, machineFacts } from './context.ts';
 import { measureDeploy } from './deploy.ts';
 import { measureEndurance } from './endurance.ts';
@@ -36,6 +37,7 @@ const BESIDE_DOCKER: Readonly<Record<string, (context: Context) => Promise<Resul
   'build-context': measureBuildContext,
   switch: measureSwitch,
   cli: measureCli,
+  client: measureClient,
   deploy: measureDeploy,
   registry: measureRegistry,
   endurance: measureEndurance,
