@@ -4,6 +4,7 @@ import { join, posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Digest } from '../../lib/oci/index.ts';
 import { cleanPath } from './layer-names.ts';
+import { roomIn } from '../../lib/room.ts';
 import { createTarParser, invalidArchive } from './tar-parser.ts';
 import { textOf, type TarEntry } from './tar-entry.ts';
 
@@ -38,8 +39,11 @@ interface OpenFile {
 export async function spoolArchive(archive: Readable, directory: string): Promise<SpooledArchive> {
   const members = new ArchiveMembers(directory);
   const parser = createTarParser(members);
+  let left = (await roomIn(directory)).bytes;
   try {
     for await (const chunk of archive) {
+      left -= (chunk as Buffer).length;
+      if (left < 0) throw invalidArchive('it is larger than what the disk has room for');
       parser.write(chunk as Buffer);
       await members.flush();
     }

@@ -1,7 +1,7 @@
-import { statfs } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { startProgram } from './program.ts';
 import type { RecipeWriter } from './layer-recipe.ts';
+import { roomIn } from '../../lib/room.ts';
 import { createDigestSink, createStreamSink } from './sink.ts';
 import { encodeHeader, paddingOf, TAR_END } from './tar-encoder.ts';
 import { createTarParser, invalidArchive } from './tar-parser.ts';
@@ -26,7 +26,7 @@ const TAR_OPTIONS = [
 export interface UnpackOptions {
   /** Empty. */
   readonly directory: string;
-  /** Of the archive. */
+  /** Of the archive; what the disk has room for when absent. */
   readonly maxBytes?: number;
   readonly recipe?: RecipeWriter;
   readonly signal?: AbortSignal;
@@ -50,14 +50,13 @@ export async function unpackLayer(archive: Readable, o: UnpackOptions): Promise<
   await using tar = startProgram(['tar', ...TAR_OPTIONS, `--directory=${o.directory}`], o.signal);
   const sink = createStreamSink(tar.stdin, o.signal);
   const original = createDigestSink();
-  const converter = createConverter((data) => sink.write(data), {
-    recipe: o.recipe,
-    maxEntries: await freeInodes(o.directory),
-  });
+  const room = await roomIn(o.directory);
+  const maxBytes = o.maxBytes ?? room.bytes;
+  const converter = createConverter((data) => sink.write(data), { recipe: o.recipe, maxEntries: room.inodes });
   try {
     for await (const chunk of archive) {
       original.write(chunk as Buffer);
-      if (o.maxBytes !== undefined && original.length() > o.maxBytes) throw tooLarge(o.maxBytes);
+      if (original.length() > maxBytes) throw tooLarge(maxBytes);
       converter.parser.write(chunk as Buffer);
       await sink.flush();
       await o.recipe?.flush();
@@ -71,12 +70,6 @@ export async function unpackLayer(archive: Readable, o: UnpackOptions): Promise<
   }
   await tar.succeeded();
   return { diffId: original.digest(), tarBytes: original.length(), contentBytes: converter.contentBytes() };
-}
-
-/** Some are left to others. File systems that make inodes as they need them tell of none. */
-async function freeInodes(directory: string): Promise<number> {
-  const { files, ffree } = await statfs(directory);
-  return files === 0 ? Number.POSITIVE_INFINITY : Math.floor(ffree * 0.95);
 }
 
 function createConverter(

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
-import { statfs } from 'node:fs/promises';
 import { UserError } from '../../../lib/errors.ts';
 import type { Digest } from '../../../lib/oci/index.ts';
+import { roomIn } from '../../../lib/room.ts';
 import { decompressed, type ImageStore } from '../../image/index.ts';
 import type { LayerDescriptor } from './documents.ts';
 import { blobBytes, fromFirst } from './download.ts';
@@ -42,7 +42,7 @@ export async function fetchLayers(
     o.onProgress({ kind: 'layer', digest: layer.digest, state: present.has(diffId) ? 'exists' : 'waiting' });
   }
   const missing = wanted.filter(({ diffId }) => !present.has(diffId));
-  const roomBytes = await roomIn(o.directory);
+  const { bytes: roomBytes } = await roomIn(o.directory);
   const [maxBytes, budget] = [o.maxLayerBytes ?? roomBytes, createBudget(roomBytes)];
   try {
     await allOrNone(
@@ -77,11 +77,6 @@ function distinct(layers: readonly LayerDescriptor[], diffIds: readonly Digest[]
 /** What it sent is wrong, and would be wrong again. */
 function isBroken(error: unknown): boolean {
   return error instanceof UserError && ['registry-invalid', 'archive-invalid'].includes(error.code);
-}
-
-async function roomIn(directory: string): Promise<number> {
-  const { bavail, bsize } = await statfs(directory);
-  return Math.floor(bavail * bsize * 0.95);
 }
 
 /** What the layers of one image may take of the disk together. */
