@@ -55,9 +55,10 @@ function buildOptions(): readonly Option[] {
       parseSecret,
     ),
     new Option('--ssh <id[=socket]>', 'agent for RUN --mount=type=ssh and git over ssh').argParser(parseSsh),
-    new Option('--allow <entitlement>', 'security.insecure: for RUN --security=insecure; several times').argParser(
-      collect,
-    ),
+    new Option(
+      '--allow <entitlement>',
+      'security.insecure for RUN --security=insecure, network.host for RUN --network=host; several times',
+    ).argParser(collect),
     new Option('--label <name=value>', 'label of the image; several times').argParser(collectAssignment),
     new Option('--no-cache', 'do every step anew'),
     new Option('--no-cache-filter <stage>', 'do the steps of this stage anew; several times').argParser(collect),

@@ -159,7 +159,7 @@ export interface BuildRequest {
   readonly secrets?: Readonly<Record<string, Uint8Array>>;
   /** Sockets of SSH agents on this machine for `RUN --mount=type=ssh` and git contexts, by id. */
   readonly ssh?: Readonly<Record<string, string>>;
-  /** What the Dockerfile may ask for: `security.insecure` for `RUN --security=insecure`. */
+  /** What the Dockerfile may ask for: `security.insecure` for `RUN --security=insecure`, `network.host` for `RUN --network=host`. */
   readonly entitlements?: readonly string[];
   readonly signal?: AbortSignal;
   onProgress(event: BuildEvent): void;
