@@ -47,6 +47,8 @@ class Machine {
   readonly root = mkdtempSync(join(tmpdir(), 'bascule-resume-'));
   readonly database = openDatabase(':memory:');
   readonly journal = openJournal(this.database);
+  /** What the clock of its lives is ahead. */
+  aheadMs = 0;
 
   /** A life of the daemon that ends at its call number `dieAt`. */
   boot(dieAt = Infinity, when: 'before' | 'after' = 'before'): { delivery: Delivery; died: Promise<void> } {
@@ -57,7 +59,7 @@ class Machine {
       fleet,
       traffic,
       log: silentLog,
-      now: () => new Date(),
+      now: () => new Date(Date.now() + this.aheadMs),
       probe: { listens: async () => true, httpStatus: async () => 200 },
       startProbes: () => ({ reports: () => [], stop: async () => {} }),
     });
@@ -107,9 +109,11 @@ interface Scenario {
   readonly name: string;
   /** Brings the machine to where the rollout begins. */
   prepare(delivery: Delivery): Promise<unknown>;
-  act(delivery: Delivery): Promise<unknown>;
+  act(delivery: Delivery, machine: Machine): Promise<unknown>;
   /** The current release after a rollout that was not disturbed, and after one that was undone. */
   readonly wanted: number | undefined;
+  /** Current between the two. */
+  readonly between?: number;
   readonly ill?: string;
 }
 
@@ -176,6 +180,21 @@ const SCENARIOS: readonly Scenario[] = [
     wanted: 1,
   },
   {
+    name: 'a deploy beside which an older release is retired',
+    prepare: async (d) => {
+      await deploy(d, { v: '1' });
+      await deploy(d, { v: '2', api: '2' });
+    },
+    act: async (d, machine) => {
+      machine.aheadMs += 60_000;
+      await deploy(d, { v: '3', api: '2' });
+      await deploy(d, { v: '4', api: '2' });
+      await d.settled();
+    },
+    wanted: 4,
+    between: 3,
+  },
+  {
     name: 'down',
     prepare: async (d) => {
       await deploy(d, { v: '1' });
@@ -205,7 +224,7 @@ async function countCalls(scenario: Scenario): Promise<number> {
   using machine = new Machine();
   const delivery = await prepared(machine, scenario);
   const before = machine.world.trace.length;
-  await scenario.act(delivery).catch(() => {});
+  await scenario.act(delivery, machine).catch(() => {});
   const calls = machine.world.trace.length - before;
   await delivery.close();
   assert.equal(assertWhole(machine), scenario.wanted);
@@ -232,7 +251,7 @@ async function crashAt(scenario: Scenario, { dieAt, when, again }: Crash): Promi
   await (await prepared(machine, scenario)).close();
   const before = machine.journal.standing('shop').current?.release;
   const first = machine.boot(dieAt, when);
-  await Promise.race([scenario.act(first.delivery).catch(() => {}), first.died]);
+  await Promise.race([scenario.act(first.delivery, machine).catch(() => {}), first.died]);
   const second = machine.boot(again, when);
   await Promise.race([second.delivery.resume().then(() => second.delivery.settled()), second.died]);
   const last = machine.boot();
@@ -241,7 +260,8 @@ async function crashAt(scenario: Scenario, { dieAt, when, again }: Crash): Promi
   await last.delivery.close();
   try {
     const release = assertWhole(machine);
-    const ends = [scenario.wanted, before];
+    const between = scenario.between === undefined ? [] : [scenario.between];
+    const ends = [scenario.wanted, ...between, before];
     assert.ok(ends.includes(release), `release ${release} is none of ${ends.join(', ')}`);
   } catch (error) {
     throw new Error(`killed ${when} call ${dieAt} (then ${again}): ${machine.world.trace.slice(-40).join('\n')}`, {

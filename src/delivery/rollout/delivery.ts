@@ -23,6 +23,7 @@ import { rolloutStatus } from './steer/status.ts';
 import { watchRollout } from './steer/watch-rollout.ts';
 import { setInstanceTraffic } from './commands/instance-traffic.ts';
 import { openJobRuns } from './jobs/job-runs.ts';
+import { Asides } from './execute/asides.ts';
 import { openJournal } from './execute/journal.ts';
 import { openWithdrawn } from './upkeep/withdrawn.ts';
 import { fillFiles } from './upkeep/look-after-files.ts';
@@ -74,10 +75,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   let resuming: Promise<void> | undefined;
 
   /** Timers follow what was done; what a failure could not take back is swept away. */
-  const thenWake = async <T>(work: Promise<T>): Promise<T> => {
+  const thenWake = async <T>(project: string, work: Promise<T>): Promise<T> => {
     try {
       const result = await work;
-      retirer.wake();
+      retirer.wake(project);
       healer.wakeAll();
       parts.certificates?.wake();
       return result;
@@ -88,16 +89,16 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     }
   };
   return {
-    deploy: (request, o) => thenWake(deploy(parts, request, o)),
-    rollback: (request, o) => thenWake(rollback(parts, request, o)),
-    down: (request, o) => thenWake(takeDown(parts, request, o)),
+    deploy: (request, o) => thenWake(request.project.name, deploy(parts, request, o)),
+    rollback: (request, o) => thenWake(request.project, rollback(parts, request, o)),
+    down: (request, o) => thenWake(request.project, takeDown(parts, request, o)),
     build: async (request, o) => {
       assertSupported(request.project);
       return await buildImages(parts.fleet, request, o);
     },
     plan: (request) => dryRun(parts, request),
     planRollback: (request) => planRollback(parts, request),
-    amend: (request, o) => thenWake(amend(parts, request, o)),
+    amend: (request, o) => thenWake(request.project, amend(parts, request, o)),
     planAmend: (request) => planAmend(parts, request),
     control: (request) => control(parts, request),
     status: async (project) => rolloutStatus(parts, project),
@@ -123,7 +124,10 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       parts.certificates?.look(() => acmeWishes(parts));
       watching = watchFleet(parts, (project) => healer.wake(project));
     },
-    settled: async () => await resuming,
+    settled: async () => {
+      await resuming;
+      await parts.asides.allEnded();
+    },
     close: async () => {
       stopping.abort();
       await resuming;
@@ -131,6 +135,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
       await healer.close();
       await parts.certificates?.close();
       await parts.locks.allEnded();
+      await parts.asides.allEnded();
       await parts.witness.close();
       parts.observation.close();
       await watching;
@@ -176,6 +181,7 @@ function partsOf(options: DeliveryOptions, stopping: AbortSignal): Parts {
     withdrawn: openWithdrawn(database),
     files: openFileStore({ directory, keyring, ...(runDirectory === undefined ? {} : { runDirectory }) }),
     locks,
+    asides: new Asides(),
     ...trafficSwitch(traffic),
   };
 }

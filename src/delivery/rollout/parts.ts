@@ -1,5 +1,6 @@
 import type { Log } from '../../lib/log.ts';
 import type { World } from './execute/world.ts';
+import type { Asides } from './execute/asides.ts';
 import type { Journal } from './execute/journal.ts';
 import type { ProjectLocks } from './execute/locks.ts';
 import type { Observation } from './judge/observation.ts';
@@ -9,6 +10,8 @@ import type { Witness } from './ledger/witness.ts';
 export interface Parts extends World {
   readonly journal: Journal;
   readonly locks: ProjectLocks;
+  /** What goes on beside those who hold a project. */
+  readonly asides: Asides;
   /** Which routes report their requests. */
   readonly observation: Observation;
   /** Writes down how rollouts go over time, and probes meanwhile. */

@@ -35,6 +35,7 @@ export async function rollOut(parts: Parts, intention: Intention, o: WatchOption
     await parts.ensureTraffic();
     await settleOpen(parts, project, running);
     const target = await unlessCancelled(parts, watch, (signal) => intention.freeze({ ...watch, signal }));
+    await unlessCancelled(parts, watch, (signal) => parts.asides.cleared(project, {}, signal));
     const wish = { kind, target, force, keepCertificates, ...(strategy === undefined ? {} : { strategy }) };
     const plan = (await unlessCancelled(parts, watch, () => planRelease(parts, wish)))();
     if (plan.unchanged) return unchanged(parts, { kind, project, watch, started: running.startedAt });

@@ -19,6 +19,7 @@ export async function rollback(parts: Parts, request: RollbackRequest, o: WatchO
     await parts.ensureTraffic();
     await settleOpen(parts, project, running);
     const target = rollbackTarget(parts, request);
+    await unlessCancelled(parts, watch, (signal) => parts.asides.cleared(project, { release: target.number }, signal));
     const wish = { kind: 'rollback', target, force: false } as const;
     const [decide, counted] = await unlessCancelled(parts, watch, () =>
       Promise.all([planRelease(parts, wish), lookBeforehand(parts, project)]),

@@ -30,6 +30,7 @@ async function takeAllDown(
 ): Promise<RolloutOutcome> {
   await parts.ensureTraffic();
   await settleOpen(parts, project, running);
+  await parts.asides.cleared(project, 'all', AbortSignal.any([watch.signal, parts.stopping]));
   const { observed, standing, state } = await lookAround(parts, project);
   const certificates = certificatesOf(project, state);
   const current = standing.current === undefined ? undefined : parts.releases.find(project, standing.current.release);

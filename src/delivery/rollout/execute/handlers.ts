@@ -57,8 +57,8 @@ const HANDLERS: Handlers = {
   'obtain-certificate': obtainCertificate,
   'remove-certificate': ({ name }, { world }) => world.traffic.removeCertificate(name),
   'set-standing': setStanding,
-  'stop-instance': ({ instance }, { world }) => world.fleet.stopInstance(instance),
-  'remove-instance': ({ instance }, { world }) => world.fleet.removeInstance(instance),
+  'stop-instance': ({ instance, leaving }, { world }) => world.fleet.stopInstance(leaving?.id ?? instance),
+  'remove-instance': ({ instance, leaving }, { world }) => world.fleet.removeInstance(leaving?.id ?? instance),
   'refresh-traffic': (_step, { world, project }) => refreshTraffic(world, world.journal.standing(project), 'all'),
 };
 

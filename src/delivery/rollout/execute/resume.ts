@@ -2,6 +2,7 @@ import { messageOf } from '../../../lib/errors.ts';
 import type { RolloutRecord } from './journal.ts';
 import type { Running } from './locks.ts';
 import type { Parts } from '../parts.ts';
+import { runAside } from './run-aside.ts';
 import { runRecord } from './run-rollout.ts';
 import { refreshAll } from '../upkeep/watch-fleet.ts';
 
@@ -10,21 +11,28 @@ import { refreshAll } from '../upkeep/watch-fleet.ts';
  * from the first moment on, so that no request comes in between.
  */
 export async function resumeOpen(parts: Parts): Promise<void> {
-  const open = parts.journal.unfinished();
-  await Promise.all(open.map((record) => holdAndSettle(parts, record)));
+  const open = Map.groupBy(parts.journal.unfinished(), ({ project }) => project);
+  await Promise.all([...open.values()].map((records) => holdAndSettle(parts, records)));
   await refreshAll(parts);
 }
 
-async function holdAndSettle(parts: Parts, record: RolloutRecord): Promise<void> {
-  const { project, kind, author } = record;
-  const startedAt = new Date(record.startedMs);
-  await parts.locks.hold(project, { kind, author, startedAt }, (running) => settle(parts, record, running));
+/** The latest of them held the project; what was begun before it went on beside. */
+async function holdAndSettle(parts: Parts, records: readonly RolloutRecord[]): Promise<void> {
+  const inOrder = records.toSorted((a, b) => a.number - b.number);
+  const last = inOrder.at(-1);
+  if (last === undefined) return;
+  const { project, kind, author, startedMs } = last;
+  await parts.locks.hold(project, { kind, author, startedAt: new Date(startedMs) }, async (running) => {
+    for (const record of inOrder) await settle(parts, record, record === last ? running : { ...running });
+  });
 }
 
 /** A rollout that could not be ended (a full disk, for instance) is ended before another one of its project begins. */
 export async function settleOpen(parts: Parts, project: string, running: Running): Promise<void> {
+  const beside = new Set(parts.asides.of(project).map(({ rollout }) => rollout));
   for (const record of parts.journal.unfinished()) {
-    if (record.project === project) await settle(parts, record, { ...running });
+    if (record.project !== project || beside.has(record.number)) continue;
+    await settle(parts, record, { ...running });
   }
 }
 
@@ -32,12 +40,22 @@ async function settle(parts: Parts, record: RolloutRecord, running: Running): Pr
   const { project, number: rollout, kind } = record;
   parts.log.warn({ project, rollout, kind }, 'a rollout was interrupted; it goes on');
   Object.assign(running, { rollout, from: record.from, to: record.to });
-  const watch = { onProgress: () => {}, signal: new AbortController().signal };
   try {
     await parts.ensureTraffic();
+    if (kind === 'retire') return await settleBeside(parts, record, running);
+    const watch = { onProgress: () => {}, signal: new AbortController().signal };
     const { result, release } = await runRecord(parts, { record, running, watch });
     parts.log.info({ project, rollout, result, release }, 'the interrupted rollout has ended');
   } catch (error) {
     parts.log.error({ project, rollout, err: error }, `the interrupted rollout: ${messageOf(error)}`);
   }
+}
+
+async function settleBeside(parts: Parts, record: RolloutRecord, running: Running): Promise<void> {
+  const { project, number: rollout } = record;
+  await runAside(parts, {
+    project,
+    steps: parts.journal.steps(project, rollout).map(({ step }) => step),
+    begin: (watch) => ({ rollout, work: runRecord(parts, { record, running, watch }) }),
+  });
 }

@@ -45,7 +45,10 @@ describe('what is done before an instance is stopped', () => {
     const input = { project: 'p', standing: EMPTY_STANDING, observed, releases };
     const expected = ['run pre_stop of p-worker-r1-1', 'stop p-worker-r1-1', 'remove p-worker-r1-1'];
     assert.deepEqual(titles(planDown({ ...input, current: release, volumes: false }).waves), expected);
-    assert.deepEqual(titles(planRetire({ ...input, leaving: new Set(), pruned: [] }).waves), expected);
+    assert.deepEqual(
+      titles(planRetire({ leavingAlready: new Set(), ...input, leaving: new Set(), pruned: [] }).waves),
+      expected,
+    );
   });
 
   it('is done when a rollout is undone; what had left its queue enters it again', () => {

@@ -1,9 +1,9 @@
-import { imageNameOf } from '../../fleet/index.ts';
+import { imageNameOf, type ObservedInstance } from '../../fleet/index.ts';
 import type { Release } from '../../release/index.ts';
 import { preStopSteps } from './hooks.ts';
 import { type Observed, type Plan, step, wavesOf } from './plan.ts';
 import { lanesOf, liveReleases, liveSets, type Standing } from './standing.ts';
-import type { Step } from './step.ts';
+import type { Leaving, Step } from './step.ts';
 
 export interface RetireInput {
   readonly project: string;
@@ -15,6 +15,8 @@ export interface RetireInput {
   readonly pruned: readonly Release[];
   /** Those that made the instances, by their number. */
   readonly releases: ReadonlyMap<number, Release>;
+  /** Instances and networks that another retirement is taking away. */
+  readonly leavingAlready: ReadonlySet<string>;
 }
 
 /** Takes away what no live release needs: of releases that leave, and whatever a crash left behind. */
@@ -33,23 +35,33 @@ export function planRetire(input: RetireInput): Plan {
   return { kind: 'retire', project: input.project, waves, warnings: [], unchanged: waves.length === 0 };
 }
 
-function removalWaves(
-  { observed, standing, releases }: RetireInput,
-  after: Standing,
-  cause: string,
-): readonly (readonly Step[])[] {
+function removalWaves(input: RetireInput, after: Standing, cause: string): readonly (readonly Step[])[] {
+  const { observed, standing, releases, leavingAlready } = input;
   const needed = new Set(liveSets(after).flatMap((set) => set.instances));
-  const orphans = observed.fleet.instances.filter(({ name }) => !needed.has(name));
+  const orphans = observed.fleet.instances.filter(({ name }) => !needed.has(name) && !leavingAlready.has(name));
   const names = new Set(orphans.map(({ name }) => name));
   return [
     laneSteps(observed, freedLanes(standing, after), names).map((body) => ({ ...body, cause })),
     preStopSteps(releases, orphans),
     orphans
-      .filter(({ state }) => state === 'running' || state === 'restarting')
-      .map(({ name }) => step(cause, { kind: 'stop-instance', instance: name })),
-    orphans.map(({ name }) => step(cause, { kind: 'remove-instance', instance: name })),
-    networksToRemove(observed, after).map((network) => step(cause, { kind: 'remove-network', network })),
+      .filter(mayRun)
+      .map((each) => step(cause, { kind: 'stop-instance', instance: each.name, leaving: leavingOf(releases, each) })),
+    orphans.map((each) =>
+      step(cause, { kind: 'remove-instance', instance: each.name, leaving: leavingOf(releases, each) }),
+    ),
+    networkSteps(input, after).map((body) => ({ ...body, cause })),
   ];
+}
+
+/** It runs, or the engine may start it again at any moment. */
+function mayRun({ state }: ObservedInstance): boolean {
+  return state === 'running' || state === 'restarting';
+}
+
+function leavingOf(releases: RetireInput['releases'], instance: ObservedInstance): Leaving {
+  const { id, release, service } = instance;
+  const stateful = releases.get(release)?.services[service]?.stateful ?? true;
+  return { id, release, writes: stateful && mayRun(instance) };
 }
 
 function freedLanes(before: Standing, after: Standing): ReadonlySet<string> {
@@ -66,12 +78,20 @@ function laneSteps(observed: Observed, freed: ReadonlySet<string>, orphans: Read
 }
 
 /** A release's networks are needed while it is alive, or a set that it created is: traffic reaches the set there. */
-function networksToRemove(observed: Observed, after: Standing): readonly string[] {
+function networkSteps({ observed, leavingAlready }: RetireInput, after: Standing) {
   const needed = new Set([
     ...liveReleases(after).map(({ release }) => release),
     ...liveSets(after).map(({ origin }) => origin),
   ]);
-  return networkNames(observed.fleet.networks.filter(({ release }) => !needed.has(release)));
+  const unneeded = observed.fleet.networks.filter(
+    ({ name, release }) => !needed.has(release) && !leavingAlready.has(name),
+  );
+  const releases = new Map(unneeded.map(({ name, release }) => [name, release]));
+  return [...releases].map(([network, release]) => ({
+    kind: 'remove-network' as const,
+    network,
+    release,
+  }));
 }
 
 /** An engine may have two networks of one name. */

@@ -14,7 +14,12 @@ export type StepBody =
   | { readonly kind: 'keep-image'; readonly imageId: string; readonly imageName: string }
   | { readonly kind: 'forget-image'; readonly imageName: string }
   | { readonly kind: 'create-network'; readonly network: NetworkSpec }
-  | { readonly kind: 'remove-network'; readonly network: string }
+  | {
+      readonly kind: 'remove-network';
+      readonly network: string;
+      /** That made it, where it is retired. */
+      readonly release?: number;
+    }
   | { readonly kind: 'create-volume'; readonly volume: VolumeSpec }
   | { readonly kind: 'remove-volume'; readonly volume: string }
   | { readonly kind: 'place-file'; readonly placement: FilePlacement }
@@ -183,9 +188,20 @@ export type StepBody =
       readonly instance: string;
       /** What has to be waited for when it is started again, before anything else is taken back. */
       readonly fit?: Fitness;
+      readonly leaving?: Leaving;
     }
-  | { readonly kind: 'remove-instance'; readonly instance: string }
+  | { readonly kind: 'remove-instance'; readonly instance: string; readonly leaving?: Leaving }
   | { readonly kind: 'refresh-traffic' };
+
+/** An instance that is retired, beside whatever else happens to its project. */
+export interface Leaving {
+  /** The container: a successor may have its name by then. */
+  readonly id: string;
+  /** That made it. */
+  readonly release: number;
+  /** It runs, and writes to what outlives it. */
+  readonly writes: boolean;
+}
 
 /** Whose hooks an instance has. */
 export interface HookedService {

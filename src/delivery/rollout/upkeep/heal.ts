@@ -88,6 +88,8 @@ async function replace(parts: Parts, { project, same, patience }: Replacing): Pr
   const who = { kind: 'heal', author: 'bascule', startedAt: parts.now() } as const;
   await parts.locks.hold(project, who, async (running) => {
     running.stepAside = () => stepAside.abort();
+    await parts.asides.cleared(project, {}, AbortSignal.any([stepAside.signal, parts.stopping]));
+    if (stepAside.signal.aborted || parts.stopping.aborted) return;
     const { observed, standing } = await lookAround(parts, project);
     const input: HealInput = {
       project,

@@ -2,7 +2,7 @@ import type { NeededFiles } from '../../release/index.ts';
 import { neededFiles } from './needed-files.ts';
 import type { Parts } from '../parts.ts';
 
-type Files = Pick<Parts, 'releases' | 'journal' | 'files' | 'locks' | 'log'>;
+type Files = Pick<Parts, 'releases' | 'journal' | 'files' | 'locks' | 'asides' | 'log'>;
 
 /** Before any engine starts instances: after a restart of the machine the memory is empty. */
 export function fillFiles(parts: Files): void {
@@ -11,11 +11,11 @@ export function fillFiles(parts: Files): void {
 }
 
 /**
- * What nobody needs any more goes. Somebody may be about to freeze a release while anything is being rolled out: then
- * nothing is done, and the answer is false.
+ * What nobody needs any more goes. Somebody may be about to freeze a release while anything is being rolled out, and
+ * what leaves may still read its files: then nothing is done, and the answer is false.
  */
 export function collectFiles(parts: Files): boolean {
-  if (!parts.locks.isFree()) return false;
+  if (!parts.locks.isFree() || !parts.asides.isFree()) return false;
   const gone = parts.files.collect(neededNow(parts));
   if (gone.length > 0) parts.log.info({ versions: gone.length }, 'configs and secrets that nobody needs are removed');
   return true;

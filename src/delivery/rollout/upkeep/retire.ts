@@ -8,13 +8,14 @@ import type { Parts } from '../parts.ts';
 import { planRetire } from '../plan/retire.ts';
 import { collectFiles } from './look-after-files.ts';
 import { lookAround } from '../plan/planning.ts';
+import { runAside } from '../execute/run-aside.ts';
 import { runPlan } from '../execute/run-rollout.ts';
 import { lanesOf, liveReleases, setKey, type SetRecord, type Standing, type WarmRelease } from '../plan/standing.ts';
 
 /** Retires releases whose time is over, and clears away what a crash left behind. */
 export interface Retirer {
-  /** Looks at a project soon. */
-  wake(): void;
+  /** Something was rolled out: what is due there goes before anybody else may hold the project. */
+  wake(project: string): void;
   /** Looks at every project now. `sweep`: also where nothing is due. */
   lookAtAll(sweep: boolean): Promise<void>;
   close(): Promise<void>;
@@ -22,20 +23,23 @@ export interface Retirer {
 
 const DRAIN_POLL_MS = 1_000;
 const LONGEST_MS = 60_000;
+const LAST_REQUESTS_MS = 1_000;
 
 /** A timer that survives restarts, because what is due stands in the standing. */
 export function createRetirer(parts: Parts): Retirer {
   let timer: NodeJS.Timeout | undefined;
   let looking: Promise<void> | undefined;
+  const woken = new Set<Promise<void>>();
   let isCollected = true;
 
+  const retire = async (project: string, sweep: boolean): Promise<void> => {
+    if (parts.stopping.aborted) return;
+    await retireProject(parts, project, sweep).catch((error: unknown) => {
+      parts.log.error({ project, err: error }, `could not retire: ${messageOf(error)}`);
+    });
+  };
   const look = async (sweep: boolean): Promise<void> => {
-    for (const project of parts.journal.standingProjects()) {
-      if (parts.stopping.aborted) return;
-      await retireProject(parts, project, sweep).catch((error: unknown) => {
-        parts.log.error({ project, err: error }, `could not retire: ${messageOf(error)}`);
-      });
-    }
+    for (const project of parts.journal.standingProjects()) await retire(project, sweep);
     isCollected = collectFiles(parts);
   };
   const lookAtAll = async (sweep: boolean): Promise<void> => {
@@ -59,11 +63,18 @@ export function createRetirer(parts: Parts): Retirer {
     timer.unref();
   };
   return {
-    wake: schedule,
+    wake: (project) => {
+      isCollected = false;
+      const work = retire(project, false).finally(() => {
+        woken.delete(work);
+        schedule();
+      });
+      woken.add(work);
+    },
     lookAtAll,
     close: async () => {
       clearTimeout(timer);
-      await looking;
+      await Promise.all([looking, ...woken]);
     },
   };
 }
@@ -74,10 +85,14 @@ function nextDueMs({ journal, now }: Parts): number | undefined {
   const dues = journal
     .standingProjects()
     .flatMap((project) => journal.standing(project).warm)
-    .map((warm) => Math.max(DRAIN_POLL_MS, (warm.sinceMs ?? nowMs) + warm.keepMs - nowMs));
+    .map((warm) => Math.max(DRAIN_POLL_MS, dueAt(warm, nowMs) - nowMs));
   return dues.length === 0 ? undefined : Math.min(LONGEST_MS, ...dues);
 }
 
+/**
+ * Retires what is due, and takes away what no live release needs. It holds the project for a moment; instances are
+ * stopped and removed beside whatever comes next.
+ */
 async function retireProject(parts: Parts, project: string, sweep: boolean): Promise<void> {
   if (parts.locks.running(project) !== undefined) return;
   const isDue = overdue(parts, parts.journal.standing(project)).length > 0;
@@ -95,11 +110,18 @@ async function retireProject(parts: Parts, project: string, sweep: boolean): Pro
       leaving: new Set(leaving.map(({ release }) => release)),
       pruned,
       releases: makersOf(parts, project, observed.fleet.instances),
+      leavingAlready: parts.asides.names(project),
     });
     if (plan.unchanged) return;
     for (const warm of leaving) await lastReading(parts, project, warm);
-    const watch = { onProgress: () => {}, signal: new AbortController().signal };
-    await runPlan(parts, { plan, running, watch });
+    await runAside(parts, {
+      project,
+      steps: plan.waves.flat(),
+      begin: (watch) => {
+        const work = runPlan(parts, { plan, running, watch });
+        return { rollout: running.rollout, work };
+      },
+    });
   });
 }
 
@@ -116,7 +138,12 @@ export function makersOf(
 
 function overdue({ now }: Parts, standing: Standing): readonly WarmRelease[] {
   const nowMs = now().getTime();
-  return standing.warm.filter((warm) => (warm.sinceMs ?? nowMs) + warm.keepMs <= nowMs);
+  return standing.warm.filter((warm) => dueAt(warm, nowMs) <= nowMs);
+}
+
+/** What has just lost its traffic may be about to get the last of its requests. */
+function dueAt({ sinceMs, keepMs }: WarmRelease, nowMs: number): number {
+  return (sinceMs ?? nowMs) + Math.max(keepMs, LAST_REQUESTS_MS);
 }
 
 interface Leaving {

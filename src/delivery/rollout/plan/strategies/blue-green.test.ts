@@ -65,6 +65,7 @@ function retire(machine: PlannedMachine): void {
   const leaving = new Set(machine.standing.warm.map(({ release }) => release));
   const { standing } = machine;
   const plan = planRetire({
+    leavingAlready: new Set(),
     project: 'p',
     standing,
     observed: machine.observed(),

@@ -242,6 +242,7 @@ function retireAll(machine: PlannedMachine): void {
   const { standing } = machine;
   const leaving = new Set(standing.warm.map(({ release }) => release));
   const plan = planRetire({
+    leavingAlready: new Set(),
     project: 'p',
     standing,
     observed: machine.observed(),
