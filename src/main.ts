@@ -17,7 +17,14 @@ import { acquireLock } from './lib/lock.ts';
 import type { Log } from './lib/log.ts';
 import { scopeOf, type Scope } from './lib/scope.ts';
 import { VERSION } from './lib/version.ts';
-import { controlConfiguration, controlDaemon, daemonPaths, keepEngine, preflight } from './server/daemon/index.ts';
+import {
+  controlConfiguration,
+  controlDaemon,
+  daemonPaths,
+  keepEngine,
+  keepMemoryTidy,
+  preflight,
+} from './server/daemon/index.ts';
 
 /** Certificates for registries, a folder for each; Docker's. */
 const CERTIFICATE_FOLDERS = ['/etc/docker/certs.d'];
@@ -69,6 +76,7 @@ async function runDaemon(launch: DaemonOptions): Promise<void> {
   await startParts({ launch, scope, log, parts });
   await writeFileAtomic(daemonPaths(scope.root).pidFile, `${process.pid}\n`);
   log.info({ pid: process.pid, root: scope.root, version: VERSION }, 'serving');
+  using _tidy = keepMemoryTidy();
   await ended;
   log.info({}, 'ending: containers and traffic go on');
 }
