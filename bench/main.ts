@@ -3,12 +3,14 @@
  * usage: npm run bench [-- --docker-path DIR] [--runs N] [NAME …]
  *   NAME                start build build-context switch cli client deploy registry endurance proxy planning scale; without one: all of these
  *   scale               --containers 300 side by side, then --clients 50 at once for --seconds 120
- *   kills               SIGKILL of daemon, proxy, conmon and instance at each step, --rounds N times (default 1)
+ *   kills               SIGKILL of daemon, haproxy, conmon and instance at each step, --rounds N times (default 1);
+ *                       --victims A,B: these only; --minutes M: ends then, wherever it stands; --more: adds to what
+ *                       results/kills.json has
  *   analysis            simulates the analysis of canaries; writes the tables and pictures of docs/analysis.md
  *   --docker-path DIR   folder of another docker and dockerd than those on the PATH, e.g. of a newer release
  * Each measurement writes results/NAME.json; results/README.md and the plots are made of all that are there.
  */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { importBusybox, openMachine, startDockerd } from '../test/support/machine.ts';
@@ -21,7 +23,7 @@ import { type Context, machineFacts } from './context.ts';
 import { measureDeploy } from './deploy.ts';
 import { measureEndurance } from './endurance.ts';
 import { measurePlanning } from './planning.ts';
-import { measureKills } from './kills.ts';
+import { measureKills, victimsOf } from './kills.ts';
 import { plotOf } from './plots.ts';
 import { measureProxy } from './proxy.ts';
 import { type Report, type Result, renderReports } from './result.ts';
@@ -54,6 +56,9 @@ const { values, positionals } = parseArgs({
     'docker-path': { type: 'string' },
     runs: { type: 'string', default: '15' },
     rounds: { type: 'string', default: '1' },
+    victims: { type: 'string' },
+    minutes: { type: 'string' },
+    more: { type: 'boolean', default: false },
     containers: { type: 'string', default: '300' },
     clients: { type: 'string', default: '50' },
     seconds: { type: 'string', default: '120' },
@@ -76,12 +81,15 @@ for (const name of names.filter((each) => each in ALONE)) {
   write(await ALONE[name]!());
 }
 if (names.includes('analysis')) await simulate();
-if (names.includes('kills')) write(await measureKills(Number(values.rounds)));
+if (names.includes('kills')) {
+  const before = values.more ? resultOf('kills') : undefined;
+  write(await measureKills({ rounds: Number(values.rounds), before, ...boundsOf(values) }));
+}
 const beside = names.filter((each) => each in BESIDE_DOCKER);
 if (beside.length > 0) await measureBeside(beside);
 const reports = readdirSync(folder)
   .filter((file) => file.endsWith('.json'))
-  .map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as Partial<Report>)
+  .map((file) => reportOf(file))
   .filter((report): report is Report => report.result !== undefined);
 const plots = new Map(reports.flatMap(({ result }) => [[result.name, plotOf(result)] as const]));
 for (const [name, plot] of plots) if (plot !== undefined) writeFileSync(join(folder, `${name}.svg`), plot);
@@ -103,6 +111,18 @@ async function measureBeside(wanted: readonly string[]): Promise<void> {
     console.error(`bench: ${name}`);
     write(await BESIDE_DOCKER[name]!(context));
   }
+}
+
+function reportOf(file: string): Partial<Report> {
+  return JSON.parse(readFileSync(join(folder, file), 'utf8')) as Partial<Report>;
+}
+
+function resultOf(name: string): Result | undefined {
+  return existsSync(join(folder, `${name}.json`)) ? reportOf(`${name}.json`).result : undefined;
+}
+
+function boundsOf({ victims, minutes }: { readonly victims?: string; readonly minutes?: string }) {
+  return { victims: victimsOf(victims), minutes: minutes === undefined ? Infinity : Number(minutes) };
 }
 
 function scaleOptions() {

@@ -3,24 +3,25 @@ import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { scopeOf } from '../../src/lib/scope.ts';
+import { createClient } from '../../src/server/client/index.ts';
+import { isAnswering } from '../../src/server/client/transport.ts';
 import type { Machine } from './machine.ts';
 import { waitFor } from './wait.ts';
 
 /** Who is ended by SIGKILL: `conmon` and `instance` are those of the first web server that serves. */
 export type Victim = 'daemon' | 'haproxy' | 'conmon' | 'instance';
 
-interface View {
-  readonly release?: number;
-  readonly rollout?: object;
-  readonly instances: readonly {
-    readonly id: string;
-    readonly name: string;
-    readonly role: string;
-    readonly release: number;
-    readonly state: string;
-    readonly health: string;
-    readonly service: string;
-  }[];
+/** What `bascule ps` and `bascule version` show: asked without a process, which takes longer than most of what is waited for. */
+function client(machine: Machine) {
+  return createClient(socketOf(machine));
+}
+
+function socketOf({ root }: Machine): string {
+  return join(scopeOf(root).runDirectory, 'api.sock');
+}
+
+async function viewOf(machine: Machine) {
+  return await client(machine).ps('scene');
 }
 
 /**
@@ -46,14 +47,14 @@ export async function deployAndKillAt(machine: Machine, index: number, victim: V
 }
 
 async function pidOf(machine: Machine, victim: Victim): Promise<number> {
-  if (victim === 'daemon') return await machine.daemonPid();
+  const { pid, engineSocket } = await client(machine).version();
+  if (victim === 'daemon') return pid;
   if (victim === 'haproxy') {
     const file = join(scopeOf(machine.root).runDirectory, 'haproxy', 'haproxy.pid');
     return Number(readFileSync(file, 'utf8').trim());
   }
-  const { instances } = await machine.json<View>(['ps']);
+  const { instances } = await viewOf(machine);
   const serving = instances.find(({ service, role }) => service === 'web' && role === 'current');
-  const { engineSocket } = await machine.json<{ engineSocket: string }>(['daemon', 'status']);
   const init = await initPid(engineSocket, serving?.id ?? '');
   return victim === 'instance' ? init : parentOf(init);
 }
@@ -77,17 +78,17 @@ function parentOf(pid: number): number {
 
 /** The rollout has come to its end, and what was killed has been replaced. */
 export async function settled(machine: Machine, expected: readonly string[]): Promise<void> {
-  await machine.must(['daemon', 'start']);
+  if (!(await isAnswering(socketOf(machine)))) await machine.must(['daemon', 'start']);
   await waitFor(
     async () => {
-      const view = await machine.json<View>(['ps']);
+      const view = await viewOf(machine);
       const well = view.instances.filter(
         ({ role, state, health }) =>
           role === 'current' && state === 'running' && health !== 'starting' && health !== 'unhealthy',
       );
       return view.rollout === undefined && well.length === expected.length;
     },
-    { timeoutMs: 60_000, intervalMs: 100, what: 'the rollout has ended, and everything is well again' },
+    { timeoutMs: 60_000, intervalMs: 50, what: 'the rollout has ended, and everything is well again' },
   );
 }
 
@@ -97,7 +98,7 @@ export async function assertWhole(
   o: { readonly port: number; readonly services: readonly string[]; readonly stateful: string; readonly when: string },
 ): Promise<void> {
   const { when } = o;
-  const view = await machine.json<View>(['ps']);
+  const view = await viewOf(machine);
   const current = view.instances.filter(({ role }) => role === 'current');
   assert.deepEqual(current.map(({ service }) => service).sort(), o.services, when);
   const stateless = current.filter(({ service }) => service !== o.stateful);
