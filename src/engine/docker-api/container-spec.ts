@@ -5,10 +5,11 @@ import type { CreateRequest, HostConfig } from './create-request.ts';
 import { dockerConfigOf, dockerHostConfigOf } from './docker-config.ts';
 import { checkHostConfig } from './host-config-check.ts';
 import { invalidParameter } from './http-errors.ts';
+import { logDriverOf } from './log-driver-spec.ts';
 import { mergeConfig, type MergedConfig } from './merge-config.ts';
 import { planMounts, type PlannedMount } from './mounts-spec.ts';
 import { networkSpecOf, parsePorts } from './network-spec.ts';
-import { devicesOf, logDriverOf, resourcesOf, restartPolicyOf, securityOf } from './resources-spec.ts';
+import { devicesOf, resourcesOf, restartPolicyOf, securityOf } from './resources-spec.ts';
 
 const DEFAULT_SHM_BYTES = 64 * 1024 * 1024;
 const DEFAULT_STOP_TIMEOUT_SECONDS = 10;

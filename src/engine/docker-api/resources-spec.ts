@@ -1,4 +1,4 @@
-import type { DeviceSpec, LogDriver, Resources, RestartPolicy, Security } from '../runtime/index.ts';
+import type { DeviceSpec, Resources, RestartPolicy, Security } from '../runtime/index.ts';
 import type { HostConfig } from './create-request.ts';
 import { invalidParameter, unsupported } from './http-errors.ts';
 
@@ -130,26 +130,6 @@ function seccompOf(value: string | undefined): Security['seccomp'] {
     'Decoding seccomp profile failed: it is not a JSON object',
     "Give a profile in Docker's format.",
   );
-}
-
-/** @throws UserError `invalid-parameter`, `unsupported` */
-export function logDriverOf(hostConfig: HostConfig): LogDriver {
-  const type = hostConfig.LogConfig?.Type || 'json-file';
-  const options = hostConfig.LogConfig?.Config ?? {};
-  if (type !== 'json-file' && type !== 'local' && type !== 'none') {
-    throw invalidParameter(
-      `error looking up logging plugin ${type}: plugin "${type}" not found`,
-      'Use json-file, local or none: the drivers that are here.',
-    );
-  }
-  for (const [name, value] of Object.entries(options)) {
-    if (name === 'compress' && value === 'false') continue;
-    const fix = name.startsWith('max-')
-      ? 'Leave it out: logs are kept whole until the container is removed.'
-      : undefined;
-    throw unsupported(`the log option ${name}=${value} (HostConfig.LogConfig.Config)`, fix);
-  }
-  return { type };
 }
 
 export function devicesOf(hostConfig: HostConfig): readonly DeviceSpec[] {

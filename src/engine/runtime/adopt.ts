@@ -8,6 +8,7 @@ import { childGroups, processesOf, removeCgroup } from './cgroup.ts';
 import { fifoOf } from './conmon.ts';
 import { isUp, type Containers, type Entry } from './containers.ts';
 import type { HealthChecks } from './health.ts';
+import type { LogRotation } from './log-rotation.ts';
 import type { Host } from './host.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { identify } from './process-identity.ts';
@@ -22,6 +23,7 @@ export interface AdoptParts {
   readonly lifecycle: Lifecycle;
   readonly supervisor: Supervisor;
   readonly health: HealthChecks;
+  readonly rotation: LogRotation;
 }
 
 /**
@@ -70,9 +72,10 @@ async function noteBoot(host: Host): Promise<boolean> {
   return true;
 }
 
-async function settleOne({ host, lifecycle, health }: AdoptParts, entry: Entry): Promise<void> {
+async function settleOne({ host, lifecycle, health, rotation }: AdoptParts, entry: Entry): Promise<void> {
   if (isUp(entry)) {
     health.begin(entry, { adopted: true });
+    rotation.begin(entry);
     return;
   }
   if (entry.state.status === 'removing') {

@@ -156,6 +156,10 @@ export type NetworkSpec =
 
 export interface LogDriver {
   readonly type: 'json-file' | 'local' | 'none';
+  /** The log is cut into files of about this size; absent: one file without limit. */
+  readonly maxSizeBytes?: number;
+  /** Files that are kept, the current one among them. */
+  readonly maxFiles?: number;
 }
 
 export type ContainerStatus = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';

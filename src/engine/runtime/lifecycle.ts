@@ -21,6 +21,7 @@ import type { Emit } from './events.ts';
 import type { StopOptions, UpdateRequest } from './face.ts';
 import { startFailed } from './failures.ts';
 import type { HealthChecks } from './health.ts';
+import type { LogRotation } from './log-rotation.ts';
 import type { Host } from './host.ts';
 import { sendSignal } from './process-identity.ts';
 import { Removal } from './removal.ts';
@@ -37,6 +38,7 @@ export interface LifecycleParts {
   readonly containers: Containers;
   readonly emit: Emit;
   readonly health: HealthChecks;
+  readonly rotation: LogRotation;
   supervisor(): Supervisor;
 }
 
@@ -77,7 +79,7 @@ export class Lifecycle {
 
   /** Starts the process; on failure everything made is undone and the reason recorded. */
   async launch(entry: Entry, o: { readonly delayMs: number }): Promise<void> {
-    const { host, containers, emit, health } = this.#parts;
+    const { host, containers, emit, health, rotation } = this.#parts;
     try {
       await prepareBundle(host, containers, entry);
       const held = await createUnderConmon(host, entry);
@@ -99,6 +101,7 @@ export class Lifecycle {
     }
     emit(entry, 'start');
     health.begin(entry, { adopted: false });
+    rotation.begin(entry);
     this.#parts.supervisor().look(entry);
   }
 

@@ -73,7 +73,7 @@ describe('log of a container', () => {
       await writeFile(path, text);
       const file = await open(path);
       for (const count of [0, 1, 2, 3, 700, 2_999, 5_000]) {
-        const offset = await tailOffset(file, {
+        const { offset } = await tailOffset(file, {
           size: text.length,
           lines: count,
           wants: ({ stream }) => stream === 'stdout',

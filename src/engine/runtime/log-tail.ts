@@ -5,23 +5,24 @@ const BLOCK_BYTES = 64 * 1024;
 const LF = 0x0a;
 
 /**
- * The offset in a log at which its last `lines` lines begin that are wanted, read from the end backwards.
+ * The offset in a log at which its last `lines` lines begin that are wanted, read from the end backwards, and how many
+ * lines these are.
  * A piece without a line end at the end of the log is a line too.
  */
 export async function tailOffset(
   file: FileHandle,
   o: { readonly size: number; readonly lines: number; wants(record: LogRecord): boolean },
-): Promise<number> {
-  if (o.lines <= 0) return o.size;
+): Promise<{ readonly offset: number; readonly lines: number }> {
+  if (o.lines <= 0) return { offset: o.size, lines: 0 };
   let seen = 0;
   let best = o.size;
   for await (const { offset, record } of backwards(file, o.size)) {
     if (!o.wants(record)) continue;
     if (record.full || best === o.size) seen += 1;
-    if (seen > o.lines) return best;
+    if (seen > o.lines) return { offset: best, lines: o.lines };
     best = offset;
   }
-  return best;
+  return { offset: best, lines: seen };
 }
 
 /** Records with their offsets, the last first. */

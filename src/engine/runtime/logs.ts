@@ -3,6 +3,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { systemCodeOf } from '../../lib/errors.ts';
 import { isUp, type Entry, type Moment } from './containers.ts';
 import type { LogsOptions, OutputPiece } from './face.ts';
+import { logFiles, nextLogFile, type LogFile } from './log-files.ts';
 import { parseLog, type LogRecord } from './log-format.ts';
 import { tailOffset } from './log-tail.ts';
 
@@ -18,28 +19,43 @@ export interface ReadOptions extends LogsOptions {
 /** A container's output from its log; with `follow` until it ends. */
 export async function* readLogs(entry: Entry, o: ReadOptions): AsyncGenerator<OutputPiece> {
   const wakeup = o.follow ? followEnd(entry, o) : undefined;
-  const file = await openLog(entry, wakeup);
   try {
-    if (file === undefined) return;
-    yield* pieces(file, o, wakeup);
+    let at = await beginning(entry.paths.log, o, wakeup);
+    while (at !== undefined) at = yield* pieces({ log: entry.paths.log, at, wakeup }, o);
   } finally {
     wakeup?.close();
-    await file?.close();
   }
 }
 
-async function* pieces(file: FileHandle, o: ReadOptions, wakeup: Wakeup | undefined): AsyncGenerator<OutputPiece> {
-  const wants = (record: LogRecord): boolean => isWanted(record, o);
-  let offset =
-    o.offset ?? (o.tail === undefined ? 0 : await tailOffset(file, { ...(await sized(file)), lines: o.tail, wants }));
+interface Reading {
+  /** The current file's path. */
+  readonly log: string;
+  readonly at: Place;
+  readonly wakeup: Wakeup | undefined;
+}
+
+interface Place {
+  readonly path: string;
+  readonly offset: number;
+}
+
+/** What is wanted of one file. @returns where to go on: the beginning of the next one, or nowhere */
+async function* pieces({ log, at, wakeup }: Reading, o: ReadOptions): AsyncGenerator<OutputPiece, Place | undefined> {
+  const file = await openThere(at.path);
+  if (file === undefined) return undefined;
+  await using _closing = file;
+  const { ino } = await file.stat();
+  let { offset } = at;
   const buffer = Buffer.alloc(CHUNK_BYTES);
   let carry = Buffer.alloc(0);
   while (!o.signal?.aborted) {
     const next = wakeup?.next(); // before reading: what is written afterwards wakes us
     const ended = wakeup?.ended() ?? true;
+    const newer = await nextLogFile(log, ino); // before reading, too: once there is one, nothing is added here
     const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
     if (bytesRead === 0) {
-      if (ended) return;
+      if (newer !== undefined) return { path: newer.path, offset: 0 };
+      if (ended) return undefined;
       await next;
       continue;
     }
@@ -48,32 +64,52 @@ async function* pieces(file: FileHandle, o: ReadOptions, wakeup: Wakeup | undefi
     const { records, consumed } = parseLog(data);
     carry = data.subarray(consumed);
     for (const record of records) {
-      if (o.until !== undefined && record.at > o.until) return;
-      if (wants(record)) yield { stream: record.stream, at: record.at, data: record.data };
+      if (o.until !== undefined && record.at > o.until) return undefined;
+      if (isWanted(record, o)) yield { stream: record.stream, at: record.at, data: record.data };
     }
   }
+  return undefined;
 }
 
 function isWanted(record: LogRecord, o: LogsOptions): boolean {
   return o[record.stream] && (o.since === undefined || record.at >= o.since);
 }
 
-async function sized(file: FileHandle): Promise<{ readonly size: number }> {
-  return { size: (await file.stat()).size };
-}
-
 /** The log appears with the first start; a follower waits for it. */
-async function openLog(entry: Entry, wakeup: Wakeup | undefined): Promise<FileHandle | undefined> {
+async function beginning(log: string, o: ReadOptions, wakeup: Wakeup | undefined): Promise<Place | undefined> {
   for (;;) {
     const next = wakeup?.next();
     const ended = wakeup?.ended() ?? true;
-    try {
-      return await open(entry.paths.log, 'r');
-    } catch (error) {
-      if (systemCodeOf(error) !== 'ENOENT') throw error;
-      if (ended) return undefined;
-      await next;
-    }
+    const files = await logFiles(log);
+    if (files.length > 0) return placeIn(files, o);
+    if (ended) return undefined;
+    await next;
+  }
+}
+
+async function placeIn(files: readonly LogFile[], o: ReadOptions): Promise<Place> {
+  const current = files.at(-1)!;
+  if (o.offset !== undefined) return { path: current.path, offset: o.offset > current.size ? 0 : o.offset };
+  if (o.tail === undefined) return { path: files[0]!.path, offset: 0 };
+  let place: Place = { path: current.path, offset: current.size };
+  let lines = o.tail;
+  for (const { path, size } of files.toReversed()) {
+    await using file = await open(path, 'r');
+    const found = await tailOffset(file, { size, lines, wants: (record) => isWanted(record, o) });
+    place = { path, offset: found.offset };
+    lines -= found.lines;
+    if (lines <= 0) break;
+  }
+  return place;
+}
+
+/** Undefined where it was rotated away since it was looked for. */
+async function openThere(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, 'r');
+  } catch (error) {
+    if (systemCodeOf(error) !== 'ENOENT') throw error;
+    return undefined;
   }
 }
 

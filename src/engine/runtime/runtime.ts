@@ -14,6 +14,7 @@ import { HealthChecks } from './health.ts';
 import { openMountCalls } from '../image/index.ts';
 import type { Host } from './host.ts';
 import { Lifecycle } from './lifecycle.ts';
+import { LogRotation } from './log-rotation.ts';
 import { readLogs } from './logs.ts';
 import { chooseRuntime, detectMachine, findInit } from './machine.ts';
 import { runtimePaths, type RuntimePaths } from './paths.ts';
@@ -63,6 +64,7 @@ interface Parts {
   readonly lifecycle: Lifecycle;
   readonly supervisor: Supervisor;
   readonly health: HealthChecks;
+  readonly rotation: LogRotation;
   readonly execs: Execs;
   readonly files: ContainerFiles;
   readonly listeners: Set<(event: ContainerEvent) => void>;
@@ -76,17 +78,21 @@ function assemble(host: Host, containers: Containers): Runtime {
   };
   const execs = new Execs({ host, containers, emit });
   const health = new HealthChecks({ host, containers, execs, emit });
-  const lifecycle = new Lifecycle({ host, containers, emit, health, supervisor: () => supervisor });
+  const rotation = new LogRotation(host.log);
+  const lifecycle = new Lifecycle({ host, containers, emit, health, rotation, supervisor: () => supervisor });
   const supervisor = new Supervisor({
     host,
     containers,
     emit,
     launch: (entry, o) => lifecycle.launch(entry, o),
     removeAutomatically: (entry) => lifecycle.removeAutomatically(entry),
-    ended: (entry) => health.end(entry),
+    ended: (entry) => {
+      health.end(entry);
+      rotation.end(entry);
+    },
   });
   const files = new ContainerFiles(host);
-  const parts = { host, containers, lifecycle, supervisor, health, execs, files, listeners };
+  const parts = { host, containers, lifecycle, supervisor, health, rotation, execs, files, listeners };
   return { ...lifecycleFace(parts), ...streamFace(parts), ...fileFace(parts), ...machineFace(parts) };
 }
 
@@ -191,7 +197,7 @@ type MachineFace = Pick<
 >;
 
 function machineFace(parts: Parts): MachineFace {
-  const { host, containers, lifecycle, supervisor, health, listeners } = parts;
+  const { host, containers, lifecycle, supervisor, health, rotation, listeners } = parts;
   const { machine, runtime } = host;
   return {
     onEvent: (listener) => void listeners.add(listener),
@@ -211,6 +217,7 @@ function machineFace(parts: Parts): MachineFace {
     close: async () => {
       supervisor.close();
       health.close();
+      rotation.close();
       await lifecycle.close();
     },
   };

@@ -7,6 +7,7 @@ import { wasOomKilled } from './cgroup.ts';
 import { exclusively, isUp, notify, type Containers, type Entry } from './containers.ts';
 import type { Emit } from './events.ts';
 import type { Host } from './host.ts';
+import { rotateAtEnd } from './log-rotation.ts';
 import { isAlive } from './process-identity.ts';
 import { planRestart } from './restart-plan.ts';
 import { tearDown } from './teardown.ts';
@@ -23,7 +24,7 @@ export interface SupervisorParts {
   /** Starts a container again; called with the container's operations locked out. */
   launch(entry: Entry, o: { readonly delayMs: number }): Promise<void>;
   removeAutomatically(entry: Entry): Promise<void>;
-  /** The container's health checks end. */
+  /** Whatever goes on beside the container ends: its health checks, the care of its log. */
   ended(entry: Entry): void;
 }
 
@@ -114,10 +115,13 @@ export class Supervisor {
   /** What others wait for comes first; tidying up goes on with further operations locked out. */
   async #recordExit(entry: Entry, exitCode: number): Promise<void> {
     const { host, containers, emit } = this.#parts;
+    this.#parts.ended(entry);
+    await rotateAtEnd(entry).catch((error: unknown) =>
+      host.log.warn({ container: entry.id, error: messageOf(error) }, 'a log was not rotated'),
+    );
     const oomKilled = await this.#sawOom(entry);
     const { init: _init, conmon: _conmon, ...state } = entry.state;
     const started = Date.parse(state.startedAt ?? '') || Date.now();
-    this.#parts.ended(entry);
     const ended = { ...state, exitCode, oomKilled, error: '', finishedAt: new Date().toISOString() };
     const delayMs = this.#planRestart({ ...entry, state: ended }, Date.now() - started);
     containers.setState(entry, { ...ended, status: delayMs === undefined ? 'exited' : 'restarting' });
