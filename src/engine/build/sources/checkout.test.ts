@@ -20,6 +20,9 @@ describe('the checkout of a folder', () => {
 
   it('is none outside a repository, and before the first commit', async () => {
     assert.equal(await readCheckout(folder), undefined);
+    execFileSync('mkfifo', [join(folder, '.git')]);
+    assert.equal(await readCheckout(folder), undefined);
+    rmSync(join(folder, '.git'));
     git('init', '--initial-branch=main');
     assert.equal(await readCheckout(folder), undefined);
   });

@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { readInRootIfThere } from '../../../lib/root-path.ts';
 import { withoutCredentials } from './without-credentials.ts';
 
 /** The repository that a folder is part of. */
@@ -57,6 +57,7 @@ function originIn(config: string): string | undefined {
   return /^[ \t]+url = (.+)$/m.exec(section)?.[1]?.trim();
 }
 
+/** A pipe or device in its place is not waited for. */
 async function textOf(path: string): Promise<string | undefined> {
-  return await readFile(path, 'utf8').catch(() => undefined);
+  return await readInRootIfThere('/', path).catch(() => undefined);
 }
