@@ -10,7 +10,7 @@ interface Allowance {
 const OF_USER_AND_ADDRESS: Allowance = { burst: 10, everyMs: 30_000 };
 const OF_ADDRESS: Allowance = { burst: 60, everyMs: 3_000 };
 /** Each comparison takes this process tens of milliseconds: guessing must not take all of them. */
-const OF_ALL: Allowance = { burst: 300, everyMs: 250 };
+const OF_ALL: Allowance = { burst: 300, everyMs: 500 };
 const REMEMBERED = 20_000;
 
 interface Bucket {

@@ -46,7 +46,7 @@ export interface PasswordFile {
 }
 
 /** More do not wait for their turn. */
-const MOST_WAITING = 64;
+const MOST_WAITING = 512;
 
 /**
  * Verifying takes tens of milliseconds of this process, on purpose: one at a time, not too often for passwords that are
