@@ -46,6 +46,7 @@ dockerd docker.io
 docker docker-cli
 skopeo skopeo
 docker-registry docker-registry
+docker-compose docker-compose
 setcap libcap2-bin
 curl curl
 wrk wrk

@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { run } from '../../src/lib/process.ts';
+import { cannotRunDockerCli, openTestEngine } from '../support/docker-engine.ts';
+import { isInstalled } from '../support/installed.ts';
+import { freePort, importBusybox, startDockerd } from '../support/machine.ts';
+
+const skip = cannotRunDockerCli() || (isInstalled('dockerd') ? false : 'needs dockerd');
+
+interface Side {
+  readonly name: string;
+  /** Starts the engine with the image `busybox`; gives its socket. */
+  open(undo: AsyncDisposableStack, folder: string): Promise<string>;
+}
+
+/** Each client does the same on a real dockerd, so that what is expected is proven right. */
+const SIDES: readonly Side[] = [
+  { name: 'the embedded engine', open: async (undo) => undo.use(await openTestEngine()).socket },
+  {
+    name: 'dockerd',
+    async open(undo, folder) {
+      const { socket } = undo.use(await startDockerd(join(folder, 'dockerd')));
+      importBusybox(socket, folder);
+      return socket;
+    },
+  },
+];
+
+for (const side of SIDES) {
+  describe(`other clients with ${side.name}`, { skip, timeout: 180_000 }, () => {
+    const undo = new AsyncDisposableStack();
+    const folder = mkdtempSync('/var/tmp/bascule-clients-');
+    let socket: string;
+    before(async () => {
+      undo.defer(() => rmSync(folder, { recursive: true, force: true }));
+      socket = await side.open(undo, folder);
+    });
+    after(() => undo.disposeAsync());
+
+    const call = async (argv: readonly [string, ...string[]], cwd = folder): Promise<string> => {
+      const env = { DOCKER_HOST: `unix://${socket}`, DOCKER_CONFIG: join(folder, 'config'), DOCKER_BUILDKIT: '0' };
+      const { exitCode, stdout, stderr } = await run(argv, {
+        ...{ cwd, timeoutMs: 120_000 },
+        env: { ...process.env, ...env, COMPOSE_DOCKER_CLI_BUILD: '0', TESTCONTAINERS_RYUK_DISABLED: 'true' },
+      });
+      assert.equal(exitCode, 0, `${argv.join(' ')}: ${stderr}${stdout}`);
+      return stdout;
+    };
+
+    it('testcontainers starts, asks, copies into, builds and stops containers', async () => {
+      const context = join(folder, 'built');
+      mkdirSync(context);
+      writeFileSync(join(context, 'Dockerfile'), 'FROM busybox\nRUN echo built > /b\nCMD ["cat", "/b"]\n');
+      const job = join(import.meta.dirname, '../support/testcontainers-job.ts');
+      const said = JSON.parse(await call([process.execPath, job, context])) as unknown;
+      assert.deepEqual(said, { page: 'hello\n', output: 'copied', exitCode: 0, said: 'built\n', again: 'hello\n' });
+      assert.equal(await call(['docker', 'ps', '-aq']), '');
+    });
+
+    it(
+      'docker-compose builds, starts, scales, runs one-off commands and cleans up',
+      { skip: isInstalled('docker-compose') ? false : 'needs docker-compose' },
+      async () => {
+        const project = join(folder, 'shop');
+        const port = await freePort();
+        mkdirSync(project);
+        writeFileSync(join(project, 'Dockerfile'), 'FROM busybox\nRUN echo page > /index.html\nEXPOSE 80\n');
+        writeFileSync(join(project, 'docker-compose.yml'), composeFile(port));
+        const compose = (...words: string[]): Promise<string> => call(['docker-compose', ...words], project);
+        await compose('up', '-d');
+        assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), 'page\n');
+        assert.equal(await compose('exec', '-T', 'app', 'wget', '-qO-', 'http://web/'), 'page\n');
+        assert.equal(await compose('run', '--rm', '-T', 'app', 'wget', '-qO-', 'http://web/'), 'page\n');
+        await compose('up', '-d', '--scale', 'app=3');
+        assert.equal((await compose('ps', '-q', 'app')).trim().split('\n').length, 3);
+        assert.match(await compose('logs', '--no-color', 'web'), /serving/);
+        assert.match(await compose('port', 'web', '80'), new RegExp(`:${port}$`, 'm'));
+        await compose('stop');
+        await compose('start');
+        await compose('down', '--volumes');
+        assert.equal(await call(['docker', 'ps', '-aq']), '');
+        assert.equal(await call(['docker', 'volume', 'ls', '-q']), '');
+      },
+    );
+  });
+}
+
+function composeFile(port: number): string {
+  return `version: "3"
+services:
+  web:
+    build: .
+    command: sh -c 'echo serving; exec httpd -f -p 80'
+    ports: ["${port}:80"]
+    volumes: ["data:/data"]
+    stop_grace_period: 0s
+  app:
+    image: busybox
+    command: sleep 1000
+    depends_on: [web]
+    stop_grace_period: 0s
+volumes:
+  data: {}
+`;
+}
