@@ -97,6 +97,22 @@ describe('credentials of a registry', { skip: whyNoLayers() }, () => {
     }));
 });
 
+describe('a registry whose lists are none', { skip: whyNoLayers() }, () => {
+  it('is not listened to for long', () =>
+    withThief(async (odd, bench) => {
+      let asked = 0;
+      odd.interfere = (request, response) => {
+        if (!request.url!.includes('/tags/list')) return false;
+        asked += 1;
+        response.writeHead(200, { link: `</v2/odd/tags/list?last=${asked}>; rel="next"` });
+        response.end(JSON.stringify({ name: 'odd', tags: ['x'.repeat(10_000_000)] }));
+        return true;
+      };
+      await assert.rejects(bench.client.tags(`${odd.host}/odd`, {}), { code: 'registry-invalid' });
+      assert.equal(asked, 1);
+    }));
+});
+
 describe('an image that makes the client call others', { skip: whyNoLayers() }, () => {
   it('is limited to a few addresses a layer', () =>
     withThief(async (odd, bench, thief) => {

@@ -37,11 +37,16 @@ export async function* namesIn(repository: Repository, o: Listing): AsyncGenerat
   throw invalidAnswer(repository.registry, `its list of ${o.key} has no end`);
 }
 
+/** Tags have at most 128 characters, names of repositories 255. */
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= 255;
+}
+
 function namesOf(bytes: Buffer, { key, repository }: Listing & { readonly repository: Repository }): readonly string[] {
   try {
     const names = (JSON.parse(bytes.toString()) as Record<string, unknown>)[key];
     if (names === null || names === undefined) return [];
-    if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names;
+    if (Array.isArray(names) && names.every(isName)) return names;
   } catch {
     // said below
   }

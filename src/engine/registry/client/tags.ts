@@ -1,4 +1,4 @@
-import { manifestUnknown } from './errors.ts';
+import { invalidAnswer, manifestUnknown } from './errors.ts';
 import { namesIn } from './pages.ts';
 import type { Repository } from './repository.ts';
 
@@ -11,7 +11,7 @@ export async function listTags(repository: Repository, name: string): Promise<re
   for await (const page of namesIn(repository, { at: 'tags/list', key: 'tags', what: `the tags of ${name}` })) {
     if (page === undefined) throw manifestUnknown(name);
     for (const tag of page) tags.add(tag);
-    if (tags.size > MAX_TAGS) break;
+    if (tags.size > MAX_TAGS) throw invalidAnswer(repository.registry, 'its list of tags has no end');
   }
   return [...tags].toSorted();
 }
