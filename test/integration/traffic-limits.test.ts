@@ -163,13 +163,29 @@ describe('limits and protocols', { skip: await trafficSkip(), timeout: 120_000 }
     await using stack = new AsyncDisposableStack();
     await run(['ip', 'address', 'add', `${address}/32`, 'dev', 'lo']);
     stack.defer(() => void run(['ip', 'address', 'delete', `${address}/32`, 'dev', 'lo']));
-    const seenFrom = async (from: string, to: string): Promise<string | undefined> => {
-      const headers = { 'x-forwarded-for': '198.51.100.1, 198.51.100.2' };
-      const { text } = await ask(`http://${to}:${scene.port}/echo`, { from, headers });
-      return (JSON.parse(text) as { headers: Record<string, string> }).headers['x-forwarded-for'];
+    const said = {
+      'X-Forwarded-For': '198.51.100.1, 198.51.100.2',
+      'x-forwarded-proto': 'https',
+      'X-FORWARDED-HOST': 'shop.example.org',
+      'X-Forwarded-User': 'root',
     };
-    assert.equal(await seenFrom('127.0.0.1', '127.0.0.1'), '198.51.100.1, 198.51.100.2, 127.0.0.1');
-    assert.equal(await seenFrom(address, address), address);
+    const seenFrom = async (from: string, to: string, headers: Record<string, string> = said) => {
+      const { text } = await ask(`http://${to}:${scene.port}/echo`, { from, headers });
+      const seen = (JSON.parse(text) as { headers: Record<string, string> }).headers;
+      return ['for', 'proto', 'host', 'port', 'user'].map((word) => seen[`x-forwarded-${word}`]);
+    };
+    const port = String(scene.port);
+    const own = (host: string) => [host, 'http', `${host}:${port}`, port, undefined];
+    assert.deepEqual(await seenFrom('127.0.0.1', '127.0.0.1'), [
+      '198.51.100.1, 198.51.100.2, 127.0.0.1',
+      'https',
+      'shop.example.org',
+      port,
+      'root',
+    ]);
+    assert.deepEqual(await seenFrom('127.0.0.1', '127.0.0.1', {}), own('127.0.0.1'));
+    assert.deepEqual(await seenFrom(address, address), own(address));
+    assert.deepEqual(await seenFrom(address, address, {}), own(address));
   });
 
   it('speak HTTP/2 without TLS on the same port, by its preface', async () => {

@@ -38,17 +38,17 @@ export function renderFrontendLines(settings: FrontendSettings): readonly string
     ...renderBinds(settings),
     ...renderLog(),
     ...renderConnection(settings),
-    ...renderChallenge(settings.maps),
-    // Most ports lead to one route, and one read of its entry decides: the lane alone, or all that a route with more to
-    // it needs.
-    `http-request set-var(txn.lane) var(sess.port),map(${maps.ports}),map(${maps.routes})`,
-    `http-request set-var(txn.share) var(txn.lane) if ${HAS_MORE}`,
+    'http-request set-log-level silent',
+    renderChallenge(settings.maps),
     // Only what may safely be sent twice (RFC 9110, 9.2.2) is sent again after a connection was lost.
     'http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
     ...renderForwarded(),
-    'http-request set-log-level silent',
+    // Most ports lead to one route, and one read of its entry decides: the lane alone, or all that a route with more to
+    // it needs.
+    `http-request set-var(txn.lane) var(sess.port),map(${maps.ports}),map(${maps.routes})`,
     // The plain case ends here.
-    `http-request allow if { var(txn.lane) -m found } !${SHARED}`,
+    `http-request allow if ${IS_PLAIN}`,
+    `http-request set-var(txn.share) var(txn.lane) if ${HAS_MORE}`,
     ...renderRouteChoice(maps),
     `http-request allow unless ${SHARED}`,
     ...renderShare(),
@@ -59,11 +59,14 @@ export function renderFrontendLines(settings: FrontendSettings): readonly string
     ...renderRequestId(),
     ...renderBodyLimit(),
     ...renderResponses(settings.keys),
-    'use_backend %[var(txn.lane)] if { var(txn.lane) -m found }',
+    // No lane of this name: the default.
+    'use_backend %[var(txn.lane)]',
     'default_backend unrouted',
   ];
 }
 
+/** A lane alone; whatever has more to it is longer. */
+const IS_PLAIN = '{ var(txn.lane) -m len 1:15 }';
 const HAS_MORE = '{ var(txn.lane) -m sub | }';
 const SHARED = '{ var(txn.share) -m found }';
 
@@ -84,12 +87,9 @@ function renderBinds({ httpPort, tlsPort, withIpv6, certificateList }: FrontendS
 }
 
 /** Who asks for a certificate proves that the host is his (RFC 8555, 8.3): no application sees this. */
-function renderChallenge({ challenges }: FrontendSettings['maps']): readonly string[] {
+function renderChallenge({ challenges }: FrontendSettings['maps']): string {
   const isAsked = `{ path_beg ${CHALLENGE_PATH} } { path,map(${challenges}) -m found }`;
-  return [
-    `http-request set-log-level silent if ${isAsked}`,
-    `http-request return status 200 content-type text/plain lf-string "%[path,map(${challenges})]" if ${isAsked}`,
-  ];
+  return `http-request return status 200 content-type text/plain lf-string "%[path,map(${challenges})]" if ${isAsked}`;
 }
 
 function renderLog(): readonly string[] {
@@ -115,7 +115,7 @@ function renderConnection({ maps, connectionsPerClient }: FrontendSettings): rea
   return [
     ...(connectionsPerClient === 0 ? [] : limit),
     // The port and address that the client meant: the kernel remembers them across the redirect.
-    'tcp-request session set-var(sess.port) dst_port',
+    'tcp-request session set-var(sess.port) dst_port,concat()',
     // … of IPv4 connections; a slot stands for a port of IPv6.
     `tcp-request session set-var(sess.slot_of) str(6),concat(@,sess.port),map(${maps.ports})`,
     'tcp-request session set-var(sess.port) var(sess.slot_of) if { var(sess.slot_of) -m found }',
@@ -197,11 +197,13 @@ function renderSelection(selectors: string): readonly string[] {
 function renderResponses(keys: TrafficKeys): readonly string[] {
   const failed = '{ var(txn.failed) -m found }';
   return [
+    `http-response del-header ${ERROR_HEADER}`,
+    // The plain case ends here.
+    `http-response allow unless ${SHARED} || { status ge 500 }`,
     'http-response set-var(txn.answered) date(0,us) if { var(txn.began) -m found }',
     'http-response set-var(txn.failed) bool(true) if { status ge 500 }',
     `http-response track-sc1 var(txn.lane) table lane-errors if ${failed}`,
     `http-response sc-inc-gpc0(1) if ${failed}`,
-    `http-response del-header ${ERROR_HEADER}`,
     ...renderBucketCookie(keys),
   ];
 }
@@ -243,13 +245,17 @@ function renderForwarded(): readonly string[] {
     'X-Forwarded-Host': '%[req.hdr(Host)]',
     'X-Forwarded-Port': '%[var(sess.port)]',
   };
-  // What an outsider says of those before him goes; `option forwardfor` adds his own address later.
-  const forget = 'http-request del-header X-Forwarded-For unless { var(sess.trusted) -m found }';
+  const given = '{ var(txn.forwarded) -m found }';
   const set = Object.entries(headers).map(
-    ([name, value]) =>
-      `http-request set-header ${name} ${value} unless { var(sess.trusted) -m found } { req.hdr(${name}) -m found }`,
+    ([name, value]) => `http-request add-header ${name} ${value} unless ${given} { req.hdr(${name}) -m found }`,
   );
-  return [forget, ...set];
+  return [
+    // What an outsider says of those before him goes; `option forwardfor` adds his own address later.
+    'http-request del-header X-Forwarded- -m beg unless { var(sess.trusted) -m found }',
+    // One look at the names instead of one for each.
+    'http-request set-var(txn.forwarded) bool(true) if { req.hdr_names -m sub -i x-forwarded- }',
+    ...set,
+  ];
 }
 
 /** Taken over from those who may say it; the answers of the proxy itself carry it too. */

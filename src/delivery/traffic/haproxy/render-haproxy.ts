@@ -156,7 +156,7 @@ function renderHelpers(): string {
 
 function renderLanes(settings: ProxySettings, instances: readonly RecordedInstance[]): readonly string[] {
   const isStream =
-    '{ req.hdr(Accept) -m sub -i text/event-stream } || { req.ver 2.0 } { req.hdr(Content-Type) -m beg application/grpc }';
+    '{ req.fhdr(Accept) -m sub -i text/event-stream } || { fc_http_major 2 } { req.hdr(Content-Type) -m beg application/grpc }';
   return Array.from({ length: settings.laneCount }, (_, index) => {
     const own = instances.filter((instance) => instance.lane === laneName(index));
     return section(`backend ${laneName(index)}`, [
