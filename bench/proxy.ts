@@ -95,8 +95,9 @@ async function openBascule(
     rmSync(scope.runDirectory, { recursive: true, force: true });
   });
   const route = 'bench/web/80';
-  const observe = (isOn: boolean): Promise<void> =>
-    traffic.setRoute(route, { stable: 'lane-000', candidate: null, weight: 0, observed: isOn });
+  const observe = async (isOn: boolean): Promise<void> => {
+    await traffic.setRoute(route, { stable: 'lane-000', candidate: null, weight: 0, observed: isOn });
+  };
   await traffic.ensure();
   await traffic.addInstance('lane-000', { name: 'one', address: '127.0.0.1', port: backend });
   await observe(false);

@@ -15,6 +15,8 @@ interface Instance {
   readonly networks: Map<string, string>;
 }
 
+const AT_ONCE = { fromMs: 0, untilMs: 0 };
+
 /**
  * An engine and a proxy in memory, for what cannot be had of real ones: a crash of the daemon at every single call,
  * thousands of times. It checks at each change that whoever is routed to can carry the load.
@@ -219,10 +221,12 @@ export class MemoryWorld {
       setRoute: async (route, share) => {
         this.routes.set(route, share);
         this.#check(`route ${route}`);
+        return AT_ONCE;
       },
       setRoutes: async (shares) => {
         for (const [route, share] of shares) this.routes.set(route, share);
         this.#check('routes');
+        return AT_ONCE;
       },
       removeRoute: async (route) => {
         this.routes.delete(route);
@@ -230,6 +234,7 @@ export class MemoryWorld {
       },
       setTcpRoute: async (route, targets) => {
         this.tcpRoutes.set(route, targets);
+        return AT_ONCE;
       },
       publishPort: async (port) => {
         if (!this.ports.some((known) => known.port === port.port)) this.ports.push(port);

@@ -1,5 +1,6 @@
 import type { HttpProxy } from './haproxy/proxy.ts';
 import type { TrafficRecord } from './state.ts';
+import type { Moved } from './traffic.ts';
 
 /** What all changes are made with. */
 export interface Hands {
@@ -10,7 +11,10 @@ export interface Hands {
   readonly table: string;
   /** One change after the other; one that fails does not stop the next. */
   inTurn<T>(work: () => Promise<T>): Promise<T>;
-  /** Runs `work` on the proxy. One that died meanwhile is started again, with all that the record says. */
-  applyProxy(work: () => Promise<void>): Promise<void>;
-  applyKernel(): Promise<void>;
+  /**
+   * Runs `work` on the proxy. One that died meanwhile is started again, with all that the record says: then there is
+   * nothing to give.
+   */
+  applyProxy<T>(work: () => Promise<T>): Promise<T | undefined>;
+  applyKernel(): Promise<Moved>;
 }

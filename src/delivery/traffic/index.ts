@@ -12,6 +12,7 @@ export type {
   LaneId,
   LaneInstance,
   LossKind,
+  Moved,
   PortHolder,
   PortKey,
   PortProtocol,

@@ -1,7 +1,8 @@
 import type { Hands } from './hands.ts';
+import { nowMs } from './moments.ts';
 import { assertOptions, assertPreview, assertRoute, assertShare, assertTargets } from './names.ts';
 import { normalisedMatch } from './ports.ts';
-import type { Preview, PreviewMatch, RouteId, Traffic } from './traffic.ts';
+import type { Moved, Preview, PreviewMatch, RouteId, Traffic } from './traffic.ts';
 
 type RouteChanges = Pick<
   Traffic,
@@ -10,16 +11,17 @@ type RouteChanges = Pick<
 
 export function routeChanges({ record, proxy, laneCount, inTurn, applyProxy, applyKernel }: Hands): RouteChanges {
   /** Writes the record, then the proxy: one route by one write, or all at one instant. */
-  const change = async (put: () => void, only?: RouteId): Promise<void> => {
+  const change = async (put: () => void, only?: RouteId): Promise<Moved> => {
     const before = record.read();
     put();
-    await applyProxy(() => proxy.applyRoutes({ before, after: record.read() }, only));
+    const after = record.read();
+    const fromMs = nowMs();
+    return (await applyProxy(() => proxy.applyRoutes({ before, after }, only))) ?? { fromMs, untilMs: nowMs() };
   };
   /** A route that has no share yet has no entry in the proxy. */
-  const changeIfThere = (put: () => void, route: RouteId): Promise<void> => {
-    if (record.read().routes.has(route)) return change(put, route);
-    put();
-    return Promise.resolve();
+  const changeIfThere = async (put: () => void, route: RouteId): Promise<void> => {
+    if (record.read().routes.has(route)) await change(put, route);
+    else put();
   };
 
   return {
@@ -27,7 +29,7 @@ export function routeChanges({ record, proxy, laneCount, inTurn, applyProxy, app
       inTurn(async () => {
         assertRoute(route);
         assertShare(share, laneCount);
-        await change(() => record.putRoutes(new Map([[route, share]])), route);
+        return await change(() => record.putRoutes(new Map([[route, share]])), route);
       }),
     setRoutes: (shares) =>
       inTurn(async () => {
@@ -35,7 +37,7 @@ export function routeChanges({ record, proxy, laneCount, inTurn, applyProxy, app
           assertRoute(route);
           assertShare(share, laneCount);
         }
-        await change(() => record.putRoutes(shares));
+        return await change(() => record.putRoutes(shares));
       }),
     setPreview: (route, lane, match) =>
       inTurn(async () => {
@@ -69,7 +71,7 @@ export function routeChanges({ record, proxy, laneCount, inTurn, applyProxy, app
         assertRoute(route);
         assertTargets(targets);
         record.putTcpRoute(route, targets);
-        await applyKernel();
+        return await applyKernel();
       }),
   };
 }

@@ -17,7 +17,8 @@ import { portChanges } from './publish.ts';
 import type { Requests } from './requests.ts';
 import { routeChanges } from './routes.ts';
 import type { TrafficRecord } from './state.ts';
-import type { Traffic } from './traffic.ts';
+import { timed } from './moments.ts';
+import type { Moved, Traffic } from './traffic.ts';
 import { watchKernel } from './watch-kernel.ts';
 
 export interface Parts {
@@ -54,11 +55,12 @@ export function createTraffic(parts: Parts): Traffic {
     requests.follow();
   }
 
-  async function applyKernel(): Promise<void> {
+  async function applyKernel(): Promise<Moved> {
     const { ports, tcpRoutes } = record.read();
     const targetInterfaces = await interfacesTo([...tcpRoutes.values()].flat());
-    await applyTraffic({ table, ...doors, ports, tcpRoutes, targetInterfaces });
+    const moved = await timed(() => applyTraffic({ table, ...doors, ports, tcpRoutes, targetInterfaces }));
     rules = await readTraffic(table);
+    return moved;
   }
 
   async function repairKernel(): Promise<boolean> {
@@ -69,13 +71,14 @@ export function createTraffic(parts: Parts): Traffic {
     return true;
   }
 
-  async function applyProxy(work: () => Promise<void>): Promise<void> {
+  async function applyProxy<T>(work: () => Promise<T>): Promise<T | undefined> {
     try {
-      await work();
+      return await work();
     } catch (error) {
       if (!(error instanceof UserError) || error.code !== 'proxy-unreachable') throw error;
       log.warn({}, 'the proxy does not answer: starting it again');
       await ensure();
+      return undefined;
     }
   }
 

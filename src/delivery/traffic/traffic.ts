@@ -235,6 +235,15 @@ export interface TrafficCounters {
   readonly samples: { readonly delivered: number; readonly dropped: number };
 }
 
+/**
+ * When traffic moved, milliseconds since 1970 to the microsecond: from before the one write that decides to its answer.
+ * What is written down, read and prepared for it happened before.
+ */
+export interface Moved {
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
 /** Who holds a port of the host already. */
 export interface PortHolder {
   readonly address: string;
@@ -267,9 +276,9 @@ export interface Traffic {
    */
   removeInstance(lane: LaneId, name: string): Promise<void>;
   /** The switch: one atomic write in the proxy. */
-  setRoute(route: RouteId, share: RouteShare): Promise<void>;
+  setRoute(route: RouteId, share: RouteShare): Promise<Moved>;
   /** The switch of a whole release: all of these routes change at the same instant. */
-  setRoutes(shares: ReadonlyMap<RouteId, RouteShare>): Promise<void>;
+  setRoutes(shares: ReadonlyMap<RouteId, RouteShare>): Promise<Moved>;
   /** Requests that match reach this lane, whatever the route's share is; null ends the preview. */
   setPreview(route: RouteId, lane: LaneId | null, match?: PreviewMatch): Promise<void>;
   /** Replaces all settings of a route. */
@@ -284,7 +293,7 @@ export interface Traffic {
   /** A route that is not there is answered 503. TCP routes lose their targets. Its preview and options go too. */
   removeRoute(route: RouteId): Promise<void>;
   /** New connections go to these targets, in turn; established ones stay where they are. */
-  setTcpRoute(route: RouteId, targets: readonly TcpTarget[]): Promise<void>;
+  setTcpRoute(route: RouteId, targets: readonly TcpTarget[]): Promise<Moved>;
   /**
    * Opens a port of the host for a route, or for the requests on it that match a host and a path.
    * @throws UserError `port-in-use` (conflict) naming the holder, `port-published` when another route has the same

@@ -4,6 +4,7 @@ import type { Log } from '../../../lib/log.ts';
 import { act } from './handlers.ts';
 import type { Journal, RolloutRecord, StepRecord } from './journal.ts';
 import type { Failure, PlannedStep } from '../outcome.ts';
+import type { Moved } from '../../traffic/index.ts';
 import { cancellableUntil, pointOfNoReturn, undoWaves } from '../plan/undo.ts';
 import type { ProgressEvent } from '../progress.ts';
 import { sayPaused } from '../judge/stage-decision.ts';
@@ -155,6 +156,7 @@ async function runStep(
 ): Promise<unknown> {
   const planned = plannedOf(each);
   const started = performance.now();
+  let moved: Moved | undefined;
   o.onStep(planned, each.undoing);
   o.onProgress({ type: 'step-started', step: planned, undoing: each.undoing });
   try {
@@ -166,6 +168,7 @@ async function runStep(
       signal: o.signal,
       say: (message) => o.onProgress({ type: 'warning', message }),
       emit: o.onProgress,
+      moved: (span) => (moved = span),
     });
   } catch (error) {
     if (o.stopping.aborted) return error;
@@ -176,7 +179,7 @@ async function runStep(
     return error;
   }
   const durationMs = performance.now() - started;
-  o.journal.end(record, each.seq, { outcome: 'done', durationMs });
+  o.journal.end(record, each.seq, { outcome: 'done', durationMs, ...(moved === undefined ? {} : { moved }) });
   o.onProgress({ type: 'step-done', step: planned, durationMs, undoing: each.undoing });
   return undefined;
 }

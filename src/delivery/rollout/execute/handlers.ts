@@ -1,6 +1,6 @@
 import { UserError } from '../../../lib/errors.ts';
 import { instanceSpecOf } from '../../fleet/index.ts';
-import type { PreviewMatch, RouteShare, TcpTarget, Traffic } from '../../traffic/index.ts';
+import type { PreviewMatch, RouteShare, TcpTarget } from '../../traffic/index.ts';
 import { analyse } from '../judge/analyse.ts';
 import { monitor, waitOut } from '../judge/monitor.ts';
 import { obtainCertificate } from './obtain-certificate.ts';
@@ -37,9 +37,10 @@ const HANDLERS: Handlers = {
   'add-to-lane': addToLane,
   'remove-from-lane': ({ lane, instance }, { world }) => removeFromLane(world.traffic, lane, instance),
   'drain-instance': (step, { world, signal }) => drainInstance(step, { traffic: world.traffic, signal }),
-  'set-weights': async ({ changes }, { world }) =>
+  'set-weights': async ({ changes }, { world }) => {
     // Requests are looked at until a while after the rollout, also when it is taken back.
-    await world.traffic.setRoutes(new Map(changes.map(({ route, to }) => [route, { ...to, observed: true }]))),
+    await world.traffic.setRoutes(new Map(changes.map(({ route, to }) => [route, { ...to, observed: true }])));
+  },
   analyse,
   monitor,
   delay: waitOut,
@@ -48,7 +49,7 @@ const HANDLERS: Handlers = {
   'set-preview': ({ route, lane, match }, { world }) => world.traffic.setPreview(route, lane, plainMatch(match)),
   'run-job': runJob,
   'run-hooks': runHooks,
-  'switch-routes': ({ changes }, { world }) => switchRoutes(world.traffic, changes),
+  'switch-routes': switchRoutes,
   'switch-tcp': switchTcp,
   'remove-route': ({ route }, { world }) => world.traffic.removeRoute(route),
   'publish-port': ({ port }, { world }) => world.traffic.publishPort(port),
@@ -87,18 +88,21 @@ async function addToLane(step: StepOf<'add-to-lane'>, { world }: StepContext): P
   await world.traffic.addInstance(lane, { name, address, port });
 }
 
-async function switchRoutes(traffic: Traffic, changes: StepOf<'switch-routes'>['changes']): Promise<void> {
+async function switchRoutes(
+  { changes }: StepOf<'switch-routes'>,
+  { world: { traffic }, moved }: StepContext,
+): Promise<void> {
   const shares = new Map<string, RouteShare>();
   for (const { route, to } of changes)
     if (to !== undefined) shares.set(route, { stable: to, candidate: null, weight: 0, observed: true });
   const [only] = shares;
-  if (only !== undefined) await (shares.size === 1 ? traffic.setRoute(...only) : traffic.setRoutes(shares));
+  if (only !== undefined) moved(await (shares.size === 1 ? traffic.setRoute(...only) : traffic.setRoutes(shares)));
   for (const { route, to } of changes) if (to === undefined) await traffic.removeRoute(route);
 }
 
-async function switchTcp({ route, port, to }: StepOf<'switch-tcp'>, { world }: StepContext): Promise<void> {
+async function switchTcp({ route, port, to }: StepOf<'switch-tcp'>, { world, moved }: StepContext): Promise<void> {
   if (to === undefined) return await world.traffic.removeRoute(route);
-  await world.traffic.setTcpRoute(route, await targetsOf(world, to, port));
+  moved(await world.traffic.setTcpRoute(route, await targetsOf(world, to, port)));
 }
 
 /** Each side's share is spread evenly over those of its instances that have an address now. */

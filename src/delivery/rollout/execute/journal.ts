@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { inTransaction, migrate, type Schema, withoutSync } from '../../../lib/database.ts';
-import type { LaneId } from '../../traffic/index.ts';
+import type { LaneId, Moved } from '../../traffic/index.ts';
 import type { Failure, RolloutKind, RolloutResult } from '../outcome.ts';
 import { EMPTY_STANDING, type Standing } from '../plan/standing.ts';
 import type { Step } from '../plan/step.ts';
@@ -48,6 +48,8 @@ export interface StepRecord {
   readonly durationMs?: number;
   readonly outcome: 'pending' | 'running' | 'done' | 'failed';
   readonly reason?: string;
+  /** When it moved the traffic of the release. */
+  readonly moved?: Moved;
 }
 
 export type NewRollout = Pick<RolloutRecord, 'project' | 'number' | 'kind' | 'author' | 'from' | 'to' | 'startedMs'> & {
@@ -92,6 +94,7 @@ export interface StepEnd {
   readonly outcome: 'done' | 'failed';
   readonly durationMs: number;
   readonly reason?: string;
+  readonly moved?: Moved;
 }
 
 const SCHEMA: Schema = {
@@ -112,6 +115,8 @@ const SCHEMA: Schema = {
        FOREIGN KEY (project, rollout) REFERENCES rollouts (project, number)
      ) STRICT;
      CREATE TABLE standings (project TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT`,
+    `ALTER TABLE steps ADD COLUMN moved_from_ms REAL;
+     ALTER TABLE steps ADD COLUMN moved_until_ms REAL`,
   ],
 };
 
@@ -134,7 +139,9 @@ export function openJournal(database: DatabaseSync): Journal {
     from: StepPosition,
     waves: readonly (readonly Step[])[],
   ): void => {
-    const insert = database.prepare("INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, 'pending', NULL)");
+    const insert = database.prepare(
+      "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, NULL, NULL, 'pending', NULL, NULL, NULL)",
+    );
     let { seq } = from;
     for (const [wave, steps] of waves.entries()) {
       for (const each of steps)
@@ -194,13 +201,16 @@ export function openJournal(database: DatabaseSync): Journal {
           );
         }
       }),
-    end: (o, seq, { outcome, durationMs, reason }) =>
+    end: (o, seq, { outcome, durationMs, reason, moved }) =>
       soon(() =>
         change(
-          'UPDATE steps SET outcome = ?, duration_ms = ?, reason = ? WHERE project = ? AND rollout = ? AND seq = ?',
+          `UPDATE steps SET outcome = ?, duration_ms = ?, reason = ?, moved_from_ms = ?, moved_until_ms = ?
+           WHERE project = ? AND rollout = ? AND seq = ?`,
           outcome,
           durationMs,
           reason ?? null,
+          moved?.fromMs ?? null,
+          moved?.untilMs ?? null,
           o.project,
           o.number,
           seq,
@@ -291,5 +301,8 @@ function stepOf(row: Row): StepRecord {
     ...(row['duration_ms'] === null ? {} : { durationMs: Number(row['duration_ms']) }),
     outcome: row['outcome'] as StepRecord['outcome'],
     ...(row['reason'] === null ? {} : { reason: String(row['reason']) }),
+    ...(row['moved_from_ms'] === null
+      ? {}
+      : { moved: { fromMs: Number(row['moved_from_ms']), untilMs: Number(row['moved_until_ms']) } }),
   };
 }

@@ -1,7 +1,7 @@
 import type { Certificates } from '../../certificates/index.ts';
 import type { Fleet } from '../../fleet/index.ts';
 import type { FileStore, Releases } from '../../release/index.ts';
-import type { Traffic } from '../../traffic/index.ts';
+import type { Moved, Traffic } from '../../traffic/index.ts';
 import type { Changes } from '../steer/changes.ts';
 import type { Controls } from '../steer/controls.ts';
 import type { JobRuns } from '../jobs/job-runs.ts';
@@ -43,6 +43,8 @@ export interface StepContext {
   readonly signal: AbortSignal;
   /** Something that the user should know. */
   readonly say: (message: string) => void;
+  /** When the step moved traffic. */
+  readonly moved: (moved: Moved) => void;
   /** For whoever looks on. */
   readonly emit: (event: ProgressEvent) => void;
 }

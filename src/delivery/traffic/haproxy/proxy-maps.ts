@@ -1,4 +1,4 @@
-import type { RouteId } from '../traffic.ts';
+import type { Moved, RouteId } from '../traffic.ts';
 import { addEntries, changeEntry, deleteEntry } from './commands.ts';
 import { groupOf, type Lookup } from './matches.ts';
 import { CHALLENGE_PATH } from './render-frontend.ts';
@@ -16,7 +16,7 @@ type Entries = ReadonlyMap<string, string>;
 export interface ProxyMaps {
   read(): Promise<Readonly<Record<'ports' | 'matches' | 'routes' | 'selectors', MapEntries>>>;
   /** One route by one write, or all of them at one instant. */
-  applyRoutes(before: RoutesIntent, after: RoutesIntent, only?: RouteId): Promise<void>;
+  applyRoutes(before: RoutesIntent, after: RoutesIntent, only?: RouteId): Promise<Moved>;
   removeRoute(route: RouteId): Promise<void>;
   applyPorts(before: Lookup, after: Lookup): Promise<void>;
   /** One answer to whoever checks a host name, by its token. */
@@ -31,7 +31,7 @@ export function createProxyMaps(api: RuntimeApi, runDirectory: string): ProxyMap
   const [routes, selectors] = [routesMapOf(runDirectory), selectorsMapOf(runDirectory)];
   const read = async (map: string): Promise<MapEntries> => parseMap(await api.ask(`show map ${map}`));
 
-  const replaceRoutes = (intent: RoutesIntent): Promise<void> => replaceMap(api, routes, routesEntries(intent));
+  const replaceRoutes = (intent: RoutesIntent): Promise<Moved> => replaceMap(api, routes, routesEntries(intent));
 
   return {
     async read() {
@@ -51,8 +51,9 @@ export function createProxyMaps(api: RuntimeApi, runDirectory: string): ProxyMap
         await removeOthers(api, selectors, live, new Map([...used, ...wanted]));
         await addMissing(api, selectors, live, wanted);
       }
-      if (only === undefined) await replaceRoutes(after);
-      else await setEntry(api, routes, only, routeText(after, only));
+      return only === undefined
+        ? await replaceRoutes(after)
+        : await setEntry(api, routes, only, routeText(after, only));
     },
     async removeRoute(route) {
       await api.tell([`del map ${routes} ${route}`], ['absent']);
@@ -95,20 +96,20 @@ export function createProxyMaps(api: RuntimeApi, runDirectory: string): ProxyMap
 const COMMANDS_IN_A_LINE = 30;
 const PAYLOAD_BYTES = 8_192;
 
-async function setEntry(api: RuntimeApi, map: string, key: string, value: string): Promise<void> {
+async function setEntry(api: RuntimeApi, map: string, key: string, value: string): Promise<Moved> {
   const reply = await api.tell([`set map ${map} ${key} ${value}`], ['absent']);
-  if (reply.verdict === 'absent') await api.tell([`add map ${map} ${key} ${value}`]);
+  return reply.verdict === 'absent' ? (await api.tell([`add map ${map} ${key} ${value}`])).moved : reply.moved;
 }
 
 /** Readers see all of the old entries or all of the new ones (management guide, "prepare map" and "commit map"). */
-async function replaceMap(api: RuntimeApi, map: string, entries: Entries): Promise<void> {
+async function replaceMap(api: RuntimeApi, map: string, entries: Entries): Promise<Moved> {
   const version = parseNewVersion(await api.ask(`prepare map ${map}`));
   if (version === undefined) throw new Error(`no version of ${map} was prepared`);
   const additions = [...entries].map(([key, value]) => `add map @${version} ${map} ${key} ${value}`);
   for (let start = 0; start < additions.length; start += COMMANDS_IN_A_LINE) {
     await api.tell(additions.slice(start, start + COMMANDS_IN_A_LINE));
   }
-  await api.tell([`commit map @${version} ${map}`]);
+  return (await api.tell([`commit map @${version} ${map}`])).moved;
 }
 
 async function addMissing(api: RuntimeApi, map: string, live: MapEntries, wanted: Entries): Promise<void> {

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import type { Log } from '../../../lib/log.ts';
 import type { Intent, RecordedInstance } from '../state.ts';
 import type { ServerKey } from '../slots.ts';
-import type { RouteId } from '../traffic.ts';
+import type { Moved, RouteId } from '../traffic.ts';
 import { endProxy, isProxyAlive, isRunning, machineTraits, startProxy, versionOf } from './process.ts';
 import type { TrafficKeys } from '../keys.ts';
 import type { Doors } from '../ports.ts';
@@ -45,7 +45,7 @@ export interface HttpProxy {
   /** The same for one that nobody waits for: what runs on it is cut. */
   dropInstance(at: ServerKey): Promise<void>;
   /** One route, or all of them at one instant. */
-  applyRoutes(change: Change, only?: RouteId): Promise<void>;
+  applyRoutes(change: Change, only?: RouteId): Promise<Moved>;
   removeRoute(route: RouteId): Promise<void>;
   applyPorts(change: Change): Promise<void>;
   applyCertificates(wanted: Intent['certificates']): Promise<void>;

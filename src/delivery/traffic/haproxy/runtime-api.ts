@@ -1,5 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { messageOf, systemCodeOf, UserError } from '../../../lib/errors.ts';
+import { nowMs } from '../moments.ts';
+import type { Moved } from '../traffic.ts';
 import { judge, type Reply, type Verdict } from './replies.ts';
 
 const TIMEOUT_MS = 5_000;
@@ -13,43 +15,60 @@ export interface RuntimeApi {
    * For commands that change something.
    * @throws UserError `proxy-refused` unless the verdict is `done` or one of those that the caller expects
    */
-  tell(commands: readonly string[], expected?: readonly Verdict[]): Promise<Reply>;
+  tell(commands: readonly string[], expected?: readonly Verdict[]): Promise<Told>;
+}
+
+/** What came of commands, and between which moments: from the write on an open connection to the last of the answer. */
+export interface Told extends Reply {
+  readonly moved: Moved;
+}
+
+interface Answer {
+  readonly text: string;
+  readonly moved: Moved;
 }
 
 export function createRuntimeApi(socketPath: string): RuntimeApi {
-  const ask = (...commands: readonly string[]): Promise<string> => converse(socketPath, `${commands.join('; ')}\n`);
+  const say = (commands: readonly string[]): Promise<Answer> => converse(socketPath, `${commands.join('; ')}\n`);
   return {
-    ask,
+    ask: async (...commands) => (await say(commands)).text,
     async tell(commands, expected = []) {
-      const reply = judge(await ask(...commands));
-      if (reply.verdict === 'done' || expected.includes(reply.verdict)) return reply;
+      const { text, moved } = await say(commands);
+      const reply = judge(text);
+      if (reply.verdict === 'done' || expected.includes(reply.verdict)) return { ...reply, moved };
       throw refused(commands, reply);
     },
   };
 }
 
 /** The writing side stays open: some versions drop the answer of a client that has closed it. */
-function converse(socketPath: string, line: string): Promise<string> {
+function converse(socketPath: string, line: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const socket: Socket = connect(socketPath);
     const chunks: Buffer[] = [];
     let bytes = 0;
+    let fromMs = 0;
+    let untilMs = 0;
     const fail = (cause: unknown): void => {
       socket.destroy();
       reject(unreachableProxy(socketPath, cause));
     };
     socket.setTimeout(TIMEOUT_MS, () => fail(new Error(`no answer within ${TIMEOUT_MS} ms`)));
     socket.on('error', fail);
+    socket.on('connect', () => {
+      fromMs = nowMs();
+      socket.write(line);
+    });
     socket.on('data', (chunk: Buffer) => {
+      untilMs = nowMs();
       bytes += chunk.length;
       if (bytes > MAX_REPLY_BYTES) fail(new Error('the answer does not end'));
       else chunks.push(chunk);
     });
     socket.on('end', () => {
       socket.destroy();
-      resolve(Buffer.concat(chunks).toString('utf8'));
+      resolve({ text: Buffer.concat(chunks).toString('utf8'), moved: { fromMs, untilMs } });
     });
-    socket.write(line);
   });
 }
 
