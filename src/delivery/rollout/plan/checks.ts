@@ -1,7 +1,7 @@
 import type { JobSettings } from '../../compose/index.ts';
 import { jobContainerName } from '../../fleet/index.ts';
 import type { Release, ReleasedService } from '../../release/index.ts';
-import { step, wavesOf } from './plan.ts';
+import { step, stepEach, wavesOf } from './plan.ts';
 import type { Draft, Waves } from './draft.ts';
 import { isAdded } from './routes.ts';
 import type { Scene } from './scene.ts';
@@ -76,9 +76,7 @@ function smokeSteps(
   const port = smoke.port ?? model.ports?.[0]?.target ?? Number(model.expose?.[0] ?? 80);
   const { path, status, timeoutMs } = smoke;
   const at = { ...(network === undefined ? {} : { network }), ...(o.after === undefined ? {} : { after: o.after }) };
-  return o.instances.map((instance) =>
-    step(o.cause, { kind: 'smoke-test', instance, port, path, status, timeoutMs, ...at }),
-  );
+  return stepEach(o.cause, o.instances, [{ kind: 'smoke-test', port, path, status, timeoutMs, ...at }]);
 }
 
 /** Requests that ask for it see the new sets before any traffic moves. */

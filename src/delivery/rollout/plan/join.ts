@@ -1,6 +1,6 @@
 import { attachmentsOf } from '../../fleet/index.ts';
 import type { Release } from '../../release/index.ts';
-import { step } from './plan.ts';
+import { stepEach } from './plan.ts';
 import type { SetRecord } from './standing.ts';
 import type { Step } from './step.ts';
 
@@ -14,7 +14,5 @@ export function joinSteps(
   if (release === undefined || !(set.service in release.model.services)) return [];
   return attachmentsOf(release.model, release.number, set.service)
     .filter(({ network }) => !on.includes(network))
-    .flatMap(({ network, aliases }) =>
-      set.instances.map((instance) => step(cause, { kind: 'connect-network', instance, network, aliases })),
-    );
+    .flatMap(({ network, aliases }) => stepEach(cause, set.instances, [{ kind: 'connect-network', network, aliases }]));
 }

@@ -1,4 +1,4 @@
-import { routeOf, step } from './plan.ts';
+import { type InstanceBody, routeOf, stepEach } from './plan.ts';
 import type { Draft, Waves } from './draft.ts';
 import { fitnessOf, hookSteps } from './start.ts';
 import type { Scene } from './scene.ts';
@@ -16,10 +16,9 @@ export interface Departure {
 export function leaveWaves({ scene }: Draft, departures: readonly Departure[]): Waves {
   return [
     departures.flatMap((each) => drainSteps(scene, each)),
-    departures.flatMap((each) => [...outOfLanes(each), ...hooksOf(scene, each)]),
+    departures.flatMap((each) => [...outOfLanes(scene, each), ...hooksOf(scene, each)]),
     departures.flatMap(({ record, instances, cause }) => {
-      const fit = oldFitness(scene, record);
-      return instances.map((instance) => step(cause, { kind: 'stop-instance', instance, fit }));
+      return stepEach(cause, instances, [{ kind: 'stop-instance', fit: oldFitness(scene, record) }]);
     }),
   ];
 }
@@ -30,7 +29,7 @@ function oldFitness(scene: Scene, record: SetRecord): Fitness {
   const published = scene.publishedBy.get(record.service) ?? [];
   const isKnown = (port: number): boolean =>
     published.some(({ route }) => route === routeOf(scene.target.project, record.service, port));
-  return { ...fitness, ports: fitness.ports.filter(isKnown) };
+  return fitness.ports.every(isKnown) ? fitness : { ...fitness, ports: fitness.ports.filter(isKnown) };
 }
 
 /** What a set that is carried over does not need any more, behind the switch: nothing of it is taken back. */
@@ -49,13 +48,9 @@ export function shrinkWaves(draft: Draft): Waves {
   }));
   return [
     running.flatMap((each) => drainSteps(scene, each)),
-    [...departures.flatMap(outOfLanes), ...running.flatMap((each) => hooksOf(scene, each))],
-    running.flatMap(({ instances, cause }) =>
-      instances.map((instance) => step(cause, { kind: 'stop-instance', instance })),
-    ),
-    departures.flatMap(({ instances, cause }) =>
-      instances.map((instance) => step(cause, { kind: 'remove-instance', instance })),
-    ),
+    [...departures.flatMap((each) => outOfLanes(scene, each)), ...running.flatMap((each) => hooksOf(scene, each))],
+    running.flatMap(({ instances, cause }) => stepEach(cause, instances, [{ kind: 'stop-instance' }])),
+    departures.flatMap(({ instances, cause }) => stepEach(cause, instances, [{ kind: 'remove-instance' }])),
   ];
 }
 
@@ -68,31 +63,26 @@ export function discardWaves({ scene }: Draft, sets: readonly SetRecord[]): Wave
     cause,
   }));
   return [
-    remains.flatMap(outOfLanes),
-    remains.flatMap(({ instances }) => instances.map((instance) => step(cause, { kind: 'remove-instance', instance }))),
+    remains.flatMap((each) => outOfLanes(scene, each)),
+    remains.flatMap(({ instances }) => stepEach(cause, instances, [{ kind: 'remove-instance' }])),
   ];
 }
 
-function drainSteps({ target, portsBy }: Scene, { record, instances, cause }: Departure): readonly Step[] {
+function drainSteps({ target, portsBy, doorsOf }: Scene, { record, instances, cause }: Departure): readonly Step[] {
   const deadlineMs = target.model.settings.drainMs;
   const at = record.network === undefined ? {} : { network: record.network };
   const flows = (portsBy.get(record.service) ?? []).find(({ protocol }) => protocol !== 'http');
-  return instances.flatMap((instance) => [
-    ...Object.entries(record.lanes).map(([port, lane]) =>
-      step(cause, { kind: 'drain-instance', lane, instance, deadlineMs, port: Number(port), ...at }),
-    ),
-    ...(flows === undefined
-      ? []
-      : [step(cause, { kind: 'drain-instance', instance, deadlineMs, port: flows.target, ...at })]),
-  ]);
+  const bodies = doorsOf(record).map((door) => ({ ...door, kind: 'drain-instance', deadlineMs, ...at }) as const);
+  const past = flows === undefined ? [] : [{ kind: 'drain-instance', deadlineMs, port: flows.target, ...at } as const];
+  return stepEach<InstanceBody<'drain-instance'>>(cause, instances, [...bodies, ...past]);
 }
 
-function outOfLanes({ record, instances, cause }: Departure): readonly Step[] {
+function outOfLanes({ doorsOf }: Scene, { record, instances, cause }: Departure): readonly Step[] {
   const at = record.network === undefined ? {} : { network: record.network };
-  return instances.flatMap((instance) =>
-    Object.entries(record.lanes).map(([port, lane]) =>
-      step(cause, { kind: 'remove-from-lane', lane, instance, place: { port: Number(port), ...at } }),
-    ),
+  return stepEach(
+    cause,
+    instances,
+    doorsOf(record).map(({ lane, port }) => ({ kind: 'remove-from-lane', lane, place: { port, ...at } }) as const),
   );
 }
 

@@ -64,6 +64,27 @@ export function step<B extends StepBody>(cause: string, body: B): B & { readonly
   return { ...body, cause };
 }
 
+/** Of a step of one instance, all but the instance. */
+export type InstanceBody<K extends StepBody['kind'] = StepBody['kind'], B = StepBody> = B extends {
+  readonly kind: K;
+  readonly instance: string;
+}
+  ? Omit<B, 'instance'>
+  : never;
+
+/** The same steps for each of these instances, instance by instance. */
+export function stepEach<B extends InstanceBody>(
+  cause: string,
+  instances: readonly string[],
+  bodies: readonly B[],
+): readonly (B & { readonly instance: string; readonly cause: string })[] {
+  // Plans have ten thousands of steps: what only differs by its instance is copied in one piece.
+  const models = bodies.map((body) => ({ ...body, instance: '', cause }));
+  const steps: (B & { readonly instance: string; readonly cause: string })[] = [];
+  for (const instance of instances) for (const model of models) steps.push({ ...model, instance });
+  return steps;
+}
+
 /** Waves without the empty ones. */
 export function wavesOf(...waves: readonly (readonly Step[])[]): readonly (readonly Step[])[] {
   return waves.filter((wave) => wave.length > 0);

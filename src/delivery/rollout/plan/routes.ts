@@ -1,5 +1,5 @@
-import { step } from './plan.ts';
-import type { Scene } from './scene.ts';
+import { step, stepEach } from './plan.ts';
+import type { LaneDoor, Scene } from './scene.ts';
 import type { PlacedSet, Portion } from './sets.ts';
 import type { SetRecord } from './standing.ts';
 import type { RouteChange, Step, TcpSide } from './step.ts';
@@ -89,11 +89,11 @@ function hasTargets(scene: Scene, set: SetRecord, known: readonly { readonly add
 }
 
 /** Puts new instances of a set into its lanes. */
-export function addToLanes({ set, newcomers }: Portion, { target }: Scene): readonly Step[] {
+export function addToLanes({ set: { record }, newcomers }: Portion, { target, doorsOf }: Scene): readonly Step[] {
+  const { drainMs } = target.model.settings;
   return enterLanes(
-    set.record,
+    { ...record, doors: doorsOf(record), drainMs },
     newcomers.map(({ instance }) => instance),
-    target.model.settings.drainMs,
   );
 }
 
@@ -101,21 +101,25 @@ export function addToLanes({ set, newcomers }: Portion, { target }: Scene): read
 export function restoreLanes({ record, starting, fresh }: PlacedSet, scene: Scene): readonly Step[] {
   if (fresh) return [];
   const isNew = new Set(starting.map(({ instance }) => instance));
-  return Object.entries(record.lanes).flatMap(([port, lane]) => {
-    const servers = scene.servers.get(lane);
+  const { drainMs } = scene.target.model.settings;
+  return scene.doorsOf(record).flatMap((door) => {
+    const servers = scene.servers.get(door.lane);
     const missing = record.instances.filter((name) => {
       const address = record.network === undefined ? '127.0.0.1' : scene.instances.get(name)?.addresses[record.network];
       return !isNew.has(name) && servers?.get(name)?.address !== address;
     });
-    return enterLanes({ ...record, lanes: { [port]: lane } }, missing, scene.target.model.settings.drainMs);
+    return enterLanes({ ...record, doors: [door], drainMs }, missing);
   });
 }
 
-function enterLanes({ lanes, network }: SetRecord, instances: readonly string[], drainMs: number): readonly Step[] {
+interface Entrance extends Pick<SetRecord, 'network'> {
+  readonly doors: readonly LaneDoor[];
+  readonly drainMs: number;
+}
+
+function enterLanes({ doors, network, drainMs }: Entrance, instances: readonly string[]): readonly Step[] {
   const at = network === undefined ? {} : { network };
-  return Object.entries(lanes).flatMap(([port, lane]) =>
-    instances.map((instance) =>
-      step('ready for traffic', { kind: 'add-to-lane', lane, instance, port: Number(port), drainMs, ...at }),
-    ),
+  return doors.flatMap(({ lane, port }) =>
+    stepEach('ready for traffic', instances, [{ kind: 'add-to-lane', lane, port, drainMs, ...at }]),
   );
 }

@@ -23,6 +23,14 @@ export interface Scene extends DeployInput {
   readonly neededFor: ReadonlyMap<string, readonly string[]>;
   /** Services of the target of which another one waits for more than the start. */
   readonly gates: ReadonlySet<string>;
+  /** The lanes of a set, and the port behind each; taken apart once. */
+  doorsOf(record: Pick<SetRecord, 'lanes'>): readonly LaneDoor[];
+}
+
+export interface LaneDoor {
+  readonly lane: LaneId;
+  /** Container port. */
+  readonly port: number;
 }
 
 export function sceneOf(input: DeployInput): Scene {
@@ -41,6 +49,16 @@ export function sceneOf(input: DeployInput): Scene {
     needs,
     neededFor: turnedAround(needs),
     gates: gatesOf(needs),
+    doorsOf: rememberDoors(),
+  };
+}
+
+function rememberDoors(): Scene['doorsOf'] {
+  const known = new WeakMap<SetRecord['lanes'], readonly LaneDoor[]>();
+  return ({ lanes }) => {
+    const doors = known.get(lanes) ?? Object.entries(lanes).map(([port, lane]) => ({ lane, port: Number(port) }));
+    known.set(lanes, doors);
+    return doors;
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Service } from '../../compose/index.ts';
 import type { Release } from '../../release/index.ts';
-import { step } from './plan.ts';
+import { stepEach } from './plan.ts';
 import type { Draft, Waves } from './draft.ts';
 import { hookedService } from './hooks.ts';
 import { joinSteps } from './join.ts';
@@ -70,7 +70,7 @@ export function levelsOf(services: ReadonlySet<string>, needs: Scene['needs']): 
 function stopPredecessors({ predecessors }: Draft, { set }: Portion): readonly Step[] {
   const cause = `${set.record.service} is replaced on the same volume: ${set.cause}`;
   return (predecessors.get(set.record.service) ?? []).flatMap((old) =>
-    old.instances.map((instance) => step(cause, { kind: 'stop-instance', instance })),
+    stepEach(cause, old.instances, [{ kind: 'stop-instance' }]),
   );
 }
 
@@ -90,9 +90,7 @@ function joinLiveNetworks({ standing, target, releases }: Scene, record: SetReco
 function startSteps({ target, releases }: Scene, { set: { record, cause }, newcomers }: Portion): readonly Step[] {
   const release = record.origin === target.number ? target : (releases.get(record.origin) ?? target);
   const hooks = record.job ? {} : hookedService(release, record.service);
-  return newcomers.map(({ instance }) =>
-    step(cause, { kind: 'start-instance', instance, stateful: record.stateful, ...hooks }),
-  );
+  return stepEach(cause, namesOf(newcomers), [{ kind: 'start-instance', stateful: record.stateful, ...hooks }]);
 }
 
 /** A migration may take its time; Ctrl-C ends it earlier. */
@@ -103,30 +101,34 @@ function fitWaves(scene: Scene, portions: readonly Portion[]): Waves {
   return [
     portions.flatMap((portion) => waitSteps(scene, portion)),
     portions.flatMap(({ set: { record }, newcomers }) =>
-      hookSteps(scene.target, record, { hook: 'post_start', instances: newcomers.map(({ instance }) => instance) }),
+      hookSteps(scene.target, record, { hook: 'post_start', instances: namesOf(newcomers) }),
     ),
   ];
 }
 
+function namesOf(newcomers: Portion['newcomers']): readonly string[] {
+  return newcomers.map(({ instance }) => instance);
+}
+
 function waitSteps(scene: Scene, { set: { record }, newcomers }: Portion): readonly Step[] {
   if (record.job) {
-    return newcomers.map(({ instance }) =>
-      step('others wait for it', { kind: 'wait-completed', instance, timeoutMs: JOB_TIMEOUT_MS }),
-    );
+    return stepEach('others wait for it', namesOf(newcomers), [{ kind: 'wait-completed', timeoutMs: JOB_TIMEOUT_MS }]);
   }
-  const fitness = fitnessOf(scene, record);
-  return newcomers.map(({ instance }) =>
-    step('capacity before traffic', { kind: 'wait-healthy', instance, ...fitness }),
-  );
+  return stepEach('capacity before traffic', namesOf(newcomers), [
+    { ...fitnessOf(scene, record), kind: 'wait-healthy' },
+  ]);
 }
 
 /** When instances of a set are fit for the traffic of the target's ports. */
 export function fitnessOf({ target, portsBy }: Scene, { service, mayExit, network }: SetRecord): Fitness {
-  const ports = (portsBy.get(service) ?? []).filter(({ protocol }) => protocol !== 'udp').map((port) => port.target);
+  const ports: number[] = [];
+  for (const port of portsBy.get(service) ?? []) {
+    if (port.protocol !== 'udp' && !ports.includes(port.target)) ports.push(port.target);
+  }
   return {
     timeoutMs: target.model.settings.healthTimeoutMs,
     mayExit,
-    ports: [...new Set(ports)],
+    ports,
     ...(network === undefined ? {} : { network }),
   };
 }
@@ -139,15 +141,8 @@ export function hookSteps(
 ): readonly Step[] {
   const model = release?.model.services[service];
   if (release === undefined || model === undefined || job || !hasHooks(model, o.hook)) return [];
-  return o.instances.map((instance) =>
-    step('declared in the Compose file', {
-      kind: 'run-hooks',
-      instance,
-      release: release.number,
-      service,
-      hook: o.hook,
-    }),
-  );
+  const body = { kind: 'run-hooks', release: release.number, service, hook: o.hook } as const;
+  return stepEach('declared in the Compose file', o.instances, [body]);
 }
 
 function hasHooks(service: Service, hook: 'post_start' | 'pre_stop'): boolean {
