@@ -6,6 +6,7 @@ import { run } from '../../lib/process.ts';
 import { machineFailed } from './errors.ts';
 import type { Subnet } from './ipv4.ts';
 import { parseCidr } from './ipv4.ts';
+import { openUnmount, type Unmount } from './unmount.ts';
 
 /** What the machine's own network looks like. */
 export interface HostNetwork {
@@ -77,7 +78,7 @@ export async function makeNamespace(path: string, batch: string): Promise<void> 
   await writeFile(path, '', { flag: 'wx', mode: 0o600 });
   const { exitCode, stderr } = await run(['unshare', `--net=${path}`, 'ip', '-batch', '-'], { input: batch });
   if (exitCode === 0) return;
-  await dropNamespace(path);
+  await dropNamespace(path, openUnmount());
   throw machineFailed('network namespace', stderr);
 }
 
@@ -88,8 +89,8 @@ export async function batchInNamespace(path: string, batch: string): Promise<voi
 }
 
 /** Unbinds a namespace; it ends with its last process. Nothing happens when there is none. */
-export async function dropNamespace(path: string): Promise<void> {
-  await run(['umount', path]);
+export async function dropNamespace(path: string, unmount: Unmount): Promise<void> {
+  await unmount(path);
   await rm(path, { force: true });
 }
 

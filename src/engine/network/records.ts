@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { inTransaction, migrate } from '../../lib/database.ts';
+import { inTransaction, migrate, withoutSync } from '../../lib/database.ts';
 import { SandboxMemory } from './sandbox-memory.ts';
 import type { PortBinding, PortProtocol } from './types.ts';
 
@@ -88,7 +88,10 @@ const SCHEMA = {
 
 export type Records = ReturnType<typeof openRecords>;
 
-/** The tables of this room. All calls are synchronous; `together` makes several of them one transaction. */
+/**
+ * The tables of this room. All calls are synchronous; `together` makes several of them one transaction. What it is for,
+ * sandboxes, is gone with the machine's power, so it need not wait for the disk.
+ */
 export function openRecords(database: DatabaseSync) {
   migrate(database, SCHEMA);
   const networks = networkTable(database);
@@ -99,7 +102,7 @@ export function openRecords(database: DatabaseSync) {
     ...viewTable(database),
     together<T>(work: () => T): T {
       try {
-        return inTransaction(database, work);
+        return withoutSync(database, () => inTransaction(database, work));
       } catch (error) {
         networks.forget();
         forgetSandboxes();

@@ -17,6 +17,7 @@ import {
 import type { EndpointRow, NetworkRow, SandboxRow } from './records.ts';
 import { hostLinkOf, renderDefaultRoute, renderEndpoint, renderLinkRemoval, renderLoopback } from './render-links.ts';
 import { filesOf, removeSandboxFiles, writeSandboxFiles } from './sandbox-files.ts';
+import { openUnmount } from './unmount.ts';
 import type { SandboxFiles } from './sandbox-files.ts';
 
 /** How long the kernel may take for the links of a namespace that ended. */
@@ -28,6 +29,7 @@ export class SandboxWorks {
   readonly #log: Log;
   /** The host's ends of endpoints that are no more: looked at again in a moment, or by `settle`. */
   readonly #leavingLinks = new Set<string>();
+  readonly #unmount = openUnmount();
   #removal: NodeJS.Timeout | undefined;
 
   constructor(scope: Scope, log: Log) {
@@ -74,14 +76,17 @@ export class SandboxWorks {
 
   /** Namespace and files away. The kernel takes the links with it, unless a process still lives there. */
   async drop(sandbox: SandboxRow): Promise<void> {
-    await allOf([dropNamespace(this.namespacePath(sandbox.id)), removeSandboxFiles(this.#directory(sandbox.id))]);
+    await allOf([
+      dropNamespace(this.namespacePath(sandbox.id), this.#unmount),
+      removeSandboxFiles(this.#directory(sandbox.id)),
+    ]);
     this.#removeLinksLater(sandbox.endpoints);
   }
 
   /** Namespaces and files of sandboxes that no record knows. */
   async dropStrays(knownIds: ReadonlySet<string>): Promise<void> {
     for (const id of await readdir(join(this.#runDirectory, 'netns')))
-      if (!knownIds.has(id)) await dropNamespace(this.namespacePath(id));
+      if (!knownIds.has(id)) await dropNamespace(this.namespacePath(id), this.#unmount);
     for (const id of await readdir(join(this.#runDirectory, 'sandboxes')))
       if (!knownIds.has(id)) await removeSandboxFiles(this.#directory(id));
   }

@@ -9,7 +9,7 @@ import { expectMigration } from './cgroup-lock.ts';
 import type { Entry } from './containers.ts';
 import { commandFailed, exitCodeOfFailure, startFailed } from './failures.ts';
 import type { Host } from './host.ts';
-import { SYSTEM_PATH } from './machine.ts';
+import { RUNTIME_ENVIRONMENT } from './machine.ts';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 
 export interface Held {
@@ -62,7 +62,7 @@ async function spawnConmon(host: Host, entry: Entry): Promise<Outcome> {
     const child = spawn(program, args, {
       cwd: paths.bundle,
       detached: true,
-      env: { PATH: SYSTEM_PATH, _OCI_SYNCPIPE: '3' },
+      env: { ...RUNTIME_ENVIRONMENT, _OCI_SYNCPIPE: '3' },
       stdio: ['ignore', 'ignore', errors.fd, 'pipe'],
     });
     child.unref();

@@ -68,7 +68,7 @@ export class Containers {
 
   setState(entry: Entry, state: StoredState): void {
     entry.state = state;
-    this.#records.saveState(entry.id, state);
+    this.#records.saveState(entry.id, state, entry.spec);
     notify(entry, 'changed');
   }
 
@@ -81,7 +81,7 @@ export class Containers {
   }
 
   delete(entry: Entry): void {
-    this.#records.delete(entry.id);
+    this.#records.delete(entry.id, entry.spec);
     this.#entries.delete(entry.id);
     this.#names.delete(entry.spec.name);
   }

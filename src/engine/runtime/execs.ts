@@ -14,7 +14,7 @@ import { tellingRefusal } from './exec-refusal.ts';
 import type { Exec, ExecRequest, ExecStreams, TerminalSize } from './face.ts';
 import { exitCodeOfFailure } from './failures.ts';
 import type { Host } from './host.ts';
-import { SYSTEM_PATH } from './machine.ts';
+import { RUNTIME_ENVIRONMENT } from './machine.ts';
 import { mergePieces, type Source } from './pieces.ts';
 import { identify, sendSignal } from './process-identity.ts';
 import { renderExecProcess } from './render-exec.ts';
@@ -201,13 +201,13 @@ async function writeProcess(host: Host, exec: ExecEntry, plan: ExecPlan): Promis
 
 function launch(argv: Argv): ChildProcess {
   const [program, ...args] = argv;
-  return spawn(program, args, { stdio: 'pipe', detached: true });
+  return spawn(program, args, { stdio: 'pipe', detached: true, env: RUNTIME_ENVIRONMENT });
 }
 
 function launchTerminal(host: Host, plan: ExecPlan, size: TerminalSize): ChildProcess {
   const [program, ...args] = terminalExecArgv();
   const variables = terminalExecEnvironment(host.runtime, plan, size);
-  return spawn(program, args, { stdio: 'pipe', detached: true, env: { PATH: SYSTEM_PATH, ...variables } });
+  return spawn(program, args, { stdio: 'pipe', detached: true, env: { ...RUNTIME_ENVIRONMENT, ...variables } });
 }
 
 function stdinOf(exec: ExecEntry, child: ChildProcess): Writable {

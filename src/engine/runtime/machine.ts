@@ -12,6 +12,12 @@ import type { Machine } from './render-spec.ts';
 /** Where the programs of distributions are. */
 export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/**
+ * Of the OCI runtime. It lives for some milliseconds: what collecting garbage would free (runc is of Go) is not worth the
+ * time. Containers get nothing of it: their environment is in their specification.
+ */
+export const RUNTIME_ENVIRONMENT = { PATH: SYSTEM_PATH, GOGC: 'off' } as const;
+
 const CGROUP_ROOT = '/sys/fs/cgroup';
 
 /** What this machine has: looked at once. */

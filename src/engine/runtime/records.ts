@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { migrate } from '../../lib/database.ts';
+import { migrate, withoutSync } from '../../lib/database.ts';
 import type { ContainerSpec, ContainerStatus, Health } from './container.ts';
 import type { ProcessIdentity } from './process-identity.ts';
 
@@ -41,9 +41,9 @@ export interface ContainerRecord {
 export interface Records {
   all(): readonly ContainerRecord[];
   insert(record: ContainerRecord): void;
-  saveState(id: string, state: StoredState): void;
+  saveState(id: string, state: StoredState, spec: ContainerSpec): void;
   saveSpec(id: string, spec: ContainerSpec): void;
-  delete(id: string): void;
+  delete(id: string, spec: ContainerSpec): void;
 }
 
 const TABLE = `CREATE TABLE containers (
@@ -60,14 +60,25 @@ export function openRecords(database: DatabaseSync): Records {
   const saveState = database.prepare('UPDATE containers SET state = ? WHERE id = ?');
   const saveSpec = database.prepare('UPDATE containers SET name = ?, spec = ? WHERE id = ?');
   const remove = database.prepare('DELETE FROM containers WHERE id = ?');
+  const write = (isBrief: boolean, work: () => unknown): void => void (isBrief ? withoutSync(database, work) : work());
   return {
     all: () => database.prepare('SELECT * FROM containers').all().map(recordOf),
     insert: ({ id, spec, createdAt, state }) =>
-      void insert.run(id, spec.name, createdAt.toISOString(), JSON.stringify(spec), JSON.stringify(state)),
-    saveState: (id, state) => void saveState.run(JSON.stringify(state), id),
+      write(spec.autoRemove, () =>
+        insert.run(id, spec.name, createdAt.toISOString(), JSON.stringify(spec), JSON.stringify(state)),
+      ),
+    saveState: (id, state, spec) => write(stateIsBrief(spec), () => saveState.run(JSON.stringify(state), id)),
     saveSpec: (id, spec) => void saveSpec.run(spec.name, JSON.stringify(spec), id),
-    delete: (id) => void remove.run(id),
+    delete: (id, spec) => write(spec.autoRemove, () => remove.run(id)),
   };
+}
+
+/**
+ * Whether it does not matter after a power cut what the last state was: nothing runs then, and nothing is started again.
+ * Such states do not wait for the disk, and no other request waits for them.
+ */
+function stateIsBrief({ autoRemove, restartPolicy }: ContainerSpec): boolean {
+  return autoRemove || restartPolicy.name === 'no';
 }
 
 function recordOf(row: Record<string, unknown>): ContainerRecord {
