@@ -8,6 +8,7 @@ const CHECKS: readonly (readonly [name: string, program: string, ...args: string
   ['rules of the house', 'node', '--test', '--test-reporter=dot', 'test/architecture.test.ts'],
   ['reference tables', 'node', 'scripts/reference.ts', '--check'],
   ['Dockerfile tables', 'node', 'scripts/dockerfile-reference.ts', '--check'],
+  ['Docker API tables', 'node', 'scripts/docker-api-reference.ts', '--check'],
   ['dead exports', 'knip'],
 ];
 

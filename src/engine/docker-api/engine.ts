@@ -13,24 +13,8 @@ import { openVolumes } from '../volume/index.ts';
 import { createEventHub, ofContainer, ofImage, ofNetwork, ofVolume } from './engine-events.ts';
 import { readHost } from './host.ts';
 import type { Rooms } from './rooms.ts';
-import { createRouter } from './router.ts';
-import { buildRoutes } from './routes-build.ts';
-import { commitRoutes } from './routes-commit.ts';
-import { containerRoutes } from './routes-containers.ts';
-import { execRoutes } from './routes-exec.ts';
-import { fileRoutes } from './routes-files.ts';
-import { imageRoutes } from './routes-images.ts';
+import { apiRouter } from './routes.ts';
 import { openRegistries, registryForBuilds, type RegistryAccess } from './registries.ts';
-import { registryRoutes } from './routes-registry.ts';
-import { lifecycleRoutes } from './routes-lifecycle.ts';
-import { networkRoutes } from './routes-networks.ts';
-import { ownBuildRoutes } from './routes-own-build.ts';
-import { ownImageRoutes } from './routes-own-images.ts';
-import { statisticsRoutes } from './routes-statistics.ts';
-import { streamRoutes } from './routes-streams.ts';
-import { systemRoutes } from './routes-system.ts';
-import { transferRoutes } from './routes-transfer.ts';
-import { volumeRoutes } from './routes-volumes.ts';
 import { createApiServer } from './server.ts';
 
 export interface EngineOptions {
@@ -97,7 +81,7 @@ async function openEngine(options: OpenOptions): Promise<Engine> {
   const { database, lock, log, version } = options;
   const rooms = await openRooms(options);
   await adopt(rooms);
-  const server = createApiServer({ router: createRouter(routesOf(rooms)), log, version });
+  const server = createApiServer({ router: apiRouter(rooms), log, version });
   return {
     images: rooms.images,
     listen: (socketPath) => server.listen(socketPath),
@@ -148,27 +132,6 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-function routesOf(rooms: Rooms) {
-  return [
-    ...systemRoutes(rooms),
-    ...statisticsRoutes(rooms),
-    ...imageRoutes(rooms),
-    ...transferRoutes(rooms),
-    ...registryRoutes(rooms),
-    ...buildRoutes(rooms),
-    ...ownBuildRoutes(rooms),
-    ...ownImageRoutes(rooms),
-    ...commitRoutes(rooms),
-    ...containerRoutes(rooms),
-    ...lifecycleRoutes(rooms),
-    ...streamRoutes(rooms),
-    ...execRoutes(rooms),
-    ...fileRoutes(rooms),
-    ...networkRoutes(rooms),
-    ...volumeRoutes(rooms),
-  ];
 }
 
 async function destroy({ runtime, networks, volumes, images }: Rooms): Promise<void> {
