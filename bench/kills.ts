@@ -108,8 +108,13 @@ class Killing {
     machine.write({ 'compose.yaml': project(port, `v${++this.#version}`) });
     const title = await deployAndKillAt(machine, step, victim);
     if (title === undefined) return false;
-    await settled(machine, SERVICES);
-    await assertWhole(machine, { port, services: SERVICES, stateful: 'db', when: `${victim} at "${title}"` });
+    try {
+      await settled(machine, SERVICES, port);
+      await assertWhole(machine, { port, services: SERVICES, stateful: 'db', when: `${victim} at "${title}"` });
+    } catch (error) {
+      console.error(`bench: ${victim} killed at ${step} "${title}": ${String(error)}`);
+      throw error;
+    }
     const { lost } = await load.snapshot();
     this.lost.push(lost - this.#before);
     const seconds = ((performance.now() - started) / 1_000).toFixed(1);

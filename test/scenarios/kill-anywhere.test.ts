@@ -39,7 +39,7 @@ for (const victim of Object.keys(STRIDES) as Victim[]) {
           const title = await deployAndKillAt(machine, step, victim);
           if (title === undefined) break; // the rollout has no such step: it ended by itself
           killedAt.push(title);
-          await settled(machine, SERVICES);
+          await settled(machine, SERVICES, port);
           await assertWhole(machine, { port, services: SERVICES, stateful: 'db', when: `killed at "${title}"` });
         }
         const report = await load.stop();

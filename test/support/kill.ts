@@ -76,8 +76,8 @@ function parentOf(pid: number): number {
   return Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
 }
 
-/** The rollout has come to its end, and what was killed has been replaced. */
-export async function settled(machine: Machine, expected: readonly string[]): Promise<void> {
+/** The rollout has come to its end, and what was killed has been replaced: instances, and whoever answers at the port. */
+export async function settled(machine: Machine, expected: readonly string[], port: number): Promise<void> {
   if (!(await isAnswering(socketOf(machine)))) await machine.must(['daemon', 'start']);
   await waitFor(
     async () => {
@@ -86,7 +86,7 @@ export async function settled(machine: Machine, expected: readonly string[]): Pr
         ({ role, state, health }) =>
           role === 'current' && state === 'running' && health !== 'starting' && health !== 'unhealthy',
       );
-      return view.rollout === undefined && well.length === expected.length;
+      return view.rollout === undefined && well.length === expected.length && (await answers(port));
     },
     { timeoutMs: 60_000, intervalMs: 50, what: 'the rollout has ended, and everything is well again' },
   );
@@ -103,10 +103,17 @@ export async function assertWhole(
   assert.deepEqual(current.map(({ service }) => service).sort(), o.services, when);
   const stateless = current.filter(({ service }) => service !== o.stateful);
   assert.deepEqual([...new Set(stateless.map(({ release }) => release))], [view.release], when);
-  const answers = await Promise.all(
+  const texts = await Promise.all(
     Array.from({ length: 6 }, async () =>
       (await fetch(`http://127.0.0.1:${o.port}/`, { signal: AbortSignal.timeout(5_000) })).text(),
     ),
   );
-  assert.equal(new Set(answers).size, 1, `${when}: ${answers.join('')}`);
+  assert.equal(new Set(texts).size, 1, `${when}: ${texts.join('')}`);
+}
+
+async function answers(port: number): Promise<boolean> {
+  return await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(5_000) }).then(
+    async (response) => (await response.arrayBuffer()).byteLength > 0 && response.ok,
+    () => false,
+  );
 }
