@@ -17,7 +17,10 @@ export interface KeeperOptions {
   ensure(): Promise<void>;
 }
 
-const RESTART_DELAYS_MS = [0, 100, 500, 1_000, 5_000];
+/** It is the front door: nothing is gained by a longer wait. */
+const RESTART_DELAYS_MS = [0, 100, 500, 1_000];
+/** One that has served for so long dies of something new. */
+const STEADY_MS = 5_000;
 
 /** Starts the proxy again when it dies while we live; more and more slowly when it keeps dying. */
 export function createKeeper({ socketPath, log, ensure }: KeeperOptions): Keeper {
@@ -35,7 +38,7 @@ export function createKeeper({ socketPath, log, ensure }: KeeperOptions): Keeper
   const onEnd = (): void => {
     watch = undefined;
     if (isStopped) return;
-    if (performance.now() - watchedSince > 60_000) attempt = 0;
+    if (performance.now() - watchedSince > STEADY_MS) attempt = 0;
     const delayMs = RESTART_DELAYS_MS[Math.min(attempt++, RESTART_DELAYS_MS.length - 1)] ?? 0;
     timer = setTimeout(() => {
       ensure().catch((error: unknown) => {
