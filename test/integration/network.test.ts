@@ -71,6 +71,24 @@ describe('container networks', () => {
     assert.equal(await ask('outside', addressOf(web, 'shop'), 80), 'ETIMEDOUT');
   });
 
+  it("keep the machine's metadata from containers, but for names, unless their network says otherwise", async () => {
+    const METADATA = '169.254.169.254';
+    const FAR = '169.254.170.2';
+    must('ip', 'addr', 'add', `${METADATA}/32`, 'dev', 'lo');
+    must('nsenter', '--net=/run/test-outside', 'ip', 'addr', 'add', `${FAR}/32`, 'dev', 'lo');
+    for (const port of [80, 53]) await serve('machine', { port, name: 'metadata', host: METADATA });
+    await serve('outside', { port: 80, name: 'far', host: FAR });
+    assert.equal(await ask(worker, METADATA, 80), 'ETIMEDOUT');
+    assert.equal(await ask(worker, FAR, 80), 'ETIMEDOUT');
+    assert.equal(await ask(worker, METADATA, 53), `metadata ${addressOf(worker, 'shop')}`);
+    await networks.create({ name: 'trusted', options: { 'bascule.metadata': 'allow' } });
+    const agent = await openNamed(networks, 'agent', { on: ['trusted'] });
+    assert.equal(await ask(agent, METADATA, 80), `metadata ${addressOf(agent, 'trusted')}`);
+    assert.equal(await ask(agent, FAR, 80), `far ${MACHINE_ADDRESS}`);
+    await networks.closeSandbox(agent.id);
+    await networks.remove('trusted');
+  });
+
   it('use the MTU of the default route, and no IPv6 address', () => {
     const links = must('nsenter', `--net=${web.namespacePath}`, 'ip', 'addr', 'show', 'eth0');
     assert.match(links, /mtu 1400/);

@@ -45,6 +45,7 @@ export function desiredRules(state: State): RulesModel {
       subnet: network.subnet,
       gateway: network.gateway,
       internal: network.internal,
+      opensMetadata: network.options['bascule.metadata'] === 'allow',
       masquerade: network.options['com.docker.network.bridge.enable_ip_masquerade'] !== 'false',
     })),
     views: state.views.map((view) => ({ address: view.address, guests: guestsOf(state, view.key) })),

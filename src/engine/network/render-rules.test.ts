@@ -4,8 +4,22 @@ import fc from 'fast-check';
 import type { RulesModel } from './render-rules.ts';
 import { renderDifference, renderRules } from './render-rules.ts';
 
-const shop = { bridge: 'bsc-1', subnet: '10.89.0.0/24', gateway: '10.89.0.1', internal: false, masquerade: true };
-const vault = { bridge: 'bsc-2', subnet: '10.89.1.0/24', gateway: '10.89.1.1', internal: true, masquerade: true };
+const shop = {
+  bridge: 'bsc-1',
+  subnet: '10.89.0.0/24',
+  gateway: '10.89.0.1',
+  internal: false,
+  masquerade: true,
+  opensMetadata: false,
+};
+const vault = {
+  bridge: 'bsc-2',
+  subnet: '10.89.1.0/24',
+  gateway: '10.89.1.1',
+  internal: true,
+  masquerade: true,
+  opensMetadata: false,
+};
 const web = {
   protocol: 'tcp',
   hostAddress: '0.0.0.0',
@@ -33,6 +47,12 @@ describe('packet rules', () => {
         '',
       ].join('\n'),
     );
+  });
+
+  it('let a network ask for the metadata of the machine only where it says so', () => {
+    const open = { ...shop, opensMetadata: true };
+    const text = renderDifference('bascule', { ...empty, networks: [shop] }, { ...empty, networks: [open] });
+    assert.equal(text, 'add element ip bascule metadata_open { "bsc-1" }\n');
   });
 
   it('do not let an internal network out', () => {

@@ -14,6 +14,8 @@ interface RulesNetwork {
   readonly gateway: string;
   readonly internal: boolean;
   readonly masquerade: boolean;
+  /** Its containers may ask the machine's metadata service. */
+  readonly opensMetadata: boolean;
 }
 
 /** A resolver for containers on several networks: only they may ask it. */
@@ -34,6 +36,12 @@ export interface RulesPort {
 const ANY = '0.0.0.0';
 
 /**
+ * Where clouds answer a machine's questions about itself, credentials among them: nearly all of them, containers of
+ * Amazon ECS, pods of EKS, Alibaba. Some are name servers as well, so port 53 stays open.
+ */
+const METADATA_ADDRESSES = '169.254.169.254, 169.254.170.2, 169.254.170.23, 100.100.100.200';
+
+/**
  * Chains and empty sets. A transaction: what was in the table before is gone, and there is no moment without rules.
  * `loopback_guard`: route_localnet opens 127/8 of this machine to containers; it closes it again.
  */
@@ -43,6 +51,7 @@ delete table ip ${table}
 table ip ${table} {
   set bridges { type ifname; }
   set internal { type ifname; }
+  set metadata_open { type ifname; }
   set same_bridge { type ifname . ifname; }
   set masqueraded { type ipv4_addr; flags interval; }
   set hairpins { type ipv4_addr . ipv4_addr; flags interval; }
@@ -54,9 +63,15 @@ table ip ${table} {
   map tcp_at { type ipv4_addr . inet_service : ipv4_addr . inet_service; }
   map udp_at { type ipv4_addr . inet_service : ipv4_addr . inet_service; }
 
+  chain metadata_door {
+    iifname @metadata_open accept
+    meta l4proto { tcp, udp } th dport 53 accept
+    drop
+  }
   chain loopback_guard {
     type filter hook prerouting priority -300; policy accept;
     iifname @bridges ip daddr 127.0.0.0/8 drop
+    iifname @bridges ip daddr { ${METADATA_ADDRESSES} } jump metadata_door
   }
   chain resolver_guard {
     type filter hook input priority 0; policy accept;
@@ -139,6 +154,7 @@ function elementsOfNetwork(network: RulesNetwork): readonly string[] {
     `hairpins { ${subnet} . ${subnet} }`,
     `resolvers { ${gateway} }`,
     `resolver_doors { "${bridge}" . ${gateway} }`,
+    ...(network.opensMetadata ? [`metadata_open { "${bridge}" }`] : []),
     ...(network.internal ? [`internal { "${bridge}" }`] : []),
     ...(network.masquerade && !network.internal ? [`masqueraded { ${subnet} }`] : []),
   ];
