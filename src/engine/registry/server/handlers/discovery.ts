@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Page, ReferrerRow } from '../catalogue.ts';
 import type { ContentDigest } from '../digests.ts';
 import { refusal } from '../errors.ts';
@@ -18,8 +19,11 @@ export function getTags({ catalogue }: Parts, exchange: Exchange, repository: st
   answerJson(exchange, { name: repository, tags }, { headers: link });
 }
 
-/** `GET /v2/_catalog`: the repositories that the client may pull from (Docker Registry HTTP API V2, "Catalog"). */
-export function getCatalog({ catalogue }: Parts, exchange: Exchange): void {
+/**
+ * `GET /v2/_catalog`: the repositories that the client may pull from (Docker Registry HTTP API V2, "Catalog"). Who may pull
+ * from few of many has others wait no longer than for one page.
+ */
+export async function getCatalog({ catalogue }: Parts, exchange: Exchange): Promise<void> {
   const page = pageOf(exchange, CATALOG_LIMIT);
   const repositories: string[] = [];
   let last = page.last;
@@ -28,6 +32,8 @@ export function getCatalog({ catalogue }: Parts, exchange: Exchange): void {
     rows = catalogue.repositories({ last, limit: CATALOG_LIMIT });
     repositories.push(...rows.filter((name) => exchange.principal.may('pull', name)));
     last = rows.at(-1);
+    await setImmediate();
+    exchange.signal.throwIfAborted();
   } while (rows.length === CATALOG_LIMIT && repositories.length <= page.limit);
   const shown = repositories.slice(0, page.limit);
   const link = linkTo('/v2/_catalog', { hasMore: repositories.length > shown.length, page, last: shown.at(-1) });
