@@ -3,7 +3,7 @@ import { type Observed, type Plan, step, wavesOf } from './plan.ts';
 import { preStopSteps } from './hooks.ts';
 import { networkNames } from './retire.ts';
 import { needsOf } from './scene.ts';
-import { levelsOf } from './start.ts';
+import { levelsOf } from './levels.ts';
 import { EMPTY_STANDING, isEmptyStanding, liveSets, type Standing } from './standing.ts';
 import type { Step } from './step.ts';
 

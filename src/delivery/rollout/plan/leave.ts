@@ -1,4 +1,4 @@
-import { type InstanceBody, routeOf, stepEach } from './plan.ts';
+import { containerPortOf, type InstanceBody, stepEach } from './plan.ts';
 import type { Draft, Waves } from './draft.ts';
 import { fitnessOf, hookSteps } from './start.ts';
 import type { Scene } from './scene.ts';
@@ -16,7 +16,10 @@ export interface Departure {
 export function leaveWaves({ scene }: Draft, departures: readonly Departure[]): Waves {
   return [
     departures.flatMap((each) => drainSteps(scene, each)),
-    departures.flatMap((each) => [...outOfLanes(scene, each), ...hooksOf(scene, each)]),
+    departures.flatMap((each) => {
+      const [lanes, hooks] = [outOfLanes(scene, each), hooksOf(scene, each)];
+      return hooks.length === 0 ? lanes : [...lanes, ...hooks];
+    }),
     departures.flatMap(({ record, instances, cause }) => {
       return stepEach(cause, instances, [{ kind: 'stop-instance', fit: oldFitness(scene, record) }]);
     }),
@@ -27,8 +30,7 @@ export function leaveWaves({ scene }: Draft, departures: readonly Departure[]): 
 function oldFitness(scene: Scene, record: SetRecord): Fitness {
   const fitness = fitnessOf(scene, record);
   const published = scene.publishedBy.get(record.service) ?? [];
-  const isKnown = (port: number): boolean =>
-    published.some(({ route }) => route === routeOf(scene.target.project, record.service, port));
+  const isKnown = (port: number): boolean => published.some(({ route }) => containerPortOf(route) === port);
   return fitness.ports.every(isKnown) ? fitness : { ...fitness, ports: fitness.ports.filter(isKnown) };
 }
 

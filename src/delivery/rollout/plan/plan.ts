@@ -60,6 +60,11 @@ export function routeOf(project: string, service: string, target: number): Route
   return `${project}/${service}/${target}`;
 }
 
+/** Of a route, the last of its three parts. */
+export function containerPortOf(route: RouteId): number {
+  return Number(route.slice(route.lastIndexOf('/') + 1));
+}
+
 export function step<B extends StepBody>(cause: string, body: B): B & { readonly cause: string } {
   return { ...body, cause };
 }
@@ -78,11 +83,11 @@ export function stepEach<B extends InstanceBody>(
   instances: readonly string[],
   bodies: readonly B[],
 ): readonly (B & { readonly instance: string; readonly cause: string })[] {
-  // Plans have ten thousands of steps: what only differs by its instance is copied in one piece.
-  const models = bodies.map((body) => ({ ...body, instance: '', cause }));
-  const steps: (B & { readonly instance: string; readonly cause: string })[] = [];
-  for (const instance of instances) for (const model of models) steps.push({ ...model, instance });
-  return steps;
+  const [body, ...others] = bodies;
+  if (body === undefined) return [];
+  // Plans have ten thousands of steps: nothing is made but them.
+  if (others.length === 0) return instances.map((instance) => ({ ...body, instance, cause }));
+  return instances.flatMap((instance) => bodies.map((each) => ({ ...each, instance, cause })));
 }
 
 /** Waves without the empty ones. */

@@ -92,7 +92,7 @@ function hasTargets(scene: Scene, set: SetRecord, known: readonly { readonly add
 export function addToLanes({ set: { record }, newcomers }: Portion, { target, doorsOf }: Scene): readonly Step[] {
   const { drainMs } = target.model.settings;
   return enterLanes(
-    { ...record, doors: doorsOf(record), drainMs },
+    { ...networkOf(record), doors: doorsOf(record), drainMs },
     newcomers.map(({ instance }) => instance),
   );
 }
@@ -108,7 +108,7 @@ export function restoreLanes({ record, starting, fresh }: PlacedSet, scene: Scen
       const address = record.network === undefined ? '127.0.0.1' : scene.instances.get(name)?.addresses[record.network];
       return !isNew.has(name) && servers?.get(name)?.address !== address;
     });
-    return enterLanes({ ...record, doors: [door], drainMs }, missing);
+    return enterLanes({ ...networkOf(record), doors: [door], drainMs }, missing);
   });
 }
 
@@ -117,8 +117,11 @@ interface Entrance extends Pick<SetRecord, 'network'> {
   readonly drainMs: number;
 }
 
-function enterLanes({ doors, network, drainMs }: Entrance, instances: readonly string[]): readonly Step[] {
-  const at = network === undefined ? {} : { network };
+function networkOf({ network }: SetRecord): Pick<SetRecord, 'network'> {
+  return network === undefined ? {} : { network };
+}
+
+function enterLanes({ doors, drainMs, ...at }: Entrance, instances: readonly string[]): readonly Step[] {
   return doors.flatMap(({ lane, port }) =>
     stepEach('ready for traffic', instances, [{ kind: 'add-to-lane', lane, port, drainMs, ...at }]),
   );

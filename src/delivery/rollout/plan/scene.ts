@@ -2,6 +2,7 @@ import type { Dependency } from '../../compose/index.ts';
 import type { ObservedInstance } from '../../fleet/index.ts';
 import type { LaneId, LaneInstance, PublishedPort } from '../../traffic/index.ts';
 import type { Release } from '../../release/index.ts';
+import { rememberLevels } from './levels.ts';
 import { type DeployInput, neededBy, type PlannedPort } from './plan.ts';
 import { liveSets, type SetRecord } from './standing.ts';
 
@@ -23,6 +24,8 @@ export interface Scene extends DeployInput {
   readonly neededFor: ReadonlyMap<string, readonly string[]>;
   /** Services of the target of which another one waits for more than the start. */
   readonly gates: ReadonlySet<string>;
+  /** Groups of services, each group needing only those before it. */
+  levelsOf(services: ReadonlySet<string>): readonly (readonly string[])[];
   /** The lanes of a set, and the port behind each; taken apart once. */
   doorsOf(record: Pick<SetRecord, 'lanes'>): readonly LaneDoor[];
 }
@@ -49,6 +52,7 @@ export function sceneOf(input: DeployInput): Scene {
     needs,
     neededFor: turnedAround(needs),
     gates: gatesOf(needs),
+    levelsOf: rememberLevels(needs),
     doorsOf: rememberDoors(),
   };
 }
@@ -56,7 +60,9 @@ export function sceneOf(input: DeployInput): Scene {
 function rememberDoors(): Scene['doorsOf'] {
   const known = new WeakMap<SetRecord['lanes'], readonly LaneDoor[]>();
   return ({ lanes }) => {
-    const doors = known.get(lanes) ?? Object.entries(lanes).map(([port, lane]) => ({ lane, port: Number(port) }));
+    const found = known.get(lanes);
+    if (found !== undefined) return found;
+    const doors = Object.entries(lanes).map(([port, lane]) => ({ lane, port: Number(port) }));
     known.set(lanes, doors);
     return doors;
   };

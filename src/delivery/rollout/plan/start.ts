@@ -2,7 +2,7 @@ import type { Service } from '../../compose/index.ts';
 import type { Release } from '../../release/index.ts';
 import { stepEach } from './plan.ts';
 import type { Draft, Waves } from './draft.ts';
-import { hookedService } from './hooks.ts';
+import { hookedService, hooksOf } from './hooks.ts';
 import { joinSteps } from './join.ts';
 import { addToLanes, changesWhere, switchSteps } from './routes.ts';
 import type { Scene } from './scene.ts';
@@ -17,12 +17,12 @@ import type { Fitness, Step } from './step.ts';
  */
 export function startWaves(draft: Draft, portions: readonly Portion[], needed: ReadonlySet<string> = new Set()): Waves {
   const by = new Map(portions.map((portion) => [portion.set.record.service, portion]));
-  const { gates, needs } = draft.scene;
+  const { gates, levelsOf } = draft.scene;
   const isEarly = ({ set: { record } }: Portion): boolean =>
     gates.has(record.service) || needed.has(record.service) || draft.predecessors.has(record.service);
   const late = portions.filter((portion) => !isEarly(portion));
   return [
-    ...levelsOf(new Set(by.keys()), needs).flatMap((level) => {
+    ...levelsOf(new Set(by.keys())).flatMap((level) => {
       const starting = level.map((name) => by.get(name)!);
       return levelWaves(draft, starting, starting.filter(isEarly));
     }),
@@ -48,23 +48,6 @@ function levelWaves(draft: Draft, starting: readonly Portion[], early: readonly 
       changesWhere(changes, ({ service }) => services.has(service)),
     ),
   ];
-}
-
-/** Groups of services, each group needing only those before it. */
-export function levelsOf(services: ReadonlySet<string>, needs: Scene['needs']): readonly (readonly string[])[] {
-  const levels = new Map<string, number>();
-  const levelOf = (name: string): number => {
-    const known = levels.get(name);
-    if (known !== undefined) return known;
-    let level = 0;
-    for (const [other] of needs.get(name) ?? [])
-      level = Math.max(level, levelOf(other) + (services.has(other) ? 1 : 0));
-    levels.set(name, level);
-    return level;
-  };
-  const groups: string[][] = [];
-  for (const name of [...services].sort()) (groups[levelOf(name)] ??= []).push(name);
-  return groups.filter((group) => group !== undefined);
 }
 
 function stopPredecessors({ predecessors }: Draft, { set }: Portion): readonly Step[] {
@@ -100,9 +83,11 @@ const JOB_TIMEOUT_MS = 3_600_000;
 function fitWaves(scene: Scene, portions: readonly Portion[]): Waves {
   return [
     portions.flatMap((portion) => waitSteps(scene, portion)),
-    portions.flatMap(({ set: { record }, newcomers }) =>
-      hookSteps(scene.target, record, { hook: 'post_start', instances: namesOf(newcomers) }),
-    ),
+    portions
+      .filter(({ set: { record } }) => hooksOf(scene.target, record.service, 'post_start').length > 0)
+      .flatMap(({ set: { record }, newcomers }) =>
+        hookSteps(scene.target, record, { hook: 'post_start', instances: namesOf(newcomers) }),
+      ),
   ];
 }
 

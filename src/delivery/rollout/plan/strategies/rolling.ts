@@ -7,7 +7,7 @@ import { createWaves } from '../prepare.ts';
 import { changesWhere, isAdded, type RouteChanges, sideOf } from '../routes.ts';
 import type { PlacedSet, Portion } from '../sets.ts';
 import { laneSteps, laterChanges, portionsOf, settleWaves, standUpWaves, tipOverWaves } from '../stages.ts';
-import { levelsOf, startWaves } from '../start.ts';
+import { startWaves } from '../start.ts';
 import { Balance, type Sides } from '../weights.ts';
 import { type SetRecord, setKey } from '../standing.ts';
 import type { Step } from '../step.ts';
@@ -57,7 +57,8 @@ function rolledServices(draft: Draft): readonly Rolled[] {
       return [[set.record.service, { set, before, old, settings: settingsOf(draft, set) }] as const];
     }),
   );
-  return levelsOf(new Set(rolled.keys()), scene.needs)
+  return scene
+    .levelsOf(new Set(rolled.keys()))
     .flat()
     .map((name) => rolled.get(name)!);
 }
@@ -204,7 +205,7 @@ class Rolling {
     const counts = new Map(moves.map((move) => [move.service, leaving(move)]));
     const services = new Set([...counts].filter(([, count]) => count > 0).map(([name]) => name));
     if (services.size === 0) return [];
-    const levels = levelsOf(services, this.#draft.scene.needs).toReversed();
+    const levels = this.#draft.scene.levelsOf(services).toReversed();
     return levels.flatMap((level) =>
       leaveWaves(
         this.#draft,
