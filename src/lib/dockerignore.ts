@@ -3,6 +3,8 @@ import { UserError } from './errors.ts';
 
 /** Which files of a build context are left out (Docker's documentation: .dockerignore files). Pure. */
 export interface IgnoreRules {
+  /** What they were read from. */
+  readonly text: string;
   readonly isEmpty: boolean;
   /** Whether a rule begins with `!`. */
   readonly hasExceptions: boolean;
@@ -43,6 +45,7 @@ export function parseIgnore(text: string, file = '.dockerignore'): IgnoreRules {
   }
 
   return {
+    text,
     isEmpty: rules.length === 0,
     hasExceptions: rules.some(({ isException }) => isException),
     ignores: (path) => rules.length > 0 && path !== '' && standingOf(rules, path, folderOf(path)).isIgnored,

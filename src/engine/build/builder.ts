@@ -24,7 +24,9 @@ import {
 import { runStage } from './execute/stage.ts';
 import type { StageResult } from './execute/stage-result.ts';
 import type { Builder, BuilderOptions, BuildRegistry, BuildRequest, BuildResult } from './face.ts';
+import { createCopies, prepareCopies } from './files/copies.ts';
 import { createFileDigests } from './files/digests.ts';
+import { createWalkDigests } from './files/walks.ts';
 import { createDownloads, prepareDownloads } from './sources/downloads.ts';
 import { createSemaphore } from './files/limit.ts';
 import { exportCaches } from './output/export-cache.ts';
@@ -49,6 +51,8 @@ export function createBuilder(options: BuilderOptions): Builder {
     options,
     cache,
     digests: createFileDigests(options.database),
+    walks: createWalkDigests(options.database),
+    copies: createCopies(join(directory, 'copies')),
     mounts: createMounts(join(directory, 'mounts')),
     downloads: createDownloads(join(directory, 'downloads'), options.database, options.proxyEnvironment ?? {}),
     directory,
@@ -87,6 +91,7 @@ async function prepare(directory: string): Promise<void> {
   await rm(join(directory, 'temporary'), { recursive: true, force: true });
   await prepareCacheMounts(join(directory, 'caches'));
   await prepareDownloads(join(directory, 'downloads'));
+  await prepareCopies(join(directory, 'copies'));
   await removeUnfinished(join(directory, 'unfinished'));
 }
 

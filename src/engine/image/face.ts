@@ -42,6 +42,37 @@ export interface Upper {
   readonly workDirectory: string;
 }
 
+/** A file that comes into an upper folder as it is sealed. Paths are byte strings: each character is one byte. */
+export interface NewFile {
+  /** In the layer; its folder is there, it is not. */
+  readonly path: string;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Whole seconds since 1970, a point, and the nanoseconds above them. */
+  readonly time: string;
+  /** Of the content; 0 unless it is copied or a twin. */
+  readonly size: number;
+  /** Sorted by name. */
+  readonly xattrs?: ReadonlyMap<string, Buffer>;
+  readonly content:
+    | { readonly kind: 'copy'; /** On this host. */ readonly from: string }
+    /** A file of another layer that is the same in all things: both are one file from now on. */
+    | { readonly kind: 'twin'; /** On this host. */ readonly of: string }
+    /** Another name of a file that comes too, and earlier in the archive. */
+    | { readonly kind: 'name'; /** In the layer. */ readonly of: string }
+    | { readonly kind: 'symlink'; readonly target: string };
+}
+
+export interface Filling {
+  readonly files: readonly NewFile[];
+  /** Sets the time, and attributes where there are any; links are not followed. */
+  setMetadata(path: Buffer, o: Pick<NewFile, 'time' | 'xattrs'>): void;
+  /** Called when all are there, while the digest is still being computed; waited for. */
+  made?(): Promise<void>;
+  readonly signal?: AbortSignal;
+}
+
 /** One line of `docker rmi`. */
 export type RemovedImage = { readonly untagged: string } | { readonly deleted: Digest };
 
@@ -193,6 +224,11 @@ export interface ImageStore extends Attachments {
    * @throws UserError `layer-name-reserved` for a file named `.wh.…`
    */
   seal(upper: Upper, signal?: AbortSignal): Promise<Layer>;
+  /**
+   * Puts many files into an unmounted upper folder and seals it at the same time.
+   * @throws UserError `copy-failed`, and as `seal`
+   */
+  fillAndSeal(upper: Upper, filling: Filling): Promise<Layer>;
   discard(upper: Upper): Promise<void>;
   /** @throws UserError `layer-not-found`, `invalid-reference` */
   register(request: RegisterRequest): Promise<ImageRecord>;

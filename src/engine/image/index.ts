@@ -2,6 +2,7 @@ export { contentFor, IN_TOTO, type Attachment } from './attachments.ts';
 export { referrerOf } from './referrer.ts';
 export { decompressed } from './decompress.ts';
 export type {
+  Filling,
   HistoryRow,
   ImageEvent,
   ImageRecord,
@@ -9,6 +10,7 @@ export type {
   ImageUser,
   Layer,
   LayerBlob,
+  NewFile,
   RemovedImage,
   Upper,
 } from './face.ts';

@@ -38,15 +38,17 @@ export async function writeLayerTar(
   return encoder.figures();
 }
 
-interface LayerEncoder {
+export interface LayerEncoder {
   entry(entry: TarEntry): void;
   data(data: Buffer): void;
+  /** All content of the entry goes another way. */
+  contentElsewhere(): void;
   end(): void;
   figures(): LayerTarFigures;
 }
 
 /** Entries of an upper folder become the bytes of its archive. */
-function createLayerEncoder(sink: Sink): LayerEncoder {
+export function createLayerEncoder(sink: Sink): LayerEncoder {
   const exported = createLayerExport();
   let tarBytes = 0;
   let contentBytes = 0;
@@ -68,6 +70,11 @@ function createLayerEncoder(sink: Sink): LayerEncoder {
       write(data);
       remaining -= data.length;
       if (remaining === 0) write(paddingOf(size));
+    },
+    contentElsewhere() {
+      tarBytes += size;
+      remaining = 0;
+      write(paddingOf(size));
     },
     end: () => write(TAR_END),
     figures: () => ({ tarBytes, contentBytes }),

@@ -6,7 +6,8 @@ import type { Log } from '../../lib/log.ts';
 import type { Digest } from '../../lib/oci/index.ts';
 import { createDurability, type Durability } from './durability.ts';
 import { layerNotFound } from './errors.ts';
-import type { Layer, Upper } from './face.ts';
+import type { Filling, Layer, Upper } from './face.ts';
+import { fillAndDigest } from './fill-layer.ts';
 import { writeByRecipe } from './layer-recipe.ts';
 import { writeLayerTar, type LayerTarFigures } from './layer-tar.ts';
 import {
@@ -112,6 +113,13 @@ export class LayerStore {
     const sink = createDigestSink();
     const figures = await this.#writeFolder(upper.directory, { sink, ...(signal === undefined ? {} : { signal }) });
     return this.keep({ upper, diffId: sink.digest(), figures, form: { kind: 'folder' } });
+  }
+
+  async fillAndSeal(upper: Upper, filling: Filling): Promise<Layer> {
+    const filled = await fillAndDigest(upper.directory, filling, this.#xattrs);
+    return await (filled
+      ? this.keep({ upper, ...filled, form: { kind: 'folder' } })
+      : this.seal(upper, filling.signal));
   }
 
   /** Keeps an unpacked archive; its bytes too, where they cannot be made from the folder. */

@@ -8,9 +8,15 @@ export interface SmallMember {
   readonly content: Buffer | undefined;
 }
 
-const MAX_ENTRIES = 400;
-const MAX_BYTES = 2 * 1024 * 1024;
+/** More than this is read by another process sooner. */
+const SMALL: SmallLimits = { entries: 400, bytes: 2 * 1024 * 1024 };
 const SLASH = Buffer.from('/');
+
+export interface SmallLimits {
+  readonly entries: number;
+  /** Of content. */
+  readonly bytes: number;
+}
 
 /** Why a walk stops: not an error, the other way of reading takes over. */
 const TOO_LARGE = Symbol('too large');
@@ -19,8 +25,12 @@ const TOO_LARGE = Symbol('too large');
  * Reads a small upper folder in this process: a few hundred microseconds instead of a child process.
  * undefined when it is too large for that, or its attributes cannot be read here.
  */
-export function readSmallFolder(directory: string, xattrs: XattrReader): readonly SmallMember[] | undefined {
-  const walk = new SmallWalk(xattrs);
+export function readSmallFolder(
+  directory: string,
+  xattrs: XattrReader,
+  limits = SMALL,
+): readonly SmallMember[] | undefined {
+  const walk = new SmallWalk(xattrs, limits);
   try {
     walk.folder(Buffer.from(directory), '');
     return walk.members;
@@ -33,12 +43,14 @@ export function readSmallFolder(directory: string, xattrs: XattrReader): readonl
 class SmallWalk {
   readonly members: SmallMember[] = [];
   readonly #xattrs: XattrReader;
+  readonly #limits: SmallLimits;
   /** First path of each file with several names, by device and inode. */
   readonly #firstNames = new Map<string, string>();
   #bytes = 0;
 
-  constructor(xattrs: XattrReader) {
+  constructor(xattrs: XattrReader, limits: SmallLimits) {
     this.#xattrs = xattrs;
+    this.#limits = limits;
   }
 
   folder(directory: Buffer, path: string): void {
@@ -47,7 +59,7 @@ class SmallWalk {
   }
 
   #member(file: Buffer, path: string): void {
-    if (this.members.length >= MAX_ENTRIES) throw TOO_LARGE;
+    if (this.members.length >= this.#limits.entries) throw TOO_LARGE;
     const stats = lstatSync(file, { bigint: true });
     const type = typeOf(stats);
     if (type === undefined) return;
@@ -62,7 +74,7 @@ class SmallWalk {
     switch (base.type) {
       case 'file': {
         this.#bytes += Number(stats.size);
-        if (this.#bytes > MAX_BYTES) throw TOO_LARGE;
+        if (this.#bytes > this.#limits.bytes) throw TOO_LARGE;
         const content = readFileSync(file);
         return [{ ...base, size: content.length, xattrs: this.#read(file) }, content];
       }

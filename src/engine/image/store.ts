@@ -71,6 +71,7 @@ function createStore(parts: Parts): ImageStore {
     collectLayers: () => layers.collect(),
     isEmpty: (upper) => layers.isEmpty(upper),
     seal: (upper, signal) => layers.seal(upper, signal),
+    fillAndSeal: (upper, filling) => layers.fillAndSeal(upper, filling),
     discard: (upper) => layers.discard(upper),
     register: async (request) => images.register(request),
     layerTarBytes: (diffId) => layers.tarBytes(diffId),

@@ -18,7 +18,7 @@ export async function pruneCache(
   workshop: Workshop,
   { all, unusedSince }: PruneCacheOptions,
 ): Promise<{ readonly removed: readonly string[]; readonly freedBytes: number }> {
-  const { cache, cacheMounts, downloads, options } = workshop;
+  const { cache, cacheMounts, copies, downloads, options } = workshop;
   const used = new Set(options.images.list().flatMap(({ config }) => config.rootfs.diff_ids));
   const isNeeded = ({ diffId, isInUse }: CacheRecord): boolean =>
     isInUse || (all !== true && diffId !== undefined && used.has(diffId));
@@ -28,6 +28,7 @@ export async function pruneCache(
   const keysOf = (type: CacheRecord['type']): readonly string[] =>
     doomed.filter((record) => record.type === type).map(({ key }) => key);
   cache.remove(keysOf('regular'));
+  if (all === true) await copies.clear();
   const freedByMounts = await cacheMounts.remove(keysOf('exec.cachemount'));
   const freedByDownloads = await downloads.remove(keysOf('source.http'));
   const freedByLayers = await options.images.collectLayers();

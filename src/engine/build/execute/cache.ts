@@ -48,6 +48,9 @@ export function migrateBuild(database: DatabaseSync): void {
          size_bytes INTEGER NOT NULL, created_at INTEGER NOT NULL, last_used_at INTEGER NOT NULL,
          usage_count INTEGER NOT NULL
        ) STRICT, WITHOUT ROWID;`,
+      `CREATE TABLE build_walks (
+         name TEXT PRIMARY KEY, stamp TEXT NOT NULL, digest TEXT NOT NULL
+       ) STRICT, WITHOUT ROWID;`,
     ],
   });
 }

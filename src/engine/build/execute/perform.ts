@@ -1,13 +1,14 @@
 import { unreachable } from '../../../lib/errors.ts';
 import { runOrThrow } from '../../../lib/process.ts';
 import { makeDirectories } from '../files/make-directories.ts';
+import { openFileCalls } from '../files/native.ts';
 import { nameOf } from '../files/names.ts';
 import type { Digest } from '../../../lib/oci/index.ts';
 import { resolveNameInRoot } from '../../../lib/root-path.ts';
 import type { Upper } from '../../image/index.ts';
 import type { WorkdirAction } from '../plan/plan.ts';
 import type { CachedResult } from './cache.ts';
-import { performCopy } from './copy-step.ts';
+import { type Coming, performCopy } from './copy-step.ts';
 import { isLinked } from './linked.ts';
 import { located } from './located.ts';
 import { namesOwner, resolveOwner } from './owner.ts';
@@ -43,7 +44,11 @@ async function fillAndSeal(performance: Performance, upper: Upper): Promise<Dige
   const lower = state.layers.map(({ directory }) => directory);
   if (isLinked(performance.step)) return fillLinked(performance, upper, lower);
   await using root = await session.workshop.mounts.root(lower, upper);
-  const after = await act(performance, root.path);
+  const { after, coming } = await act(performance, root.path);
+  if (coming !== undefined && coming.files.length > 0) {
+    await root[Symbol.asyncDispose]();
+    return await located(performance, () => fill(session, upper, coming));
+  }
   // Nobody uses the root any more: it goes while its upper folder becomes a layer, and is awaited at the end.
   root[Symbol.asyncDispose]().catch(() => {});
   after?.(upper.directory);
@@ -62,31 +67,54 @@ async function fillLinked(
   const { images } = session.workshop.options;
   const { action } = step;
   if (action.kind !== 'copy') throw new Error('only a copy can be linked');
-  await located(performance, async () => {
+  const coming = await located(performance, async () => {
     if (action.chown === undefined || !namesOwner(action.chown))
       return performCopy(performance, action, { root: upper.directory });
     await using base = await session.workshop.mounts.root(lower);
-    await performCopy(performance, action, { root: upper.directory, base: base.path });
+    return await performCopy(performance, action, { root: upper.directory, base: base.path });
   });
+  if (coming.files.length > 0) return await located(performance, () => fill(session, upper, coming));
   if (await images.isEmpty(upper)) return undefined;
   await limitTimes(session, upper.directory);
   return (await images.seal(upper)).diffId;
 }
 
-async function act(performance: Performance, root: string): Promise<Aftermath | undefined> {
+/** Makes the files that a copy left for now, as the layer is sealed. */
+async function fill(session: Session, upper: Upper, { files, twins }: Coming): Promise<Digest> {
+  const calls = openFileCalls();
+  await limitTimes(session, upper.directory);
+  const { diffId } = await session.workshop.options.images.fillAndSeal(upper, {
+    files,
+    setMetadata(path, { time, xattrs }) {
+      if (xattrs !== undefined) calls?.writeXattrs(path, xattrs);
+      calls?.setTime(path, time);
+    },
+    ...(twins && { made: twins.made }),
+    signal: session.signal,
+  });
+  await twins?.keep(diffId).catch(() => {}); // the next one copies again
+  return diffId;
+}
+
+interface Acted {
+  readonly after?: Aftermath;
+  /** Files of a copy that are not there yet. */
+  readonly coming?: Coming;
+}
+
+async function act(performance: Performance, root: string): Promise<Acted> {
   const { step, session } = performance;
   const { action } = step;
   switch (action.kind) {
     case 'run': {
       using _caches = session.workshop.cacheMounts.use(action.mounts);
-      return await performRun(performance, action, root);
+      return { after: await performRun(performance, action, root) };
     }
     case 'copy':
-      await located(performance, () => performCopy(performance, action, { root }));
-      return undefined;
+      return { coming: await located(performance, () => performCopy(performance, action, { root })) };
     case 'workdir':
       await located(performance, () => makeWorkdir(action, root, session.now()));
-      return undefined;
+      return {};
     case 'metadata':
       throw new Error('a metadata step writes nothing');
     default:

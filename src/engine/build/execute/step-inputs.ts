@@ -1,17 +1,16 @@
 import { join } from 'node:path';
 import { chainIdOf } from '../../../lib/oci/index.ts';
 import { resolveInRoot } from '../../../lib/root-path.ts';
-import { errorAt } from '../dockerfile/source.ts';
-import { hasWildcard } from '../files/match.ts';
 import { nameOf } from '../files/names.ts';
-import { type SelectedSource, type SourceQuery, selectSource, type SourceRoot } from '../files/select.ts';
+import { type SelectedSource, type SourceRoot, type WalkedRoot, walkQuery } from '../files/select.ts';
 import { walkTree } from '../files/tree.ts';
 import { keyOf } from '../plan/key.ts';
 import type { GitOrigin, Origin, Step, UrlOrigin } from '../plan/plan.ts';
 import { checkOutGit, type GitAccess, resolveCommit } from '../sources/git.ts';
 import type { Download } from '../sources/downloads.ts';
-import { inputDigest } from './inputs.ts';
+import { type DigestedSource, inputDigest } from './inputs.ts';
 import { located } from './located.ts';
+import { isLasting, type Read, readsOf, selectOrThrow } from './reads.ts';
 import type { MountedRoot } from './mounts.ts';
 import type { Session } from './session.ts';
 import { resultOf, type StageResults } from './stage-result.ts';
@@ -24,6 +23,8 @@ export interface StepInputs extends AsyncDisposable {
   digest(): Promise<string>;
   /** What a COPY names. @throws UserError `copy-source-missing` and those of fetching */
   sources(): Promise<readonly GivenSource[]>;
+  /** What a step reads that reads one folder of what lasts; undefined for others. */
+  lasting(): Promise<LastingFiles | undefined>;
   /** Stands for the content of an origin; undefined for a context. */
   reference(origin: Origin): Promise<string | undefined>;
   /** The root that an origin means, mounted or fetched where it has to be. */
@@ -44,10 +45,16 @@ interface InputsOf {
   readonly results: StageResults;
 }
 
-interface Read {
-  readonly origin: Origin;
-  readonly query: SourceQuery;
-  readonly unpacks: boolean;
+/** A folder of what lasts, with the digests of its files. */
+export interface LastingFiles extends DigestedSource {
+  readonly walkedAt: Date;
+}
+
+/** What one read gives. */
+interface Selected {
+  /** The walk that found it began then or later. */
+  readonly walkedAt: Date;
+  readonly given: readonly GivenSource[];
 }
 
 export function openInputs({ session, step, results }: InputsOf): StepInputs {
@@ -57,7 +64,9 @@ export function openInputs({ session, step, results }: InputsOf): StepInputs {
   const reads = readsOf(step);
   const commits = new Map<GitOrigin, Promise<string>>();
   const downloads = new Map<UrlOrigin, Promise<Download>>();
-  let selected: Promise<readonly (readonly GivenSource[])[]> | undefined;
+  const walked = new Map<Read, Promise<WalkedRoot | undefined>>();
+  const selected = new Map<Read, Promise<Selected>>();
+  const digested = new Map<Read, Promise<readonly DigestedSource[]>>();
 
   async function openOrigin(origin: Origin): Promise<SourceRoot> {
     switch (origin.kind) {
@@ -111,32 +120,64 @@ export function openInputs({ session, step, results }: InputsOf): StepInputs {
     return asked;
   }
 
-  async function select(): Promise<readonly (readonly GivenSource[])[]> {
-    const given: (readonly GivenSource[])[] = [];
-    for (const read of reads) given.push(await selectRead(read));
-    return given;
+  /** Of what lasts, and is in one place. */
+  function walkOf(read: Read): Promise<WalkedRoot | undefined> {
+    const walk = walked.get(read) ?? walkRead(read);
+    walked.set(read, walk);
+    return walk;
   }
 
-  async function selectRead({ origin, query, unpacks }: Read): Promise<readonly GivenSource[]> {
+  async function walkRead({ origin, query }: Read): Promise<WalkedRoot | undefined> {
+    if (!(await isLasting(session, origin))) return undefined;
+    return await walkQuery(await rootOf(origin), query, signal);
+  }
+
+  function selectedOf(read: Read): Promise<Selected> {
+    const selection = selected.get(read) ?? selectRead(read);
+    selected.set(read, selection);
+    return selection;
+  }
+
+  async function selectRead(read: Read): Promise<Selected> {
+    const { origin, query, unpacks } = read;
+    const walkedAt = (await walkOf(read))?.walked.walk.at ?? new Date();
     if (origin.kind === 'url') {
       const { path } = await downloadOf(origin);
       const selectedFile = { name: nameOf(origin.fileName), directory: nameOf(path), entries: await walkTree(path) };
-      return [{ selected: selectedFile, origin, unpacks }];
+      return { walkedAt, given: [{ selected: selectedFile, origin, unpacks }] };
     }
-    const sources = await selectOrThrow({ session, step, root: await rootOf(origin) }, { origin, query });
-    return sources.map((source) => ({ selected: source, origin, unpacks }));
+    const root = (await walkOf(read)) ?? (await rootOf(origin));
+    const sources = await selectOrThrow({ session, step, root }, { origin, query });
+    return { walkedAt, given: sources.map((source) => ({ selected: source, origin, unpacks })) };
   }
 
-  /** Of one read; a file that was fetched stands for itself. */
-  async function digestOf({ origin }: Read, given: readonly GivenSource[]): Promise<string> {
-    const remember = await isLasting(session, origin);
-    const digested = await Promise.all(
+  async function digestOf(read: Read): Promise<string> {
+    const root = await walkOf(read);
+    const known = root === undefined ? undefined : workshop.walks.find(root, read.query);
+    if (known !== undefined) return known;
+    const { kind } = read.origin;
+    const digest = inputDigest(await digestedOf(read), { withOwners: kind === 'stage' || kind === 'image' });
+    const entries = (await selectedOf(read)).given.flatMap(({ selected: source }) => source.entries);
+    if (root !== undefined) workshop.walks.remember(root, read.query, { entries, digest });
+    return digest;
+  }
+
+  function digestedOf(read: Read): Promise<readonly DigestedSource[]> {
+    const sources = digested.get(read) ?? digestRead(read);
+    digested.set(read, sources);
+    return sources;
+  }
+
+  /** A file that was fetched stands for itself. */
+  async function digestRead(read: Read): Promise<readonly DigestedSource[]> {
+    const remember = await isLasting(session, read.origin);
+    const { given, walkedAt } = await selectedOf(read);
+    return await Promise.all(
       given.map(async ({ selected: source }) => ({
         source,
-        contents: await workshop.digests.of(source, { remember, signal }),
+        contents: await workshop.digests.of(source, { remember, walkedAt, signal }),
       })),
     );
-    return inputDigest(digested, { withOwners: origin.kind === 'stage' || origin.kind === 'image' });
   }
 
   async function reference(origin: Origin): Promise<string | undefined> {
@@ -168,12 +209,22 @@ export function openInputs({ session, step, results }: InputsOf): StepInputs {
     },
     async digest() {
       if (reads.length === 0) return '';
-      const given = await (selected ??= select());
       const digests: string[] = [];
-      for (const [at, read] of reads.entries()) digests.push(await digestOf(read, given[at] ?? []));
+      for (const read of reads) digests.push(await digestOf(read));
       return keyOf(...digests);
     },
-    sources: async () => (await (selected ??= select())).flat(),
+    async sources() {
+      const given: GivenSource[] = [];
+      for (const read of reads) given.push(...(await selectedOf(read)).given);
+      return given;
+    },
+    async lasting() {
+      const [read, ...others] = reads;
+      if (read === undefined || others.length > 0 || !(await isLasting(session, read.origin))) return undefined;
+      const [only, ...more] = await digestedOf(read);
+      if (only === undefined || more.length > 0) return undefined;
+      return { ...only, walkedAt: (await selectedOf(read)).walkedAt };
+    },
     root: rootOf,
     async [Symbol.asyncDispose]() {
       await Promise.allSettled(roots.values());
@@ -206,96 +257,5 @@ function nameOfOrigin(origin: Origin): string {
     case 'url':
     case 'git':
       return JSON.stringify(origin);
-  }
-}
-
-async function isLasting(session: Session, origin: Origin): Promise<boolean> {
-  if (origin.kind === 'context') return session.isContextLasting;
-  return origin.kind === 'named-context' && (await session.namedContext(origin.name)).isLasting;
-}
-
-function readsOf(step: Step): readonly Read[] {
-  const { action } = step;
-  switch (action.kind) {
-    case 'metadata':
-    case 'workdir':
-      return [];
-    case 'copy':
-      return action.sources.map(({ origin, path, parentsBelow, unpacks }) => ({
-        origin,
-        query: { path, parentsBelow, excludes: action.excludes },
-        unpacks,
-      }));
-    case 'run':
-      return action.mounts.flatMap((mount) => {
-        const from = mount.type === 'bind' ? mount : mount.type === 'cache' ? mount.seed : undefined;
-        return from === undefined ? [] : [{ origin: from.origin, query: { path: from.source }, unpacks: false }];
-      });
-  }
-}
-
-interface Selecting {
-  readonly session: Session;
-  readonly step: Step;
-  readonly root: SourceRoot;
-}
-
-async function selectOrThrow(
-  { session, step, root }: Selecting,
-  { origin, query }: { readonly origin: Origin; readonly query: SourceQuery },
-): Promise<readonly SelectedSource[]> {
-  const selection = await selectSource(root, query, session.signal);
-  const pattern = query.path;
-  if (selection.kind === 'found') {
-    if (selection.sources.length === 0 && hasWildcard(pattern)) {
-      const message = `nothing matches "${pattern}"`;
-      session.request.onProgress({ kind: 'warning', code: 'copy-nothing', message, line: step.position.line });
-    }
-    return selection.sources;
-  }
-  const place = placeOf(session, origin);
-  const complaint = {
-    missing: {
-      code: 'copy-source-missing',
-      kind: 'not-found' as const,
-      message: `"${pattern}" is not in ${place}`,
-      docker: missingInDockersWords(step, origin, pattern),
-      fix: 'Correct the name (it is relative to that place), or make the file first.',
-    },
-    ignored: {
-      code: 'copy-source-missing',
-      kind: 'not-found' as const,
-      message: `"${pattern}" is in ${place}, but .dockerignore excludes it`,
-      docker: missingInDockersWords(step, origin, pattern),
-      fix: `Add a line "!${pattern}" to .dockerignore, or do not copy it.`,
-    },
-    malformed: { message: `"${pattern}" is no valid pattern`, fix: 'Close the bracket, or escape it by a backslash.' },
-  }[selection.kind];
-  throw errorAt(session.plan.source, step.position, complaint);
-}
-
-function missingInDockersWords(step: Step, { kind }: Origin, pattern: string): string {
-  const verb = step.action.kind === 'copy' && step.text.toUpperCase().startsWith('ADD') ? 'ADD' : 'COPY';
-  const reason = kind === 'context' ? 'file not found in build context or excluded by .dockerignore: ' : '';
-  return `${verb} failed: ${reason}stat ${pattern}: file does not exist`;
-}
-
-function placeOf(session: Session, origin: Origin): string {
-  switch (origin.kind) {
-    case 'image':
-      return `the image ${origin.image.id.slice(0, 19)}`;
-    case 'stage': {
-      const stage = session.plan.stages.find(({ index }) => index === origin.index);
-      return `the stage ${stage?.name ?? origin.index}`;
-    }
-    case 'named-context':
-      return `the build context "${origin.name}"`;
-    case 'url':
-    case 'git':
-      return 'what was fetched';
-    case 'context': {
-      const { context } = session.request;
-      return context.kind === 'directory' ? `the build context ${context.path}` : 'the build context';
-    }
   }
 }

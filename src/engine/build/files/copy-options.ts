@@ -1,3 +1,4 @@
+import type { NewFile } from '../../image/index.ts';
 import type { ModeChange } from '../dockerfile/mode.ts';
 import type { DirectoryOptions } from './make-directories.ts';
 import type { FileCalls } from './native.ts';
@@ -11,5 +12,13 @@ export interface CopyOptions extends DirectoryOptions {
   /** Seconds since 1970 that all copied files get; undefined: times stay. */
   readonly time: number | undefined;
   readonly calls: FileCalls | undefined;
+  /** Takes over files in folders that nothing is in, where there are many: they are made as the layer is sealed. */
+  readonly later?: LaterFiles;
   readonly signal?: AbortSignal;
+}
+
+export interface LaterFiles {
+  /** A file of an earlier layer that is the same in all things, on this host. */
+  twinOf?(file: NewFile, source: string): string | undefined;
+  take(files: readonly NewFile[]): void;
 }

@@ -8,6 +8,7 @@ import { changedMode } from '../dockerfile/mode.ts';
 import { copyInBulk } from './bulk-copy.ts';
 import type { CopyOptions } from './copy-options.ts';
 import { eachLimited } from './limit.ts';
+import { laterEntries, newFiles } from './later-files.ts';
 import { kindOf, notDirectory } from './make-directories.ts';
 import { asArgument, nameOf, onDisk, textOf } from './names.ts';
 import type { SelectedSource } from './select.ts';
@@ -62,7 +63,11 @@ export function createTreeCopy(source: SelectedSource, o: CopyOptions): { at(pat
     return made;
   }
 
-  async function copyFiles(to: string, entries: readonly TreeEntry[]): Promise<void> {
+  async function copyFiles(to: string, all: readonly TreeEntry[]): Promise<void> {
+    const coming = new Set(laterEntries(all, o, isInEmptyFolder));
+    await Promise.all([...new Set([...coming].map(parentOf))].filter(({ isNew }) => !isNew).map(touch));
+    if (coming.size > 0) o.later?.take(await newFiles(source, { ...o, entries: [...coming], pathOf: pathInRoot }));
+    const entries = coming.size === 0 ? all : all.filter((entry) => !coming.has(entry));
     await eachLimited(entries.filter(isInTheWay), 8, makeRoom);
     const [from, target] = [asArgument(source.directory), asArgument(to)];
     const isBulk = entries.length >= BULK_FILES || o.calls === undefined || entries.some(isForTar);
@@ -80,6 +85,21 @@ export function createTreeCopy(source: SelectedSource, o: CopyOptions): { at(pat
       });
     }
     await eachLimited(others, 8, copyOther);
+  }
+
+  function isInEmptyFolder(entry: TreeEntry): boolean {
+    const { isNew, names, isDirect: isReached } = parentOf(entry);
+    return isReached && (isNew || names.size === 0);
+  }
+
+  /** As a new file in it would: its time changes, and an overlay puts it into its upper folder. */
+  async function touch({ path }: MadeDirectory): Promise<void> {
+    const now = new Date();
+    await lutimes(onDisk(path), now, now);
+  }
+
+  function pathInRoot(entry: TreeEntry): string {
+    return join(parentOf(entry).path, basename(entry.path)).slice(nameOf(o.root).length + 1);
   }
 
   function isDirect(entry: TreeEntry): boolean {

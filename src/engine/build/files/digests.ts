@@ -8,23 +8,24 @@ import { eachLimited } from './limit.ts';
 import { onDisk } from './names.ts';
 import { openFileCalls, type FileCalls } from './native.ts';
 import type { SelectedSource } from './select.ts';
-import type { TreeEntry } from './tree.ts';
+import { isSettled, stampOf, type TreeEntry } from './tree.ts';
 
 /** Up to here a file is digested in this process; above, sha256sum does it. */
 const SMALL_BYTES = 256 * 1024;
 const BATCH = 64;
-/** A file that changed so shortly ago may change again without its times telling. */
-const SETTLED_MS = 100;
 const ROWS_AT_ONCE = 2_000;
 /** Longest time for which others wait. */
 const SLICE_MS = 3;
 
 /** Digests of the content of files and of their extended attributes, remembered by path, inode, size and times. */
 export interface FileDigests {
-  /** Digests of the regular files of a source, by their path in it. `remember`: worth keeping for the next build. */
+  /**
+   * Digests of the regular files of a source, by their path in it. `remember`: worth keeping for the next build.
+   * @param o.walkedAt at the latest then the walk began that found them
+   */
   of(
     source: SelectedSource,
-    o: { readonly remember: boolean; readonly signal?: AbortSignal },
+    o: { readonly remember: boolean; readonly walkedAt: Date; readonly signal?: AbortSignal },
   ): Promise<ReadonlyMap<string, string>>;
 }
 
@@ -43,7 +44,7 @@ export function createFileDigests(database: DatabaseSync): FileDigests {
         .map((row) => [String(row['path']), { stamp: String(row['stamp']), digest: String(row['digest']) }]),
     );
   return {
-    async of(source, { remember, signal }) {
+    async of(source, { remember, walkedAt, signal }) {
       const files = source.entries.filter(({ kind }) => kind === 'file');
       const rows = remember ? known(source.directory) : new Map<string, { stamp: string; digest: string }>();
       const digests = new Map<string, string>();
@@ -57,7 +58,11 @@ export function createFileDigests(database: DatabaseSync): FileDigests {
       const fresh = calls === undefined ? contents : await withXattrs(calls, source.directory, contents);
       for (const [path, digest] of fresh) digests.set(path, digest);
       // Nobody waits for it: what is not remembered is read again.
-      if (remember) store(unknown.filter(isSettled), fresh).catch(() => {});
+      if (remember)
+        store(
+          unknown.filter((entry) => isSettled(entry, walkedAt)),
+          fresh,
+        ).catch(() => {});
       return digests;
 
       async function store(entries: readonly TreeEntry[], by: ReadonlyMap<string, string>): Promise<void> {
@@ -94,14 +99,6 @@ async function withXattrs(
 /** As `join` has it, which takes longer for a clean path. */
 function pathOf(directory: string, { path }: TreeEntry): string {
   return path === '' ? directory : `${directory}/${path}`;
-}
-
-function stampOf(entry: TreeEntry): string {
-  return `${entry.device} ${entry.inode} ${entry.sizeBytes} ${entry.modifiedAt} ${entry.changedAt}`;
-}
-
-function isSettled(entry: TreeEntry): boolean {
-  return Number(entry.changedAt) * 1_000 < Date.now() - SETTLED_MS;
 }
 
 /** Here a file costs 20 µs, through the thread pool it costs 200: a few at a time, and others have their turn. */

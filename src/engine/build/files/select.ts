@@ -5,14 +5,18 @@ import { resolveNameInRoot } from '../../../lib/root-path.ts';
 import { type IgnoreRules, parseIgnore, withoutIgnored } from './ignore.ts';
 import { hasWildcard, patternOf, splitPattern } from './match.ts';
 import { nameOf, onDisk, textOf } from './names.ts';
-import { type TreeEntry, walkTree } from './tree.ts';
+import { takeWalk, type TreeEntry, type Walk, walkTree } from './tree.ts';
 
 /** A tree that files are copied from. */
 export interface SourceRoot {
   /** On this host, as text. */
   readonly directory: string;
   readonly ignore: IgnoreRules | undefined;
+  /** Something below it that was walked already. */
+  readonly walked?: { readonly path: string; readonly walk: Walk };
 }
+
+export type WalkedRoot = SourceRoot & Required<Pick<SourceRoot, 'walked'>>;
 
 /** What a COPY says of one source; everything is text. */
 export interface SourceQuery {
@@ -53,6 +57,21 @@ export async function selectSource(root: SourceRoot, query: SourceQuery, signal?
   return { kind: 'found', sources: found.sources.flatMap((source) => withoutExcluded(source, excludes)) };
 }
 
+/**
+ * Walks what a query means, where everything that it selects is in one place.
+ * @returns the root with that walk; undefined where links or patterns may lead elsewhere, or nothing is there
+ */
+export async function walkQuery(
+  root: SourceRoot,
+  query: SourceQuery,
+  signal?: AbortSignal,
+): Promise<WalkedRoot | undefined> {
+  const { prefix, rest } = splitPattern(query.path);
+  if (rest !== '' || query.parentsBelow !== undefined) return undefined;
+  const path = await resolveNameInRoot(nameOf(root.directory), nameOf(prefix));
+  return (await isThere(path)) ? { ...root, walked: { path, walk: await takeWalk(path, signal) } } : undefined;
+}
+
 /** The matches of a path with wildcards. */
 async function find(root: SourceRoot, path: string, signal?: AbortSignal): Promise<Selection> {
   const { prefix, rest } = splitPattern(path);
@@ -78,7 +97,7 @@ async function find(root: SourceRoot, path: string, signal?: AbortSignal): Promi
 
 /** What is not ignored. */
 async function entriesOf(root: SourceRoot, start: string, signal?: AbortSignal): Promise<readonly TreeEntry[]> {
-  const all = await walkTree(start, signal);
+  const all = root.walked?.path === start ? root.walked.walk.entries() : await walkTree(start, signal);
   return root.ignore === undefined ? all : withoutIgnored(all, relative(nameOf(root.directory), start), root.ignore);
 }
 

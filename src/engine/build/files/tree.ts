@@ -29,14 +29,33 @@ const FORMAT = ['P', 'y', 'm', 'U', 'G', 's', 'T@', 'C@', 'i', 'D', 'n', 'b', 'l
 const KINDS: Readonly<Record<string, FileKind>> = { f: 'file', d: 'directory', l: 'link' };
 const BLOCK = 512;
 
+/** What stands in a tree at a moment. */
+export interface Walk {
+  /** When it began. */
+  readonly at: Date;
+  /** All that the entries say, as one text: equal texts, equal entries. */
+  readonly text: string;
+  entries(): readonly TreeEntry[];
+}
+
 /** A file, or a folder and everything below it, parents first: one process, whatever the number of files. */
 export async function walkTree(
   path: string,
   signal?: AbortSignal,
   o: { readonly onlyTop?: boolean } = {},
 ): Promise<readonly TreeEntry[]> {
+  return (await takeWalk(path, signal, o)).entries();
+}
+
+/** As `walkTree`, for those who may not need the entries. */
+export async function takeWalk(
+  path: string,
+  signal?: AbortSignal,
+  o: { readonly onlyTop?: boolean } = {},
+): Promise<Walk> {
   const argument = asArgument(path);
   if (argument === undefined) throw new Error(`the name ${textOf(path)} is no UTF-8`);
+  const at = new Date();
   const format = FORMAT.map((field) => `%${field}\\0`).join('');
   const { stdout } = await runOrThrow(
     ['find', argument, '-xdev', ...(o.onlyTop === true ? ['-prune'] : []), '-printf', format],
@@ -45,7 +64,23 @@ export async function walkTree(
       ...(signal === undefined ? {} : { signal }),
     },
   );
-  const fields = stdout.split('\0');
+  return { at, text: stdout, entries: () => entriesOf(stdout) };
+}
+
+/** A file that changed so shortly before a walk may have changed again without its times telling. */
+const SETTLED_MS = 100;
+
+export function isSettled({ changedAt }: TreeEntry, walkedAt: Date): boolean {
+  return Number(changedAt) * 1_000 < walkedAt.getTime() - SETTLED_MS;
+}
+
+/** Changes with the content of a file, and with whatever else is changed. */
+export function stampOf(entry: TreeEntry): string {
+  return `${entry.device} ${entry.inode} ${entry.sizeBytes} ${entry.modifiedAt} ${entry.changedAt}`;
+}
+
+function entriesOf(text: string): readonly TreeEntry[] {
+  const fields = text.split('\0');
   const entries: TreeEntry[] = [];
   for (let at = 0; at + FORMAT.length <= fields.length; at += FORMAT.length) {
     entries.push(entryOf(fields.slice(at, at + FORMAT.length)));

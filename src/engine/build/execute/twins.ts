@@ -1,0 +1,66 @@
+import type { Digest } from '../../../lib/oci/index.ts';
+import type { NewFile } from '../../image/index.ts';
+import type { Copies } from '../files/copies.ts';
+import { nameOf } from '../files/names.ts';
+import type { SelectedSource } from '../files/select.ts';
+import { isSettled, stampOf, walkTree } from '../files/tree.ts';
+
+/** Files that a COPY shares with the layer that it gave last. */
+export interface Twins {
+  /** A file of that layer which is the same in content, mode, owner and time, on this host. */
+  twinOf(file: NewFile, source: string): string | undefined;
+  /** Looks, once all are copied, which files of the context did not change since they were digested. */
+  made(): Promise<void>;
+  /** Remembers what the new layer has. */
+  keep(diffId: Digest): Promise<void>;
+}
+
+interface TwinsOf {
+  /** Of the copy: where from, and all that it says. */
+  readonly name: string;
+  readonly copies: Copies;
+  readonly source: SelectedSource;
+  readonly walkedAt: Date;
+  /** Digests of the source's files. */
+  readonly contents: ReadonlyMap<string, string>;
+  /** The folder of a layer that is there, and stays. */
+  holdLayer(diffId: Digest): string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** As each is one more name of a file; then all are copied once. */
+const MOST_GENERATIONS = 1_000;
+
+export async function openTwins(o: TwinsOf): Promise<Twins> {
+  const last = await o.copies.find(o.name);
+  const folder = last === undefined || last.generation >= MOST_GENERATIONS ? undefined : o.holdLayer(last.diffId);
+  const known = folder === undefined ? undefined : last?.files;
+  const root = folder === undefined ? '' : nameOf(folder);
+  const files = new Map<string, string>();
+  /** By their path in the source: their content in the layer is that of the digest only if they did not change. */
+  const copied = new Map<string, string>();
+  return {
+    twinOf(file, source) {
+      const digest = o.contents.get(source);
+      if (digest === undefined || file.xattrs !== undefined) return undefined;
+      const facts = factsOf(file, digest);
+      files.set(file.path, facts);
+      if (known?.get(file.path) === facts) return `${root}/${file.path}`;
+      copied.set(source, file.path);
+      return undefined;
+    },
+    async made() {
+      const stamps = new Map(o.source.entries.filter((entry) => isSettled(entry, o.walkedAt)).map((entry) => [entry.path, stampOf(entry)])); // prettier-ignore
+      for (const entry of await walkTree(o.source.directory, o.signal))
+        if (stamps.get(entry.path) === stampOf(entry)) copied.delete(entry.path);
+      for (const path of copied.values()) files.delete(path);
+    },
+    keep: (diffId) =>
+      o.copies.store(o.name, { diffId, generation: known === undefined ? 0 : (last?.generation ?? 0) + 1, files }),
+  };
+}
+
+/** All that is equal in files that are twins. */
+function factsOf({ mode, uid, gid, time, size }: NewFile, digest: string): string {
+  return `${mode} ${uid} ${gid} ${time} ${size} ${digest}`;
+}

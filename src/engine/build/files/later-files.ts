@@ -1,0 +1,78 @@
+import type { NewFile } from '../../image/index.ts';
+import { changedMode } from '../dockerfile/mode.ts';
+import type { CopyOptions } from './copy-options.ts';
+import type { SelectedSource } from './select.ts';
+import type { TreeEntry } from './tree.ts';
+
+/** From so many files on, threads pay. */
+export const MANY = 200;
+const ENTRIES_AT_ONCE = 1_000;
+
+/** Which files of a source are made as the layer is sealed: those in folders that nothing is in, where that keeps all that they are. */
+export function laterEntries(
+  entries: readonly TreeEntry[],
+  { later, calls }: Pick<CopyOptions, 'later' | 'calls'>,
+  isInEmptyFolder: (entry: TreeEntry) => boolean,
+): readonly TreeEntry[] {
+  if (later === undefined || calls === undefined || entries.length < MANY) return [];
+  const chosen = entries.filter(isInEmptyFolder);
+  const isPlain = entries.every(({ kind, isSparse }) => kind !== 'other' && !isSparse);
+  // Names of one file stay together.
+  const isWhole = chosen.length === entries.length || entries.every(({ links }) => links === 1);
+  return chosen.length >= MANY && isPlain && isWhole ? chosen : [];
+}
+
+interface NewFilesOptions extends CopyOptions {
+  readonly entries: readonly TreeEntry[];
+  /** Where an entry comes to be, below the root. */
+  pathOf(entry: TreeEntry): string;
+}
+
+/** What the layer needs to know of them. */
+export async function newFiles(source: SelectedSource, o: NewFilesOptions): Promise<readonly NewFile[]> {
+  const files: NewFile[] = [];
+  for (const [at, entry] of o.entries.entries()) {
+    files.push(newFile(source, entry, o));
+    if (at % ENTRIES_AT_ONCE > 0) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    o.signal?.throwIfAborted();
+  }
+  return o.entries.some(({ links }) => links > 1) ? withNames(files, o.entries) : files;
+}
+
+function newFile(source: SelectedSource, entry: TreeEntry, o: NewFilesOptions): NewFile {
+  const from = `${source.directory}/${entry.path}`;
+  const { uid, gid } = o.ownership === 'as-source' ? entry : o.ownership;
+  const base = {
+    ...{ path: o.pathOf(entry), uid, gid },
+    time: o.time === undefined ? entry.modifiedAt : `${o.time}.0`,
+  };
+  if (entry.kind === 'link')
+    return { ...base, mode: 0o777, size: 0, content: { kind: 'symlink', target: entry.linkTarget } };
+  const xattrs = o.calls?.readXattrs(Buffer.from(from, 'latin1'));
+  const file: NewFile = {
+    ...base,
+    mode: o.mode === undefined ? entry.mode : changedMode(o.mode, entry.mode, false),
+    size: entry.sizeBytes,
+    ...(xattrs === undefined || xattrs.size === 0 ? {} : { xattrs }),
+    content: { kind: 'copy', from },
+  };
+  const twin = entry.links === 1 ? o.later?.twinOf?.(file, entry.path) : undefined;
+  return twin === undefined ? file : { ...file, content: { kind: 'twin', of: twin } };
+}
+
+/** All names of a file but the first of the archive become links to it. */
+function withNames(files: readonly NewFile[], entries: readonly TreeEntry[]): readonly NewFile[] {
+  const key = (file: NewFile): string => file.path.replaceAll('/', '\0');
+  const firsts = new Map<string, NewFile>();
+  for (const [at, { device, inode, links }] of entries.entries()) {
+    const [file, first] = [files[at]!, firsts.get(`${device}:${inode}`)];
+    if (links > 1 && (first === undefined || key(file) < key(first))) firsts.set(`${device}:${inode}`, file);
+  }
+  return files.map((file, at) => {
+    const first = firsts.get(`${entries[at]!.device}:${entries[at]!.inode}`);
+    if (first === undefined || first === file) return file;
+    const { xattrs: _, ...rest } = file;
+    return { ...rest, size: 0, content: { kind: 'name', of: first.path } };
+  });
+}
