@@ -2,12 +2,12 @@ import { lstatSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { messageOf, systemCodeOf, UserError } from '../../lib/errors.ts';
 import type { Digest } from '../../lib/oci/index.ts';
+import { sharedBytes, sharedRows } from '../../lib/shared-rows.ts';
 import { runInThread } from '../../lib/thread.ts';
 import type { Filling, NewFile } from './face.ts';
 import { type DigestWork, digestArchive, type MadeFile, makeFiles, type ReadFile } from './fill-threads.ts';
 import { createLayerEncoder, type LayerTarFigures } from './layer-tar.ts';
 import { readSmallFolder, type SmallMember } from './small-layer.ts';
-import { sharedBytes, sharedRows } from './shared-rows.ts';
 import { parentOf, tarEntry, type TarEntry } from './tar-entry.ts';
 import type { XattrReader } from './xattr.ts';
 

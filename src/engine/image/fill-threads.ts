@@ -1,14 +1,6 @@
-/** What the threads of `fillAndDigest` do. Each function is passed on as its text: see `runInThread`. */
+import type { SharedRows } from '../../lib/shared-rows.ts';
 
-/**
- * A list as bytes that threads share instead of copying: cells of some rows, each row some fields, a zero byte after each.
- * Fields are byte strings.
- */
-export interface SharedRows {
-  readonly bytes: Uint8Array;
-  /** Where each cell begins, and where the last one ends. */
-  readonly cells: readonly number[];
-}
+/** What the threads of `fillAndDigest` do. Each function is passed on as its text: see `runInThread`. */
 
 /** One new file, for the thread that makes it. Paths are on this host. Its row has these fields in this order. */
 export interface MadeFile {

@@ -92,6 +92,6 @@ function octal(block: Buffer, offset: number, { digits, value }: { digits: numbe
 
 function writeChecksum(block: Buffer): void {
   let sum = 8 * 0x20;
-  for (const byte of block) sum += byte;
+  for (let index = 0; index < BLOCK; index++) sum += block[index]!; // an iterator takes ten times as long
   block.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 8, 'latin1');
 }

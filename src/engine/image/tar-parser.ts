@@ -264,7 +264,7 @@ function base256(bytes: Buffer): number {
 
 function verifyChecksum(block: Buffer): void {
   let sum = 8 * 0x20;
-  for (const byte of block) sum += byte;
+  for (let index = 0; index < BLOCK; index++) sum += block[index]!; // an iterator takes ten times as long
   for (let index = 148; index < 156; index++) sum -= block[index]!;
   if (sum !== numberAt(block, 148, 8))
     throw invalidArchive('it is not a tar archive, or it is damaged (header checksum)');

@@ -3,16 +3,15 @@ import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { inTransaction } from '../../../lib/database.ts';
-import { runOrThrow } from '../../../lib/process.ts';
-import { eachLimited } from './limit.ts';
+import { digestInThreads } from './digest-threads.ts';
 import { onDisk } from './names.ts';
 import { openFileCalls, type FileCalls } from './native.ts';
 import type { SelectedSource } from './select.ts';
 import { isSettled, stampOf, type TreeEntry } from './tree.ts';
 
-/** Up to here a file is digested in this process; above, sha256sum does it. */
-const SMALL_BYTES = 256 * 1024;
-const BATCH = 64;
+/** Up to here files are digested in this thread: to start others takes longer. */
+const FEW = { files: 500, bytes: 8 * 1024 * 1024 };
+const BUFFER_BYTES = 256 * 1024;
 const ROWS_AT_ONCE = 2_000;
 /** Longest time for which others wait. */
 const SLICE_MS = 3;
@@ -102,12 +101,12 @@ function pathOf(directory: string, { path }: TreeEntry): string {
 }
 
 /** Here a file costs 20 µs, through the thread pool it costs 200: a few at a time, and others have their turn. */
-async function digestSmall(
+async function digestHere(
   directory: string,
   entries: readonly TreeEntry[],
   { digests, signal }: { readonly digests: Map<string, string>; readonly signal: AbortSignal | undefined },
 ): Promise<void> {
-  const buffer = Buffer.allocUnsafe(SMALL_BYTES);
+  const buffer = Buffer.allocUnsafe(BUFFER_BYTES);
   let since = performance.now();
   for (const entry of entries) {
     digests.set(entry.path, digestFile(onDisk(pathOf(directory, entry)), buffer));
@@ -136,26 +135,11 @@ async function digestFiles(
   signal: AbortSignal | undefined,
 ): Promise<ReadonlyMap<string, string>> {
   const digests = new Map<string, string>();
-  const small = entries.filter(({ sizeBytes }) => sizeBytes <= SMALL_BYTES);
-  const large = entries.filter(({ sizeBytes }) => sizeBytes > SMALL_BYTES);
-  const batches = Array.from({ length: Math.ceil(large.length / BATCH) }, (_, index) =>
-    large.slice(index * BATCH, (index + 1) * BATCH),
-  );
-  await Promise.all([
-    digestSmall(directory, small, { digests, signal }),
-    eachLimited(batches, 2, async (batch) => {
-      // Names are bytes, which arguments of a program need not be able to say here.
-      const names = batch.map(({ path }) => `${join(directory, path)}\0`).join('');
-      const { stdout } = await runOrThrow(['xargs', '--null', 'sha256sum', '--zero', '--'], {
-        input: Buffer.from(names, 'latin1'),
-        encoding: 'latin1',
-        ...(signal === undefined ? {} : { signal }),
-      });
-      for (const [index, line] of stdout.split('\0').entries()) {
-        const entry = batch[index];
-        if (entry !== undefined) digests.set(entry.path, line.slice(0, 64));
-      }
-    }),
-  ]);
+  const bytes = entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  if (entries.length <= FEW.files && bytes <= FEW.bytes) await digestHere(directory, entries, { digests, signal });
+  else {
+    const paths = entries.map((entry) => pathOf(directory, entry));
+    for (const [at, digest] of (await digestInThreads(paths, signal)).entries()) digests.set(entries[at]!.path, digest);
+  }
   return digests;
 }

@@ -1,4 +1,12 @@
-import type { SharedRows } from './fill-threads.ts';
+/**
+ * A list as bytes that threads share instead of copying: cells of some rows, each row some fields, a zero byte after each.
+ * Fields are byte strings.
+ */
+export interface SharedRows {
+  readonly bytes: Uint8Array;
+  /** Where each cell begins, and where the last one ends. */
+  readonly cells: readonly number[];
+}
 
 /** Makes the list that threads share. Fields have no zero byte in them. */
 export function sharedRows(rows: readonly (readonly (string | number)[])[], rowsPerCell: number): SharedRows {
