@@ -27,7 +27,7 @@ describe('the Docker Engine API', { skip: cannotRunContainers() }, () => {
   it('answers pings with the headers by which clients negotiate', async () => {
     for (const method of ['GET', 'HEAD']) {
       const { status, headers, text } = await engine.request(method, '/_ping');
-      assert.deepEqual([status, headers['api-version'], headers['ostype']], [200, '1.41', 'linux']);
+      assert.deepEqual([status, headers['api-version'], headers['ostype']], [200, '1.51', 'linux']);
       assert.equal(text, method === 'GET' ? 'OK' : '');
     }
   });
@@ -49,7 +49,7 @@ describe('the Docker Engine API', { skip: cannotRunContainers() }, () => {
 
   for (const [method, path, status, message, body] of [
     ['GET', '/nosuch', 404, 'page not found'],
-    ['GET', '/v1.99/info', 400, 'client version 1.99 is too new. Maximum supported API version is 1.41'],
+    ['GET', '/v1.99/info', 400, 'client version 1.99 is too new. Maximum supported API version is 1.51'],
     ['GET', '/containers/nosuch/json', 404, 'No such container: nosuch'],
     ['POST', '/containers/nosuch/wait', 404, 'No such container: nosuch'],
     ['GET', '/images/nosuch/json', 404, 'No such image: nosuch:latest'],

@@ -119,7 +119,7 @@ describe('a container from a create request', () => {
 
   it('refuses contradictions in Docker’s words', () => {
     assert.match(refusal({ HostConfig: { Memory: 1024 } }).message, /Minimum memory limit allowed is 6MB/);
-    assert.match(refusal({ HostConfig: { NanoCpus: 3e9 } }).message, /Range of CPUs is from 0.01 to 2.00/);
+    assert.match(refusal({ HostConfig: { NanoCpus: 3e9 } }).message, /range of CPUs is from 0.01 to 2.00/);
     assert.match(refusal({ WorkingDir: 'relative' }).message, /needs to be an absolute path/);
     assert.match(refusal({ HostConfig: { RestartPolicy: { Name: 'sometimes' } } }).message, /invalid restart policy/);
     assert.match(

@@ -5,6 +5,7 @@ import type { CreateRequest, HostConfig } from './create-request.ts';
 import { dockerConfigOf, dockerHostConfigOf } from './docker-config.ts';
 import { checkHostConfig } from './host-config-check.ts';
 import { invalidParameter } from './http-errors.ts';
+import { linksOf } from './links-spec.ts';
 import { logDriverOf } from './log-driver-spec.ts';
 import { mergeConfig, type MergedConfig } from './merge-config.ts';
 import { planMounts, type PlannedMount } from './mounts-spec.ts';
@@ -41,9 +42,12 @@ export interface PlannedContainer {
 export function planContainer(inputs: SpecInputs): PlannedContainer {
   const { request } = inputs;
   const hostConfig = request.HostConfig ?? {};
-  checkHostConfig(hostConfig, inputs.cgroupVersion);
+  checkHostConfig(hostConfig);
   const config = mergeConfig(request, inputs.image.config);
   checkConfig(config, hostConfig);
+  if (hostConfig['UTSMode'] === 'host' && request.Hostname) {
+    throw invalidParameter('conflicting options: hostname and the UTS mode');
+  }
   const mounts = planMounts({ hostConfig, anonymousVolumes: config.volumes, mountsOf: inputs.mountsOf });
   const spec: ContainerSpec = {
     name: inputs.name,
@@ -58,6 +62,7 @@ export function planContainer(inputs: SpecInputs): PlannedContainer {
     security: securityOf(hostConfig),
     sysctls: hostConfig.Sysctls ?? {},
     devices: devicesOf(hostConfig),
+    ...ownFieldsOf(inputs, hostConfig),
     groupAdd: hostConfig.GroupAdd ?? [],
     network: networkSpecOf({ ...inputs, exposedPorts: config.exposedPorts }),
     ...namespacesOf(inputs, hostConfig),
@@ -118,28 +123,56 @@ function lifecycleOf(request: CreateRequest, config: MergedConfig): LifecyclePar
   };
 }
 
-type NamespacePart = Pick<ContainerSpec, 'pidMode' | 'ipcMode' | 'utsMode' | 'oomScoreAdj'>;
+/** What few containers have: absent where it is not asked for. */
+function ownFieldsOf(
+  inputs: SpecInputs,
+  hostConfig: HostConfig,
+): Pick<ContainerSpec, 'links' | 'deviceRules' | 'annotations'> {
+  const links = linksOf(inputs);
+  const rules = hostConfig.DeviceCgroupRules ?? [];
+  const annotations = hostConfig.Annotations ?? {};
+  return {
+    ...(links.length > 0 ? { links } : {}),
+    ...(rules.length > 0 ? { deviceRules: rules.map(checkedDeviceRule) } : {}),
+    ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
+  };
+}
+
+function checkedDeviceRule(text: string): string {
+  if (/^[acb] (?:\d+|\*):(?:\d+|\*) [rwm]{1,3}$/.test(text)) return text;
+  throw invalidParameter(`invalid device cgroup rule format: '${text}'`, 'Write it like "c 1:3 rwm".');
+}
+
+type NamespacePart = Pick<ContainerSpec, 'pidMode' | 'ipcMode' | 'utsMode' | 'oomScoreAdj' | 'cgroupNamespace'>;
 
 function namespacesOf(inputs: SpecInputs, hostConfig: HostConfig): NamespacePart {
   const shared = (field: string): string | undefined => {
     const mode = String(hostConfig[field] ?? '');
-    if (mode === 'host') return mode;
+    if (mode === 'host' || (mode === 'none' && field === 'IpcMode')) return mode;
     if (!mode.startsWith('container:')) return undefined;
     return `container:${inputs.containerIdOf(mode.slice('container:'.length))}`;
   };
   const [pidMode, ipcMode, utsMode] = ['PidMode', 'IpcMode', 'UTSMode'].map(shared);
   const score = hostConfig['OomScoreAdj'];
+  const cgroupNamespace = cgroupNamespaceOf(hostConfig.CgroupnsMode ?? '');
   return {
     ...(pidMode === undefined ? {} : { pidMode }),
     ...(ipcMode === undefined ? {} : { ipcMode }),
     ...(utsMode === undefined ? {} : { utsMode }),
     ...(typeof score === 'number' && score !== 0 ? { oomScoreAdj: score } : {}),
+    ...(cgroupNamespace === undefined ? {} : { cgroupNamespace }),
   };
+}
+
+function cgroupNamespaceOf(mode: string): 'host' | 'private' | undefined {
+  if (mode === '') return undefined;
+  if (mode === 'host' || mode === 'private') return mode;
+  throw invalidParameter(`invalid cgroup namespace mode: ${mode}`, 'One of host, private.');
 }
 
 function checkConfig(config: MergedConfig, hostConfig: HostConfig): void {
   if (config.workingDir !== '' && !isAbsolute(config.workingDir)) {
-    throw invalidParameter(`The working directory '${config.workingDir}' is invalid. It needs to be an absolute path`);
+    throw invalidParameter(`the working directory '${config.workingDir}' is invalid, it needs to be an absolute path`);
   }
   const policy = hostConfig.RestartPolicy?.Name || 'no';
   if (hostConfig.AutoRemove === true && policy !== 'no') {

@@ -82,6 +82,9 @@ const hostConfig = z.looseObject({
   DnsSearch: texts,
   ExtraHosts: texts,
   GroupAdd: texts,
+  Links: texts,
+  DeviceCgroupRules: texts,
+  Annotations: labels,
   IpcMode: text,
   Privileged: flag,
   PublishAllPorts: flag,
@@ -115,6 +118,7 @@ const endpointConfig = z.looseObject({
   Links: texts,
   Aliases: texts,
   MacAddress: text,
+  GwPriority: number,
   DriverOpts: labels,
 });
 

@@ -99,8 +99,6 @@ const HOST_CONFIG_DEFAULTS: Readonly<Record<string, unknown>> = {
   Devices: [],
   DeviceCgroupRules: null,
   DeviceRequests: null,
-  KernelMemory: 0,
-  KernelMemoryTCP: 0,
   MemoryReservation: 0,
   MemorySwap: 0,
   MemorySwappiness: null,
@@ -124,7 +122,7 @@ export function dockerHostConfigOf(hostConfig: HostConfig, cgroupVersion: 1 | 2)
     Name: hostConfig.RestartPolicy?.Name || 'no',
     MaximumRetryCount: hostConfig.RestartPolicy?.MaximumRetryCount ?? 0,
   };
-  merged['CgroupnsMode'] = cgroupVersion === 2 ? 'private' : 'host';
+  merged['CgroupnsMode'] = hostConfig.CgroupnsMode || (cgroupVersion === 2 ? 'private' : 'host');
   if (merged['NetworkMode'] === 'default') merged['NetworkMode'] = 'bridge';
   if (merged['MemorySwappiness'] === -1) merged['MemorySwappiness'] = null;
   if (!hostConfig.ShmSize) merged['ShmSize'] = HOST_CONFIG_DEFAULTS['ShmSize'];

@@ -7,6 +7,8 @@ import { invalidParameter } from './http-errors.ts';
 export interface Exchange {
   readonly method: string;
   readonly path: string;
+  /** That the client speaks; the newest where it names none. */
+  readonly apiVersion: string;
   readonly query: URLSearchParams;
   readonly params: Readonly<Record<string, string>>;
   readonly headers: IncomingHttpHeaders;
@@ -36,6 +38,7 @@ const LARGEST_JSON_BYTES = 4 * 1024 * 1024;
 
 interface ExchangeInit {
   readonly request: IncomingMessage;
+  readonly apiVersion: string;
   readonly path: string;
   readonly query: URLSearchParams;
   readonly params: Readonly<Record<string, string>>;
@@ -113,11 +116,12 @@ export function upgradeExchange(init: ExchangeInit, o: { socket: Duplex; head: B
 function commonOf(
   init: ExchangeInit,
   controller: AbortController,
-): Pick<Exchange, 'method' | 'path' | 'query' | 'params' | 'headers' | 'body' | 'signal' | 'json'> {
-  const { request, path, query, params } = init;
+): Pick<Exchange, 'method' | 'apiVersion' | 'path' | 'query' | 'params' | 'headers' | 'body' | 'signal' | 'json'> {
+  const { request, apiVersion, path, query, params } = init;
   return {
     method: request.method ?? 'GET',
     path,
+    apiVersion,
     query,
     params,
     headers: request.headers,

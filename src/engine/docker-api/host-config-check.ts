@@ -1,5 +1,6 @@
 import type { HostConfig } from './create-request.ts';
-import { unsupported } from './http-errors.ts';
+import type { UserError } from '../../lib/errors.ts';
+import { invalidParameter, unsupported } from './http-errors.ts';
 
 /** Fields that the translation to a ContainerSpec reads. */
 const TRANSLATED: ReadonlySet<string> = new Set([
@@ -8,6 +9,7 @@ const TRANSLATED: ReadonlySet<string> = new Set([
   'ReadonlyRootfs', 'SecurityOpt', 'Tmpfs', 'ShmSize', 'Sysctls', 'CpuShares', 'Memory', 'NanoCpus', 'CpuPeriod',
   'CpuQuota', 'CpusetCpus', 'CpusetMems', 'Devices', 'MemoryReservation', 'MemorySwap', 'OomKillDisable', 'Init',
   'PidsLimit', 'OomScoreAdj', 'BlkioWeight', 'MemorySwappiness', 'Ulimits', 'MaskedPaths', 'ReadonlyPaths', 'Mounts',
+  'Links', 'DeviceCgroupRules', 'Annotations', 'CgroupnsMode',
 ]); // prettier-ignore
 
 /** Fields that change nothing in a container here: the client's own, or those of another operating system. */
@@ -20,7 +22,7 @@ const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
 
 /** Values that are translated, or say what holds anyway, beside the empty ones. */
 const NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
-  IpcMode: ['private', 'shareable', 'host'],
+  IpcMode: ['private', 'shareable', 'host', 'none'],
   PidMode: ['private', 'host'],
   UTSMode: ['private', 'host'],
   UsernsMode: ['host'],
@@ -33,14 +35,22 @@ const NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
  * Refuses what would otherwise be ignored.
  * @throws UserError `unsupported` that names the field and its value
  */
-export function checkHostConfig(hostConfig: HostConfig, cgroupVersion: 1 | 2): void {
-  const cgroupNamespace = cgroupVersion === 2 ? 'private' : 'host';
+export function checkHostConfig(hostConfig: HostConfig): void {
   for (const [field, value] of Object.entries(hostConfig)) {
     if (TRANSLATED.has(field) || WITHOUT_EFFECT.has(field) || isEmpty(value)) continue;
     if (NEUTRAL[field]?.includes(value) || sharesWithContainer(field, value)) continue;
-    if (field === 'CgroupnsMode' && value === cgroupNamespace) continue;
+    if (field === 'Runtime') throw invalidParameter(`unknown or invalid runtime name: ${String(value)}`);
+    if (field === 'StorageOpt') throw noQuota();
     throw unsupported(`HostConfig.${field} = ${JSON.stringify(value)}`);
   }
+}
+
+/** Docker's words where the file system has no project quotas. */
+function noQuota(): UserError {
+  return invalidParameter(
+    "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
+    "Leave it out: the size of a container's own layer cannot be limited here. Use a tmpfs with a size for what it writes.",
+  );
 }
 
 function sharesWithContainer(field: string, value: unknown): boolean {

@@ -96,8 +96,8 @@ function bindOptionsOf(text: string, whole: string) {
     else if (option === 'nocopy') noCopy = true;
     else if (!['rw', 'z', 'Z', 'cached', 'delegated', 'consistent', 'default'].includes(option)) {
       throw invalidParameter(
-        `invalid mode: ${option} (in the volume "${whole}")`,
-        'Options are ro, rw, z, Z, nocopy and the propagation.',
+        `invalid mode: ${option}`,
+        `Options of a volume ("${whole}") are ro, rw, z, Z, nocopy and the propagation.`,
       );
     }
   }
@@ -136,12 +136,14 @@ function bindMountOf(request: MountRequest, place: Place): BindMount {
   const asked = request.BindOptions?.Propagation;
   const propagation = PROPAGATIONS.find((word) => word === asked);
   if (asked && propagation === undefined) throw invalidParameter(`invalid propagation mode: ${asked}`);
-  if (request.BindOptions?.NonRecursive === true) throw unsupported('BindOptions.NonRecursive');
+  const options = request.BindOptions ?? {};
+  if (options['ReadOnlyForceRecursive'] === true) throw unsupported('BindOptions.ReadOnlyForceRecursive');
   return {
     type: 'bind',
     source: cleaned(source),
     ...place,
-    ...(request.BindOptions?.CreateMountpoint === true ? { createSource: true } : {}),
+    ...(options.CreateMountpoint === true ? { createSource: true } : {}),
+    ...(options.NonRecursive === true ? { recursive: false } : {}),
     ...(propagation === undefined ? {} : { propagation }),
   };
 }
@@ -150,14 +152,29 @@ function volumeMountOf(request: MountRequest, place: Place): PlannedMount {
   const name = request.Source ?? '';
   if (name !== '' && !VOLUME_NAME.test(name)) throw invalidVolumeName(name);
   const options = request.VolumeOptions ?? {};
-  if (options.Subpath) throw unsupported('VolumeOptions.Subpath');
+  const subpath = options.Subpath ? subpathOf(options.Subpath) : undefined;
   const volume: VolumeRequest = {
     ...(name === '' ? {} : { name }),
     ...(options.Labels ? { labels: options.Labels } : {}),
     ...(options.DriverConfig?.Name ? { driver: options.DriverConfig.Name } : {}),
     ...(options.DriverConfig?.Options ? { options: options.DriverConfig.Options } : {}),
   };
-  return { mount: { type: 'volume', name, ...place, noCopy: options.NoCopy ?? false }, volume };
+  return {
+    mount: {
+      type: 'volume',
+      name,
+      ...place,
+      noCopy: options.NoCopy ?? false,
+      ...(subpath === undefined ? {} : { subpath }),
+    },
+    volume,
+  };
+}
+
+/** Inside of the volume. @throws UserError `invalid-parameter` */
+function subpathOf(text: string): string {
+  if (!isAbsolute(text) && !text.split('/').includes('..')) return text;
+  throw invalidParameter(`invalid mount config for type "volume": subpath must be a relative path within the volume`);
 }
 
 function tmpfsMountOf(request: MountRequest, target: string): MountSpec {
@@ -211,7 +228,10 @@ function targetOf(text: string, whole: string): string {
     );
   }
   const target = cleaned(text);
-  if (target === '/') throw invalidParameter(`invalid volume specification: '${whole}': destination can't be '/'`);
+  if (target === '/') {
+    const why = `invalid mount config for type "bind": invalid specification: destination can't be '/'`;
+    throw invalidParameter(`invalid volume specification: '${whole}': ${why}`);
+  }
   return target;
 }
 

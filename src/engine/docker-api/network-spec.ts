@@ -43,8 +43,9 @@ function networkModeOf(request: CreateRequest): string {
 export function endpointRequestOf(network: string, config: EndpointConfig, macAddress?: string): EndpointRequest {
   if (config.IPAMConfig?.IPv6Address) throw unsupported('a fixed IPv6 address (IPAMConfig.IPv6Address)');
   if ((config.IPAMConfig?.LinkLocalIPs ?? []).length > 0) throw unsupported('IPAMConfig.LinkLocalIPs');
-  if ((config.Links ?? []).length > 0) throw unsupported('EndpointsConfig.Links', 'Use the names of the containers.');
   if (Object.keys(config.DriverOpts ?? {}).length > 0) throw unsupported('EndpointsConfig.DriverOpts');
+  if (config.GwPriority)
+    throw unsupported('EndpointsConfig.GwPriority', 'Name the network of the default route first.');
   const ipv4Address = config.IPAMConfig?.IPv4Address;
   const mac = config.MacAddress || macAddress;
   const aliases = config.Aliases ?? [];

@@ -29,7 +29,7 @@ describe('routes', () => {
     assert.deepEqual(splitVersion('/v1.41/info'), { version: '1.41', path: '/info' });
     assert.deepEqual(splitVersion('/info'), { version: undefined, path: '/info' });
     assert.ok(compareVersions('1.9', '1.24') < 0);
-    assert.throws(() => checkApiVersion('1.99'), /too new. Maximum supported API version is 1.41/);
+    assert.throws(() => checkApiVersion('1.99'), /too new. Maximum supported API version is 1.51/);
     assert.throws(() => checkApiVersion('1.12'), /too old/);
   });
 });

@@ -1,4 +1,10 @@
-import type { DeviceSpec, Resources, RestartPolicy, Security } from '../runtime/index.ts';
+import {
+  unknownCapability,
+  type DeviceSpec,
+  type Resources,
+  type RestartPolicy,
+  type Security,
+} from '../runtime/index.ts';
 import type { HostConfig } from './create-request.ts';
 import { invalidParameter, unsupported } from './http-errors.ts';
 
@@ -57,11 +63,23 @@ function checkCpu(hostConfig: HostConfig, onlineCpus: number): void {
   if (nano !== 0 && (hostConfig.CpuQuota || 0) > 0) {
     throw invalidParameter('Conflicting options: Nano CPUs and CPU Quota cannot both be set');
   }
+  checkCpuset(hostConfig.CpusetCpus ?? '', onlineCpus);
   if (nano < 0 || nano > onlineCpus * 1e9) {
     throw invalidParameter(
-      `Range of CPUs is from 0.01 to ${onlineCpus.toFixed(2)}, as there are only ${onlineCpus} CPUs available`,
+      `range of CPUs is from 0.01 to ${onlineCpus.toFixed(2)}, as there are only ${onlineCpus} CPUs available`,
     );
   }
+}
+
+function checkCpuset(text: string, onlineCpus: number): void {
+  if (text === '') return;
+  if (!/^\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*$/.test(text)) {
+    throw invalidParameter(`Invalid value ${text} for cpuset cpus`, 'Write it like 0-2 or 0,1.');
+  }
+  const highest = Math.max(...text.split(/[,-]/).map(Number));
+  if (highest < onlineCpus) return;
+  const available = onlineCpus === 1 ? '0' : `0-${onlineCpus - 1}`;
+  throw invalidParameter(`Requested CPUs are not available - requested ${text}, available: ${available}`);
 }
 
 function swappinessOf(hostConfig: HostConfig): number | undefined {
@@ -91,13 +109,15 @@ export function securityOf(hostConfig: HostConfig): Security {
   const options = (hostConfig.SecurityOpt ?? []).map(splitOption);
   const isPrivileged = hostConfig.Privileged ?? false;
   const seccomp = options.findLast(([name]) => name === 'seccomp')?.[1];
-  for (const [name, value] of options) checkSecurityOption(name, value);
+  for (const [index, [name, value]] of options.entries()) checkSecurityOption(name, value, index + 2);
+  checkCapabilities(hostConfig);
   return {
     privileged: isPrivileged,
     capAdd: hostConfig.CapAdd ?? [],
     capDrop: hostConfig.CapDrop ?? [],
     noNewPrivileges: options.some(([name, value]) => name === 'no-new-privileges' && value !== 'false'),
     seccomp: seccompOf(seccomp),
+    ...apparmorOf(options),
     ...(hostConfig.MaskedPaths ? { maskedPaths: hostConfig.MaskedPaths } : {}),
     ...(hostConfig.ReadonlyPaths ? { readonlyPaths: hostConfig.ReadonlyPaths } : {}),
   };
@@ -109,12 +129,29 @@ function splitOption(text: string): readonly [string, string] {
   return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-function checkSecurityOption(name: string, value: string): void {
+function checkCapabilities({ CapAdd, CapDrop }: HostConfig): void {
+  for (const [field, names] of [
+    ['CapAdd', CapAdd],
+    ['CapDrop', CapDrop],
+  ] as const) {
+    const unknown = unknownCapability(names ?? []);
+    if (unknown === undefined) continue;
+    const name = unknown.toUpperCase().replace(/^(?!CAP_)/, 'CAP_');
+    throw invalidParameter(`invalid ${field}: unknown capability: "${name}"`, 'See capabilities(7) for names.');
+  }
+}
+
+/** dockerd counts them from 2. */
+function checkSecurityOption(name: string, value: string, index: number): void {
   if (name === 'seccomp' || (name === 'no-new-privileges' && ['', 'true', 'false'].includes(value))) return;
-  const isOff = (name === 'apparmor' && value === 'unconfined') || (name === 'label' && value === 'disable');
-  if (isOff) return;
-  if (name === 'apparmor' || name === 'label') throw unsupported(`HostConfig.SecurityOpt "${name}=${value}"`);
-  throw invalidParameter(`invalid --security-opt: "${name}${value === '' ? '' : `=${value}`}"`);
+  if (name === 'apparmor' || (name === 'label' && value === 'disable')) return;
+  if (name === 'label') throw unsupported(`HostConfig.SecurityOpt "${name}=${value}"`);
+  throw invalidParameter(`invalid --security-opt ${index}: "${name}${value === '' ? '' : `=${value}`}"`);
+}
+
+function apparmorOf(options: readonly (readonly [string, string])[]): Pick<Security, 'apparmorProfile'> {
+  const profile = options.findLast(([name]) => name === 'apparmor')?.[1];
+  return profile === undefined || profile === '' ? {} : { apparmorProfile: profile };
 }
 
 function seccompOf(value: string | undefined): Security['seccomp'] {

@@ -111,6 +111,7 @@ async function list(rooms: Rooms, exchange: Exchange): Promise<void> {
   const rows = selected.map(async (container) =>
     listContainer(container, {
       around: surroundingsOf(rooms, container),
+      apiVersion: exchange.apiVersion,
       now,
       imageName: imageNameOf(rooms, container),
       ...(withSizes ? { sizes: await sizesOf(rooms, container) } : {}),
@@ -134,7 +135,9 @@ function familyOf({ images }: Pick<Rooms, 'images'>, name: string): ReadonlySet<
 async function inspect(rooms: Rooms, exchange: Exchange): Promise<void> {
   const container = rooms.runtime.get(exchange.params['id'] ?? '');
   const sizes = flagOf(exchange.query, 'size') ? await sizesOf(rooms, container) : undefined;
-  exchange.reply(200, inspectContainer(container, surroundingsOf(rooms, container), sizes));
+  const { apiVersion } = exchange;
+  const around = surroundingsOf(rooms, container);
+  exchange.reply(200, inspectContainer(container, { around, apiVersion, ...(sizes === undefined ? {} : { sizes }) }));
 }
 
 async function remove({ runtime }: Rooms, exchange: Exchange): Promise<void> {

@@ -6,7 +6,7 @@ import { frameOf } from './frames.ts';
 import { invalidParameter } from './http-errors.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
-import { feedInput, RAW_STREAM, sendOutput, terminalSizeOf } from './routes-streams.ts';
+import { feedInput, sendOutput, streamTypeOf, terminalSizeOf } from './routes-streams.ts';
 
 type ExecRooms = Pick<Rooms, 'runtime'>;
 
@@ -100,9 +100,9 @@ async function start({ runtime }: ExecRooms, exchange: Exchange, failed: FailedS
     exchange.reply(200);
     return;
   }
-  const connection = exchange.hijack(RAW_STREAM);
-  feedInput(connection, exec.request.attachStdin === true ? streams : {});
   const tty = exec.request.tty === true;
+  const connection = exchange.hijack(streamTypeOf(exchange, tty));
+  feedInput(connection, exec.request.attachStdin === true ? streams : {});
   if (!(await sendOutput(connection, streams.output, { tty, signal: exchange.signal }))) {
     void drain(streams);
     return;
@@ -126,7 +126,7 @@ function remember(failed: FailedStarts, id: string, error: UserError): void {
 /** Clients have asked for a raw stream and print what comes on it; then they ask for the exit code. */
 function sayOnStream(exchange: Exchange, exec: Exec, error: UserError): void {
   const text = Buffer.from(`OCI runtime exec failed: ${error.message}\r\n`);
-  const { output, input } = exchange.hijack(RAW_STREAM);
+  const { output, input } = exchange.hijack(streamTypeOf(exchange, exec.request.tty === true));
   input.on('error', () => {}).resume();
   output.end(exec.request.tty === true ? text : frameOf('stderr', text));
 }

@@ -26,8 +26,12 @@ export function imageRoutes(rooms: ImageRooms): readonly Route[] {
       pattern: '/images/{name*}/json',
       handle: (exchange) => {
         const image = imageOf(exchange);
-        const directories = images.layersOf(image.id).map(({ directory }) => directory);
-        exchange.reply(200, inspectImage(image, directories.toReversed(), host.version));
+        const layerDirectories = images
+          .layersOf(image.id)
+          .map(({ directory }) => directory)
+          .toReversed();
+        const { apiVersion } = exchange;
+        exchange.reply(200, inspectImage(image, { layerDirectories, engineVersion: host.version, apiVersion }));
       },
     },
     {
@@ -59,7 +63,7 @@ function list({ images }: ImageRooms, exchange: Exchange): void {
   );
   exchange.reply(
     200,
-    selected.map((image) => listImage(image)),
+    selected.map((image) => listImage(image, exchange)),
   );
 }
 

@@ -59,7 +59,7 @@ export function lifecycleRoutes({ runtime, host, events }: LifecycleRooms): read
       exchange.reply(204);
     }),
     on('POST', 'update', async (container, exchange) => {
-      await runtime.update(container.id, updateRequestOf(await exchange.json(), { ...host, ...runtime.info() }));
+      await runtime.update(container.id, updateRequestOf(await exchange.json(), host.onlineCpus));
       exchange.reply(200, { Warnings: null });
     }),
     on('POST', 'wait', (container, exchange) => wait({ runtime }, container, exchange)),
@@ -81,16 +81,11 @@ function stopOptionsOf({ query }: Exchange): StopOptions {
   return { ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }), ...(signal === undefined ? {} : { signal }) };
 }
 
-interface Machine {
-  readonly onlineCpus: number;
-  readonly cgroupVersion: 1 | 2;
-}
-
 /** Only what is given is changed. @throws UserError `invalid-parameter`, `unsupported` */
-function updateRequestOf(body: Record<string, unknown>, machine: Machine): UpdateRequest {
+function updateRequestOf(body: Record<string, unknown>, onlineCpus: number): UpdateRequest {
   const hostConfig = parseHostConfig(body);
-  checkHostConfig(hostConfig, machine.cgroupVersion);
-  const resources = resourcesOf(hostConfig, machine.onlineCpus);
+  checkHostConfig(hostConfig);
+  const resources = resourcesOf(hostConfig, onlineCpus);
   return {
     ...(Object.keys(resources).length > 0 ? { resources } : {}),
     ...(hostConfig.RestartPolicy?.Name ? { restartPolicy: restartPolicyOf(hostConfig) } : {}),

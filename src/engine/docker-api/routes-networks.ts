@@ -68,6 +68,7 @@ const createBody = z.looseObject({
   Internal: z.boolean().nullish(),
   Attachable: z.boolean().nullish(),
   Ingress: z.boolean().nullish(),
+  EnableIPv4: z.boolean().nullish(),
   EnableIPv6: z.boolean().nullish(),
   ConfigOnly: z.boolean().nullish(),
   IPAM: z
@@ -115,6 +116,7 @@ function networkRequestOf(body: z.infer<typeof createBody>): NetworkRequest {
   for (const field of ['Ingress', 'EnableIPv6', 'ConfigOnly'] as const) {
     if (body[field] === true) throw unsupported(`the network option ${field}`);
   }
+  if (body.EnableIPv4 === false) throw unsupported('a network without IPv4 (EnableIPv4)');
   const [config, ...further] = body.IPAM?.Config ?? [];
   if (further.length > 0) throw unsupported('a network of several subnets (IPAM.Config)');
   if (body.IPAM?.Driver && body.IPAM.Driver !== 'default') throw unsupported(`the IPAM driver "${body.IPAM.Driver}"`);

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Container, Statistics } from '../runtime/index.ts';
 import type { Exchange } from './exchange.ts';
+import { invalidParameter } from './http-errors.ts';
 import { flagOf } from './query.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
@@ -9,6 +10,7 @@ import { listImage } from './shape-image.ts';
 import { inspectVolume } from './shape-network.ts';
 import { statisticsShape } from './shape-statistics.ts';
 import { imageNameOf, sizesOf, surroundingsOf } from './surroundings.ts';
+import { speaksAtLeast } from './versions.ts';
 import { writeTo } from './writing.ts';
 
 const INTERVAL_MS = 1_000;
@@ -48,27 +50,41 @@ async function statistics({ runtime }: Rooms, container: Container, exchange: Ex
   sink.end();
 }
 
-/** `GET /system/df` (API 1.41). */
+const DISK_TYPES = ['container', 'image', 'volume', 'build-cache'];
+
+/** `GET /system/df` (API 1.51). */
 async function diskUsage(rooms: Rooms, exchange: Exchange): Promise<void> {
   const { images, runtime, volumes, builder } = rooms;
   const now = new Date();
+  const types = exchange.query.getAll('type');
+  const wants = (type: string): boolean => types.length === 0 || types.includes(type);
+  for (const type of types) {
+    if (!DISK_TYPES.includes(type))
+      throw invalidParameter(`unknown object type: ${type}`, `One of ${DISK_TYPES.join(', ')}.`);
+  }
   const containers = runtime.list();
-  const rows = containers.map(async (container) =>
+  const rows = (wants('container') ? containers : []).map(async (container) =>
     listContainer(container, {
       around: surroundingsOf(rooms, container),
       now,
       imageName: imageNameOf(rooms, container),
       sizes: await sizesOf(rooms, container),
+      apiVersion: exchange.apiVersion,
     }),
   );
-  const usage = new Map((await volumes.usage(exchange.signal)).map(({ name, sizeBytes }) => [name, sizeBytes]));
+  const sizes = wants('volume') ? await volumes.usage(exchange.signal) : [];
+  const usage = new Map(sizes.map(({ name, sizeBytes }) => [name, sizeBytes]));
   const usersOf = (id: string): number => containers.filter(({ spec }) => spec.imageId === id).length;
-  const cache = await builder.cacheUsage();
+  const cache = wants('build-cache') ? await builder.cacheUsage() : [];
+  const { apiVersion } = exchange;
+  const listed = wants('image')
+    ? images.list().map((image) => listImage(image, { apiVersion, containers: usersOf(image.id) }))
+    : null;
   exchange.reply(200, {
-    LayersSize: layersBytes(rooms),
-    Images: images.list().map((image) => listImage(image, usersOf(image.id))),
-    Containers: await Promise.all(rows),
-    Volumes: volumes.list().map((volume) =>
+    LayersSize: wants('image') ? layersBytes(rooms) : 0,
+    Images: listed,
+    Containers: wants('container') ? await Promise.all(rows) : null,
+    Volumes: (wants('volume') ? volumes.list() : []).map((volume) =>
       inspectVolume(volume, {
         users: runtime.usersOfVolume(volume.name).length,
         bytes: usage.get(volume.name) ?? -1,
@@ -76,7 +92,7 @@ async function diskUsage(rooms: Rooms, exchange: Exchange): Promise<void> {
     ),
     BuildCache: cache.map((record) => ({
       ID: record.key.slice(0, 25),
-      Parent: '',
+      ...(speaksAtLeast(exchange, '1.42') ? {} : { Parent: '' }),
       Type: record.type,
       Description: record.description,
       InUse: record.isInUse,
@@ -86,7 +102,9 @@ async function diskUsage(rooms: Rooms, exchange: Exchange): Promise<void> {
       LastUsedAt: record.lastUsedAt.toISOString(),
       UsageCount: record.usageCount,
     })),
-    BuilderSize: cache.reduce((sum, record) => sum + record.sizeBytes, 0),
+    ...(speaksAtLeast(exchange, '1.42')
+      ? {}
+      : { BuilderSize: cache.reduce((sum, record) => sum + record.sizeBytes, 0) }),
   });
 }
 

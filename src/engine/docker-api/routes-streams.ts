@@ -8,11 +8,18 @@ import { logText } from './log-text.ts';
 import { flagOf, integerOf, momentOf, textOf } from './query.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
+import { speaksAtLeast } from './versions.ts';
 import { writeTo } from './writing.ts';
 
 type StreamRooms = Pick<Rooms, 'runtime' | 'events'>;
 
-export const RAW_STREAM = 'application/vnd.docker.raw-stream';
+const RAW_STREAM = 'application/vnd.docker.raw-stream';
+const MULTIPLEXED_STREAM = 'application/vnd.docker.multiplexed-stream';
+
+/** What goes over the wire: a terminal's bytes, or frames; before API 1.42 both had one name. */
+export function streamTypeOf(exchange: Exchange, tty: boolean): string {
+  return tty || !speaksAtLeast(exchange, '1.42') ? RAW_STREAM : MULTIPLEXED_STREAM;
+}
 
 /** Output and input of containers: logs, attach, the terminal's size. */
 export function streamRoutes(rooms: StreamRooms): readonly Route[] {
@@ -55,7 +62,7 @@ async function logs({ runtime }: Pick<Rooms, 'runtime'>, container: Container, e
   if (container.spec.logDriver.type === 'none') throw unreadableLogs();
   const pieces = runtime.logs(container.id, options);
   const prefix = flagOf(exchange.query, 'timestamps') ? logText() : undefined;
-  const sink = exchange.stream(RAW_STREAM);
+  const sink = exchange.stream(streamTypeOf(exchange, container.spec.tty));
   for await (const piece of pieces) {
     const data = prefix === undefined ? piece.data : prefix(piece);
     if (!(await writeTo(sink, wire(container.spec.tty, piece.stream, data), exchange.signal))) return;
@@ -104,7 +111,7 @@ async function attach({ runtime, events }: StreamRooms, container: Container, ex
     signal,
   });
   events.publish(doneTo(container, 'attach'));
-  const connection = exchange.hijack(RAW_STREAM);
+  const connection = exchange.hijack(streamTypeOf(exchange, container.spec.tty));
   try {
     feedInput(connection, attachment);
     await sendOutput(connection, attachment.output, { tty: container.spec.tty, signal });

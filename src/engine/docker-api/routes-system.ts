@@ -14,7 +14,11 @@ export function systemRoutes(rooms: Rooms): readonly Route[] {
     { method: 'GET', pattern: '/_ping', handle: ping },
     { method: 'HEAD', pattern: '/_ping', handle: ping },
     { method: 'GET', pattern: '/version', handle: (exchange) => exchange.reply(200, versionOf(rooms)) },
-    { method: 'GET', pattern: '/info', handle: (exchange) => exchange.reply(200, infoOf(rooms, new Date())) },
+    {
+      method: 'GET',
+      pattern: '/info',
+      handle: (exchange) => exchange.reply(200, infoOf(rooms, { now: new Date(), apiVersion: exchange.apiVersion })),
+    },
     { method: 'GET', pattern: '/events', handle: (exchange) => streamEvents(rooms, exchange) },
     ...pluginRoutes(),
     ...swarmRoutes(),
@@ -23,6 +27,7 @@ export function systemRoutes(rooms: Rooms): readonly Route[] {
 
 function ping(exchange: Exchange): void {
   exchange.header('Builder-Version', '1');
+  exchange.header('Swarm', 'inactive');
   exchange.header('Cache-Control', 'no-cache, no-store, must-revalidate');
   exchange.header('Pragma', 'no-cache');
   exchange.stream('text/plain; charset=utf-8', { 'content-length': '2' }).end(exchange.method === 'HEAD' ? '' : 'OK');

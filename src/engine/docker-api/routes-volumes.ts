@@ -7,6 +7,7 @@ import { matchesPattern } from './matching.ts';
 import { flagOf } from './query.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
+import { speaksAtLeast } from './versions.ts';
 import { inspectVolume } from './shape-network.ts';
 
 type VolumeRooms = Pick<Rooms, 'volumes' | 'runtime' | 'events'>;
@@ -78,11 +79,11 @@ async function remove({ volumes, runtime }: VolumeRooms, exchange: Exchange): Pr
   exchange.reply(204);
 }
 
-/** As API 1.41 has it: named volumes too, unless the filter `all=false` is given. */
+/** Anonymous volumes, and with the filter `all` the named ones, too; before API 1.42 all of them. */
 async function prune({ volumes, runtime, events }: VolumeRooms, exchange: Exchange): Promise<void> {
   const filters = parseFilters(exchange.query.get('filters'), ['all', 'label', 'label!']);
   const { removed, freedBytes } = await volumes.prune({
-    all: filters.flag('all') ?? true,
+    all: filters.flag('all') ?? !speaksAtLeast(exchange, '1.42'),
     usersOf: (name) => usersOf({ runtime }, name),
     filter: (volume) => filters.matchLabels(volume.labels),
   });

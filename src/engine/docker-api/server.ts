@@ -81,7 +81,8 @@ function locate(router: Router, request: IncomingMessage) {
   const [rawPath = '/', search = ''] = splitOnce(request.url ?? '/', '?');
   const { version, path } = splitVersion(rawPath);
   const match = router(request.method ?? 'GET', path);
-  const init = { request, path, query: new URLSearchParams(search), params: match?.params ?? {} };
+  const query = new URLSearchParams(search);
+  const init = { request, apiVersion: version ?? API_VERSION, path, query, params: match?.params ?? {} };
   return { init, match, version };
 }
 

@@ -54,11 +54,19 @@ interface Inspected {
   readonly Mounts: readonly { readonly Type: string; readonly Destination: string; readonly RW: boolean }[];
   readonly NetworkSettings: {
     readonly Ports: Record<string, unknown>;
-    readonly Networks: Record<string, { readonly IPAddress: string; readonly Aliases: readonly string[] | null }>;
+    readonly Networks: Record<
+      string,
+      {
+        readonly IPAddress: string;
+        readonly Aliases: readonly string[] | null;
+        readonly DNSNames: readonly string[] | null;
+      }
+    >;
   };
 }
 
-const inspect = (subject: Container): Inspected => inspectContainer(subject, AROUND) as Inspected;
+const inspect = (subject: Container, apiVersion = '1.51'): Inspected =>
+  inspectContainer(subject, { around: AROUND, apiVersion }) as Inspected;
 
 /** A sandbox as the network room gives it, on `front`. */
 const SANDBOX = {
@@ -99,9 +107,13 @@ describe('docker inspect', () => {
 
   it('shows addresses, aliases and ports of one that runs', () => {
     const body = { ExposedPorts: { '80/tcp': {}, '81/tcp': {} }, HostConfig: { NetworkMode: 'front' } };
-    const { NetworkSettings } = inspect(container(body, { sandbox: SANDBOX }));
+    const running = container(body, { sandbox: SANDBOX });
+    const { NetworkSettings } = inspect(running);
     assert.equal(NetworkSettings.Networks['front']?.IPAddress, '10.9.0.2');
-    assert.deepEqual(NetworkSettings.Networks['front']?.Aliases, ['www', ID.slice(0, 12)]);
+    const short = ID.slice(0, 12);
+    assert.deepEqual(NetworkSettings.Networks['front']?.Aliases, ['www']);
+    assert.deepEqual(NetworkSettings.Networks['front']?.DNSNames, ['web', 'www', short]);
+    assert.deepEqual(inspect(running, '1.44').NetworkSettings.Networks['front']?.Aliases, ['www', short]);
     assert.deepEqual(NetworkSettings.Ports, { '80/tcp': [{ HostIp: '0.0.0.0', HostPort: '8080' }], '81/tcp': null });
   });
 
@@ -154,7 +166,12 @@ describe('docker ps', () => {
 
   it('joins the command as Docker does', () => {
     assert.equal(commandText(['sh', '-c', 'echo hi']), "sh -c 'echo hi'");
-    const row = listContainer(running, { around: AROUND, now: new Date(), imageName: 'busybox' }) as {
+    const row = listContainer(running, {
+      around: AROUND,
+      apiVersion: '1.51',
+      now: new Date(),
+      imageName: 'busybox',
+    }) as {
       Ports: object[];
     };
     assert.deepEqual(row.Ports, [{ IP: '0.0.0.0', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' }]);

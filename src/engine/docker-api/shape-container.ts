@@ -1,6 +1,7 @@
 import type { NetworkRecord } from '../network/index.ts';
 import type { Container, ContainerState, Health, MountSpec } from '../runtime/index.ts';
 import type { VolumeRecord } from '../volume/index.ts';
+import { shownLinks } from './links-spec.ts';
 import { statusText } from './human-status.ts';
 import { listedPorts, networksOf, networkSettingsOf } from './shape-endpoint.ts';
 
@@ -19,10 +20,17 @@ export interface Sizes {
   readonly imageBytes: number;
 }
 
+interface Shown {
+  readonly around: ContainerSurroundings;
+  /** That the client speaks. */
+  readonly apiVersion: string;
+  readonly sizes?: Sizes;
+}
+
 export const ZERO_TIME = '0001-01-01T00:00:00Z';
 
 /** `GET /containers/{id}/json` (API 1.41, ContainerInspectResponse). */
-export function inspectContainer(container: Container, around: ContainerSurroundings, sizes?: Sizes): object {
+export function inspectContainer(container: Container, { around, sizes, apiVersion }: Shown): object {
   const { spec, state } = container;
   const [path = '', ...args] = spec.args;
   const paths = pathsOf(container);
@@ -47,14 +55,14 @@ export function inspectContainer(container: Container, around: ContainerSurround
     ...(sizes === undefined ? {} : { SizeRw: sizes.ownBytes, SizeRootFs: sizes.ownBytes + sizes.imageBytes }),
     Mounts: mountsOf(container, around),
     Config: { ...spec.docker.Config, Hostname: hostnameOf(container, around), Labels: spec.labels },
-    NetworkSettings: networkSettingsOf(container, around),
+    NetworkSettings: networkSettingsOf(container, { findNetwork: around.findNetwork, apiVersion }),
   };
 }
 
 /** One entry of `GET /containers/json` (API 1.41, ContainerSummary). */
 export function listContainer(
   container: Container,
-  o: { readonly around: ContainerSurroundings; readonly now: Date; readonly imageName: string; readonly sizes?: Sizes },
+  o: Shown & { readonly now: Date; readonly imageName: string },
 ): object {
   const { spec, state } = container;
   return {
@@ -70,7 +78,9 @@ export function listContainer(
     State: state.status,
     Status: statusText(state, o.now),
     HostConfig: { NetworkMode: (hostConfigOf(container) as { NetworkMode: string }).NetworkMode },
-    NetworkSettings: { Networks: networksOf(container, o.around) },
+    NetworkSettings: {
+      Networks: networksOf(container, { findNetwork: o.around.findNetwork, apiVersion: o.apiVersion }),
+    },
     Mounts: mountsOf(container, o.around),
   };
 }
@@ -117,6 +127,7 @@ function hostConfigOf({ spec }: Container): object {
   const { resources, restartPolicy } = spec;
   return {
     ...spec.docker.HostConfig,
+    Links: shownLinks((spec.docker.HostConfig as { Links?: readonly string[] }).Links, spec.name),
     RestartPolicy: { Name: restartPolicy.name, MaximumRetryCount: restartPolicy.maximumRetryCount },
     CpuShares: resources.cpuShares ?? 0,
     Memory: resources.memoryBytes ?? 0,

@@ -1,7 +1,9 @@
 import type { Endpoint, EndpointRequest, NetworkRecord, PortBinding } from '../network/index.ts';
 import type { Container } from '../runtime/index.ts';
+import { speaksAtLeast } from './versions.ts';
 
 interface NetworkLookup {
+  readonly apiVersion: string;
   findNetwork(nameOrId: string): NetworkRecord | undefined;
 }
 
@@ -44,7 +46,7 @@ export function networksOf(container: Container, lookup: NetworkLookup): Record<
     return Object.fromEntries(
       sandbox.endpoints.map((endpoint) => [
         endpoint.networkName,
-        liveEndpoint(container, endpoint, requests.get(endpoint.networkId)),
+        liveEndpoint(container, lookup, { endpoint, request: requests.get(endpoint.networkId) }),
       ]),
     );
   }
@@ -54,29 +56,38 @@ export function networksOf(container: Container, lookup: NetworkLookup): Record<
       endpointShape({
         networkId: lookup.findNetwork(request.network)?.id ?? '',
         request,
-        aliases: aliasesOf(container, request),
+        ...namesOf(container, lookup, { network: request.network, aliases: request.aliases ?? [] }),
       }),
     ]),
   );
 }
 
-function liveEndpoint(container: Container, endpoint: Endpoint, request: EndpointRequest | undefined): object {
+function liveEndpoint(
+  container: Container,
+  lookup: NetworkLookup,
+  { endpoint, request }: { readonly endpoint: Endpoint; readonly request: EndpointRequest | undefined },
+): object {
   return endpointShape({
     networkId: endpoint.networkId,
     endpoint,
     ...(request === undefined ? {} : { request }),
-    aliases: endpoint.networkName === 'bridge' ? null : withShortId(container, endpoint.aliases),
+    ...namesOf(container, lookup, { network: endpoint.networkName, aliases: endpoint.aliases }),
   });
 }
 
-function aliasesOf(container: Container, request: EndpointRequest): readonly string[] | null {
-  return request.network === 'bridge' ? null : withShortId(container, request.aliases ?? []);
-}
-
-/** Docker adds the container's short id to the aliases on user-defined networks. */
-function withShortId(container: Container, aliases: readonly string[]): readonly string[] {
+/** On user-defined networks. Before API 1.45 the short id was among the aliases; what is asked for is `DNSNames` since. */
+function namesOf(
+  container: Container,
+  { apiVersion }: NetworkLookup,
+  o: { readonly network: string; readonly aliases: readonly string[] },
+): Pick<EndpointParts, 'aliases' | 'names'> {
+  if (o.network === 'bridge') return { aliases: null, names: null };
   const short = container.id.slice(0, 12);
-  return aliases.includes(short) ? aliases : [...aliases, short];
+  const given = o.aliases.filter((alias) => alias !== short);
+  const { hostname, name } = container.spec;
+  const names = [...new Set([name, ...given, short, ...(hostname === '' ? [] : [hostname])])];
+  if (!speaksAtLeast({ apiVersion }, '1.45')) return { aliases: [...given, short], names };
+  return { aliases: given.length > 0 ? given : null, names };
 }
 
 interface EndpointParts {
@@ -84,10 +95,12 @@ interface EndpointParts {
   readonly endpoint?: Endpoint;
   readonly request?: EndpointRequest;
   readonly aliases?: readonly string[] | null;
+  /** By which the name server knows it. */
+  readonly names?: readonly string[] | null;
 }
 
-/** EndpointSettings (API 1.41). */
-function endpointShape({ networkId, endpoint, request, aliases }: EndpointParts): object {
+/** EndpointSettings (API 1.51). */
+function endpointShape({ networkId, endpoint, request, aliases, names }: EndpointParts): object {
   return {
     IPAMConfig: request?.ipv4Address === undefined ? null : { IPv4Address: request.ipv4Address },
     Links: null,
@@ -102,6 +115,8 @@ function endpointShape({ networkId, endpoint, request, aliases }: EndpointParts)
     GlobalIPv6PrefixLen: 0,
     MacAddress: endpoint?.macAddress ?? '',
     DriverOpts: null,
+    GwPriority: 0,
+    DNSNames: names ?? null,
   };
 }
 

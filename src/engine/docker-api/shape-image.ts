@@ -1,20 +1,30 @@
 import type { ExecutionConfig } from '../../lib/oci/index.ts';
+import { speaksAtLeast } from './versions.ts';
 import type { HistoryRow, ImageRecord, RemovedImage } from '../image/index.ts';
 
-/** One entry of `GET /images/json` (API 1.41, ImageSummary). */
-export function listImage(image: ImageRecord, containers = -1): object {
+/** One entry of `GET /images/json` (API 1.51, ImageSummary; older clients get what they know). */
+export function listImage(
+  image: ImageRecord,
+  o: { readonly apiVersion: string; readonly containers?: number },
+): object {
+  const isNew = speaksAtLeast(o, '1.43');
   return {
-    Containers: containers,
+    Containers: o.containers ?? -1,
     Created: Math.floor(image.createdAt.getTime() / 1_000),
     Id: image.id,
     Labels: nullIfEmpty(image.config.config?.Labels),
     ParentId: image.parent ?? '',
-    RepoDigests: image.repoDigests.length > 0 ? image.repoDigests : digestsOfUntagged(image),
-    RepoTags: tagsOf(image),
+    RepoDigests: isNew || image.repoDigests.length > 0 ? image.repoDigests : digestsOfUntagged(image),
+    RepoTags: isNew ? image.references : tagsOf(image),
     SharedSize: -1,
     Size: image.sizeBytes,
-    VirtualSize: image.sizeBytes,
+    ...virtualSizeOf(image, o),
   };
+}
+
+/** The same as the size, until API 1.44 dropped it. */
+function virtualSizeOf(image: ImageRecord, o: { readonly apiVersion: string }): object {
+  return speaksAtLeast(o, '1.44') ? {} : { VirtualSize: image.sizeBytes };
 }
 
 function digestsOfUntagged(image: ImageRecord): readonly string[] | null {
@@ -26,10 +36,17 @@ function tagsOf(image: ImageRecord): readonly string[] | null {
   return image.repoDigests.length > 0 ? null : ['<none>:<none>'];
 }
 
-/** `GET /images/{name}/json` (API 1.41, Image). */
-export function inspectImage(image: ImageRecord, layerDirectories: readonly string[], engineVersion: string): object {
+interface InspectOptions {
+  /** Top first. */
+  readonly layerDirectories: readonly string[];
+  readonly engineVersion: string;
+  readonly apiVersion: string;
+}
+
+/** `GET /images/{name}/json` (API 1.51, Image; older clients get what they know). */
+export function inspectImage(image: ImageRecord, o: InspectOptions): object {
   const { config } = image;
-  const [top = '', ...lower] = layerDirectories;
+  const [top = '', ...lower] = o.layerDirectories;
   return {
     Id: image.id,
     RepoTags: image.references,
@@ -37,16 +54,15 @@ export function inspectImage(image: ImageRecord, layerDirectories: readonly stri
     Parent: image.parent ?? '',
     Comment: config.history?.at(-1)?.comment ?? '',
     Created: config.created ?? image.createdAt.toISOString(),
-    Container: '',
-    ContainerConfig: configOf({}),
-    DockerVersion: engineVersion,
+    ...(speaksAtLeast(o, '1.45') ? {} : { Container: '', ContainerConfig: configOf({}) }),
+    DockerVersion: o.engineVersion,
     Author: config.author ?? '',
-    Config: configOf(config.config ?? {}),
+    Config: speaksAtLeast(o, '1.50') ? imagePartOf(config.config ?? {}) : configOf(config.config ?? {}),
     Architecture: config.architecture,
     ...(config.variant === undefined ? {} : { Variant: config.variant }),
     Os: config.os,
     Size: image.sizeBytes,
-    VirtualSize: image.sizeBytes,
+    ...virtualSizeOf(image, o),
     GraphDriver: {
       Data: { ...(lower.length > 0 ? { LowerDir: lower.join(':') } : {}), UpperDir: top },
       Name: 'overlay2',
@@ -81,6 +97,15 @@ function configOf(config: ExecutionConfig): object {
     ...(config.StopSignal === undefined ? {} : { StopSignal: config.StopSignal }),
     ...(config.Shell === undefined ? {} : { Shell: config.Shell }),
   };
+}
+
+const OF_CONTAINERS = new Set([
+  'Hostname', 'Domainname', 'AttachStdin', 'AttachStdout', 'AttachStderr', 'Tty', 'OpenStdin', 'StdinOnce', 'Image',
+]); // prettier-ignore
+
+/** Without what only a container has. */
+function imagePartOf(config: ExecutionConfig): object {
+  return Object.fromEntries(Object.entries(configOf(config)).filter(([name]) => !OF_CONTAINERS.has(name)));
 }
 
 /** One entry of `GET /images/{name}/history`. */

@@ -15,6 +15,7 @@ export function inspectNetwork(network: NetworkRecord, attached: readonly Attach
     Created: network.createdAt.toISOString(),
     Scope: 'local',
     Driver: network.driver === 'none' ? 'null' : network.driver,
+    EnableIPv4: true,
     EnableIPv6: false,
     IPAM: { Driver: 'default', Options: network.predefined ? null : {}, Config: ipamConfigOf(network) },
     Internal: network.internal,

@@ -1,5 +1,5 @@
 import type { Rooms } from './rooms.ts';
-import { API_VERSION, OLDEST_API_VERSION } from './versions.ts';
+import { API_VERSION, OLDEST_API_VERSION, speaksAtLeast } from './versions.ts';
 
 /** `GET /version`. Clients that are Bascule's own know the engine by the first component's name. */
 export function versionOf({ host, runtime }: Pick<Rooms, 'host' | 'runtime'>): object {
@@ -24,9 +24,12 @@ export function versionOf({ host, runtime }: Pick<Rooms, 'host' | 'runtime'>): o
   };
 }
 
-/** `GET /info` (API 1.41, SystemInfo). */
-export function infoOf(rooms: Pick<Rooms, 'host' | 'runtime' | 'images'>, now: Date): object {
-  return { ...countsOf(rooms), ...machineOf(rooms, now), ...engineOf(rooms) };
+/** `GET /info` (API 1.51, SystemInfo; older clients get what they know). */
+export function infoOf(
+  rooms: Pick<Rooms, 'host' | 'runtime' | 'images'>,
+  o: { readonly now: Date; readonly apiVersion: string },
+): object {
+  return { ...countsOf(rooms), ...machineOf(rooms, o.now), ...engineOf(rooms), ...oldFieldsOf(o.apiVersion) };
 }
 
 function countsOf({ runtime, images }: Pick<Rooms, 'runtime' | 'images'>): object {
@@ -59,7 +62,6 @@ function machineOf({ host, runtime }: Pick<Rooms, 'host' | 'runtime'>, now: Date
     SystemTime: now.toISOString(),
     MemoryLimit: true,
     SwapLimit: true,
-    KernelMemory: false,
     CpuCfsPeriod: true,
     CpuCfsQuota: true,
     CPUShares: true,
@@ -67,8 +69,13 @@ function machineOf({ host, runtime }: Pick<Rooms, 'host' | 'runtime'>, now: Date
     PidsLimit: true,
     OomKillDisable: runtime.info().cgroupVersion === 1,
     IPv4Forwarding: true,
-    BridgeNfIptables: true,
-    BridgeNfIp6tables: true,
+  };
+}
+
+function oldFieldsOf(apiVersion: string): object {
+  return {
+    ...(speaksAtLeast({ apiVersion }, '1.42') ? {} : { KernelMemory: false }),
+    ...(speaksAtLeast({ apiVersion }, '1.50') ? {} : { BridgeNfIptables: true, BridgeNfIp6tables: true }),
   };
 }
 

@@ -1,9 +1,14 @@
 import { invalidParameter } from './http-errors.ts';
 import { compareVersions } from './router.ts';
 
-/** The version of the Docker Engine API that is spoken: that of Docker 20.10. */
-export const API_VERSION = '1.41';
+/** The newest version of the Docker Engine API that is spoken: that of Docker 28.5. Older clients get their own. */
+export const API_VERSION = '1.51';
 export const OLDEST_API_VERSION = '1.24';
+
+/** Whether a client speaks a version in which something has come. */
+export function speaksAtLeast({ apiVersion }: { readonly apiVersion: string }, version: string): boolean {
+  return compareVersions(apiVersion, version) >= 0;
+}
 
 /** @throws UserError `invalid-parameter` with Docker's own words, which clients use to negotiate */
 export function checkApiVersion(version: string | undefined): void {

@@ -50,7 +50,7 @@ function checkedAddress(space: AddressSpace, network: NetworkRow, text: string):
   const address = parseAddress(text);
   if (address === undefined || !isHostAddress(space.subnet, address))
     throw networkInvalid(
-      `invalid address ${text}: it does not belong to network ${network.name} (${network.subnet})`,
+      `invalid config for network ${network.name}: invalid endpoint settings:\nno configured subnet or ip-range contain the IP address ${text}`,
       'Choose one inside the subnet.',
     );
   if (address === space.gateway || space.used.has(address)) throw addressTaken(text, network.name);

@@ -43,8 +43,8 @@ export interface ResolvConf {
 
 export function renderResolvConf(conf: ResolvConf): string {
   return [
-    ...(conf.search.length === 0 ? [] : [`search ${conf.search.join(' ')}`]),
     ...conf.servers.map((server) => `nameserver ${server}`),
+    ...(conf.search.length === 0 ? [] : [`search ${conf.search.join(' ')}`]),
     ...(conf.options.length === 0 ? [] : [`options ${conf.options.join(' ')}`]),
   ]
     .map((line) => `${line}\n`)

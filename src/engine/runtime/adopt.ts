@@ -16,6 +16,7 @@ import { startsAtBoot } from './restart-plan.ts';
 import { unmountRoot } from './root-mount.ts';
 import type { Supervisor } from './supervisor.ts';
 import { tearDown } from './teardown.ts';
+import { unbind } from './volume-source.ts';
 
 export interface AdoptParts {
   readonly host: Host;
@@ -119,6 +120,8 @@ async function removeLeftovers(host: Host, containers: Containers): Promise<void
   const { paths } = host;
   await removeStates(host, known);
   for (const id of await namesIn(paths.bundles)) if (!known.has(id)) await unmountRoot(paths.of(id).root);
+  const bound = (await namesIn(paths.subpaths)).map((name) => name.split('-')[0] ?? name);
+  for (const id of new Set(bound)) if (!known.has(id)) await unbind(paths.subpaths, id);
   await Promise.all([
     removeUnknown(paths.bundles, known),
     removeUnknown(paths.containers, known),

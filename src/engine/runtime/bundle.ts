@@ -1,9 +1,12 @@
+import { existsSync } from 'node:fs';
 import { chmod, writeFile } from 'node:fs/promises';
 import { UserError } from '../../lib/errors.ts';
 import type { Containers, Entry } from './containers.ts';
 import { hostDevices, resolveDevices } from './devices.ts';
-import { containerNotRunning, initMissing } from './errors.ts';
+import type { ContainerSpec } from './container.ts';
+import { apparmorMissing, containerNotRunning, initMissing } from './errors.ts';
 import type { Host } from './host.ts';
+import { resolveLinks, type Links } from './links.ts';
 import { findInit } from './machine.ts';
 import { resolveMounts } from './mount-sources.ts';
 import { hostnameOf, openNetworking, type Networking } from './network-files.ts';
@@ -18,11 +21,12 @@ const INIT_PATH = '/sbin/docker-init';
 /** Mounts the root, opens the network and writes `config.json`: everything that the OCI runtime needs. */
 export async function prepareBundle(host: Host, containers: Containers, entry: Entry): Promise<void> {
   const init = entry.spec.init ? (findInit() ?? noInit()) : undefined;
+  const links = resolveLinks(host, containers, entry);
   const [networking] = await settle([
-    openNetworking(host, containers, entry).catch(sayingNetworking(entry)),
+    openNetworking(host, containers, { entry, linked: links.hosts }).catch(sayingNetworking(entry)),
     mountRoot(host, entry.spec.imageId, entry.paths),
   ]);
-  const text = await specOf(host, containers, entry, { networking, init });
+  const text = await specOf(host, containers, entry, { networking, init, links });
   await writeFile(entry.paths.config, text, { mode: 0o600 }); // environments hold passwords
   await chmod(entry.paths.config, 0o600); // one that was there before
 }
@@ -54,6 +58,7 @@ function noInit(): never {
 interface Surroundings {
   readonly networking: Networking;
   readonly init: string | undefined;
+  readonly links: Links;
 }
 
 async function specOf(host: Host, containers: Containers, entry: Entry, around: Surroundings): Promise<string> {
@@ -61,11 +66,11 @@ async function specOf(host: Host, containers: Containers, entry: Entry, around: 
   const [passwd, group, mounts, devices] = await Promise.all([
     readInRoot(paths.root, '/etc/passwd'),
     readInRoot(paths.root, '/etc/group'),
-    resolveMounts(host, spec.mounts, paths.root),
+    resolveMounts(spec.mounts, { host, root: paths.root, id: entry.id }),
     spec.security.privileged ? hostDevices() : resolveDevices(spec.devices),
   ]);
   const rendered = renderSpec({
-    spec: { ...spec, hostname: hostnameOf(entry) },
+    spec: { ...spec, hostname: hostnameOf(entry), env: [...around.links.env, ...spec.env], security: securityOf(spec) },
     user: resolveUser(spec.user, spec.groupAdd, { passwd, group }),
     rootDirectory: paths.root,
     cgroupsPath: paths.cgroup,
@@ -80,6 +85,14 @@ async function specOf(host: Host, containers: Containers, entry: Entry, around: 
   return specText(rendered.spec);
 }
 
+/** @throws UserError `apparmor-missing` */
+function securityOf({ security }: ContainerSpec): ContainerSpec['security'] {
+  const { apparmorProfile: profile, ...others } = security;
+  if (profile === undefined || existsSync('/sys/kernel/security/apparmor')) return security;
+  if (profile !== 'unconfined') throw apparmorMissing(profile);
+  return others;
+}
+
 function initMount(source: string): ResolvedMount {
   return { type: 'bind', source, target: INIT_PATH, readOnly: true };
 }
@@ -89,8 +102,9 @@ function namespacesOf(containers: Containers, entry: Entry, networking: Networki
   return {
     network: networking.namespace,
     pid: namespaceOf(containers, pidMode, 'pid'),
-    ipc: namespaceOf(containers, ipcMode, 'ipc'),
+    ipc: ipcMode === 'none' ? 'none' : namespaceOf(containers, ipcMode, 'ipc'),
     uts: utsMode === 'host' ? 'host' : 'private',
+    ...(entry.spec.cgroupNamespace === undefined ? {} : { cgroup: entry.spec.cgroupNamespace }),
   };
 }
 

@@ -45,10 +45,17 @@ export interface ContainerSpec {
   readonly groupAdd: readonly string[];
   readonly network: NetworkSpec;
   readonly logDriver: LogDriver;
-  /** `host` or `container:<id>` share; absent or `private`: an own one. */
+  /** `host` or `container:<id>` share; absent or `private`: an own one. For `ipcMode`, `none` has no /dev/shm. */
   readonly pidMode?: string;
   readonly ipcMode?: string;
   readonly utsMode?: string;
+  /** Absent: as control groups of this version have it (1: `host`, 2: `private`). */
+  readonly cgroupNamespace?: 'host' | 'private';
+  /** Other containers by a name of their own (`--link`). */
+  readonly links?: readonly ContainerLink[];
+  /** Of the control group, e.g. `c 1:3 rwm` (`--device-cgroup-rule`). */
+  readonly deviceRules?: readonly string[];
+  readonly annotations?: Readonly<Record<string, string>>;
   readonly oomScoreAdj?: number;
   /** As the client sent it, for inspection. */
   readonly docker: {
@@ -56,6 +63,13 @@ export interface ContainerSpec {
     readonly HostConfig: object;
     readonly NetworkingConfig?: object;
   };
+}
+
+export interface ContainerLink {
+  readonly containerId: string;
+  readonly alias: string;
+  /** The network on which the two meet. */
+  readonly network: string;
 }
 
 export interface RestartPolicy {
@@ -73,6 +87,8 @@ export type MountSpec =
       readonly propagation?: 'private' | 'rprivate' | 'shared' | 'rshared' | 'slave' | 'rslave';
       /** Makes the source a folder where it does not exist (`-v`); without it that is an error (`--mount`). */
       readonly createSource?: boolean;
+      /** False: without what is mounted below the source. */
+      readonly recursive?: boolean;
     }
   | {
       readonly type: 'volume';
@@ -81,6 +97,8 @@ export type MountSpec =
       readonly readOnly: boolean;
       /** Leaves a new volume empty, instead of giving it what the image has at the target. */
       readonly noCopy: boolean;
+      /** A folder or file of the volume instead of the whole. */
+      readonly subpath?: string;
     }
   | {
       readonly type: 'tmpfs';
@@ -128,6 +146,8 @@ export interface Security {
   readonly noNewPrivileges: boolean;
   /** Docker's default profile, none, or a profile in Docker's JSON format. */
   readonly seccomp: 'default' | 'unconfined' | object;
+  /** Absent: as the machine has it for everybody. */
+  readonly apparmorProfile?: string;
   /** Absent: Docker's list. */
   readonly maskedPaths?: readonly string[];
   readonly readonlyPaths?: readonly string[];

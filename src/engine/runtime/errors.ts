@@ -61,6 +61,24 @@ export function alreadyPaused(id: string): UserError {
   });
 }
 
+export function linkNotRunning(target: string, path: string): UserError {
+  return new UserError({
+    code: 'link-not-running',
+    kind: 'failed',
+    message: `Cannot link to a non running container: /${target} AS ${path}`,
+    fix: `Start the container ${target} first, on the default bridge.`,
+  });
+}
+
+export function apparmorMissing(profile: string): UserError {
+  return new UserError({
+    code: 'apparmor-missing',
+    kind: 'invalid',
+    message: `AppArmor is not enabled on the host: the profile "${profile}" cannot be applied`,
+    fix: 'Leave the security option apparmor away, or start the kernel with AppArmor.',
+  });
+}
+
 export function containerNotPaused(id: string): UserError {
   return new UserError({
     code: 'container-not-paused',

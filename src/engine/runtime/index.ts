@@ -6,6 +6,7 @@ export type {
   DeviceSpec,
   Health,
   HealthEntry,
+  ContainerLink,
   LogDriver,
   MountSpec,
   NetworkSpec,
@@ -42,4 +43,5 @@ export type {
   WaitCondition,
   WaitResult,
 } from './face.ts';
+export { unknownCapability } from './capabilities.ts';
 export { openRuntime } from './runtime.ts';

@@ -33,6 +33,7 @@ export async function detectMachine(): Promise<Machine> {
     architecture: platformOfNode(process.arch).architecture,
     cgroupVersion,
     capabilities,
+    mqueue: existsSync('/dev/mqueue'),
     seccomp: /^Seccomp:/m.test(status),
     resources: {
       swapLimit: limitsSwap(cgroupVersion),

@@ -1,36 +1,60 @@
-import { lstat, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { systemCodeOf } from '../../lib/errors.ts';
-import { runOrThrow } from '../../lib/process.ts';
+import { newId } from '../../lib/id.ts';
 import type { MountSpec } from './container.ts';
 import { invalidContainer } from './errors.ts';
 import type { Host } from './host.ts';
 import type { ResolvedMount } from './render-mounts.ts';
-import { resolveInRoot } from '../../lib/root-path.ts';
+import { bindBelow, fillVolume } from './volume-source.ts';
+
+interface Resolving {
+  readonly host: Host;
+  readonly root: string;
+  /** Of the container; sub-paths of volumes are bound below `host.paths.subpaths` under it. */
+  readonly id: string;
+}
 
 /** Finds (or makes) the sources of a container's mounts; its root is mounted already. */
 export async function resolveMounts(
-  host: Host,
   mounts: readonly MountSpec[],
-  root: string,
+  resolving: Resolving,
 ): Promise<readonly ResolvedMount[]> {
   const resolved: ResolvedMount[] = [];
-  for (const mount of mounts) resolved.push(await resolveMount(host, mount, root));
+  for (const mount of mounts) resolved.push(await resolveMount(mount, resolving));
   return resolved;
 }
 
-async function resolveMount(host: Host, mount: MountSpec, root: string): Promise<ResolvedMount> {
+async function resolveMount(mount: MountSpec, resolving: Resolving): Promise<ResolvedMount> {
   switch (mount.type) {
     case 'tmpfs':
       return mount;
     case 'bind':
       await checkSource(mount);
       return mount;
-    case 'volume': {
-      const { mountpoint } = await host.volumes.create({ name: mount.name });
-      if (!mount.noCopy) await fillVolume(root, mount.target, mountpoint);
-      return { type: 'bind', source: mountpoint, target: mount.target, readOnly: mount.readOnly };
-    }
+    case 'volume':
+      return {
+        type: 'bind',
+        target: mount.target,
+        readOnly: mount.readOnly,
+        source: await volumeSource(mount, resolving),
+      };
   }
+}
+
+async function volumeSource(
+  { name, target, noCopy, subpath }: Extract<MountSpec, { type: 'volume' }>,
+  { host, root, id }: Resolving,
+): Promise<string> {
+  await host.volumes.create({ name });
+  const volume = await host.volumes.prepare(name);
+  if (subpath !== undefined) {
+    const place = join(host.paths.subpaths, `${id}-${newId().slice(0, 12)}`);
+    await bindBelow(volume.mountpoint, subpath, place);
+    return place;
+  }
+  if (!noCopy) await fillVolume(root, target, volume);
+  return volume.mountpoint;
 }
 
 async function checkSource(mount: Extract<MountSpec, { type: 'bind' }>): Promise<void> {
@@ -47,19 +71,4 @@ async function checkSource(mount: Extract<MountSpec, { type: 'bind' }>): Promise
       cause,
     );
   }
-}
-
-/**
- * Gives an empty volume what the image has at the target, as Docker does. It appears whole or, after a crash, not at
- * all: the copy is made beside the volume and renamed over its empty folder.
- */
-async function fillVolume(root: string, target: string, mountpoint: string): Promise<void> {
-  if ((await readdir(mountpoint)).length > 0) return;
-  const source = await resolveInRoot(root, target);
-  const found = await lstat(source).catch(() => undefined);
-  if (!found?.isDirectory() || source === root) return;
-  const copy = `${mountpoint}.copy`;
-  await rm(copy, { recursive: true, force: true });
-  await runOrThrow(['cp', '--archive', '--no-target-directory', source, copy]);
-  await rename(copy, mountpoint);
 }

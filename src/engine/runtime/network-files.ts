@@ -16,7 +16,11 @@ export interface Networking {
 }
 
 /** Opens what the container's network mode asks for. */
-export async function openNetworking(host: Host, containers: Containers, entry: Entry): Promise<Networking> {
+export async function openNetworking(
+  host: Host,
+  containers: Containers,
+  { entry, linked }: { readonly entry: Entry; readonly linked: readonly string[] },
+): Promise<Networking> {
   const { network } = entry.spec;
   switch (network.mode) {
     case 'none':
@@ -36,7 +40,7 @@ export async function openNetworking(host: Host, containers: Containers, entry: 
         dns: network.dns,
         dnsSearch: network.dnsSearch,
         ...(network.dnsOptions === undefined ? {} : { dnsOptions: network.dnsOptions }),
-        extraHosts: network.extraHosts,
+        extraHosts: [...network.extraHosts, ...linked],
       });
       return ofSandbox(sandbox);
     }

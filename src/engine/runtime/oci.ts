@@ -19,6 +19,7 @@ export interface OciProcess {
   readonly rlimits: readonly OciRlimit[];
   readonly noNewPrivileges: boolean;
   readonly oomScoreAdj?: number;
+  readonly apparmorProfile?: string;
 }
 
 export interface OciUser {

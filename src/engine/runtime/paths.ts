@@ -31,6 +31,8 @@ export interface RuntimePaths {
   readonly states: string;
   readonly steps: string;
   readonly execs: string;
+  /** Places where parts of volumes are bound: `<id of the container>-…`. */
+  readonly subpaths: string;
   readonly cgroupParent: string;
   of(id: string): ContainerPaths;
 }
@@ -50,6 +52,7 @@ export function runtimePaths(scope: Scope, directory: string): RuntimePaths {
     states: join(scope.runDirectory, 'oci'),
     steps: join(scope.runDirectory, 'steps'),
     execs: join(scope.runDirectory, 'execs'),
+    subpaths: join(scope.runDirectory, 'subpaths'),
     cgroupParent,
     of: (id) => {
       const own = join(containers, id);

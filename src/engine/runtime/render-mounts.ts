@@ -8,6 +8,7 @@ export type ResolvedMount =
       readonly target: string;
       readonly readOnly: boolean;
       readonly propagation?: string;
+      readonly recursive?: boolean;
     }
   | {
       readonly type: 'tmpfs';
@@ -22,6 +23,10 @@ export interface MountPlan {
   readonly privileged: boolean;
   /** Share the host's message queues and shared memory. */
   readonly hostIpc: boolean;
+  /** The host has message queues to share. */
+  readonly hostMqueue: boolean;
+  /** Shared memory on /dev/shm. */
+  readonly hasShm: boolean;
   readonly hidesCgroups: boolean;
   readonly mounts: readonly ResolvedMount[];
   /** Bound over /etc/hosts and so on, unless a user's mount is there. */
@@ -54,12 +59,12 @@ function systemMounts(plan: MountPlan): readonly OciMount[] {
     ...(plan.hidesCgroups ? [] : [mount('/sys/fs/cgroup', 'cgroup', 'cgroup', [access, ...base])]),
     ...(plan.hostIpc
       ? [
-          mount('/dev/mqueue', 'bind', '/dev/mqueue', ['rbind', ...base]),
+          ...(plan.hostMqueue ? [mount('/dev/mqueue', 'bind', '/dev/mqueue', ['rbind', ...base])] : []),
           mount('/dev/shm', 'bind', '/dev/shm', ['rbind', ...base]),
         ]
       : [
           mount('/dev/mqueue', 'mqueue', 'mqueue', base),
-          mount('/dev/shm', 'tmpfs', 'shm', [...base, 'mode=1777', `size=${shm}`]),
+          ...(plan.hasShm ? [mount('/dev/shm', 'tmpfs', 'shm', [...base, 'mode=1777', `size=${shm}`])] : []),
         ]),
   ];
 }
@@ -74,7 +79,7 @@ function renderMount(user: ResolvedMount): OciMount {
 
 function bindMount(bind: Extract<ResolvedMount, { type: 'bind' }>): OciMount {
   return mount(bind.target, 'bind', bind.source, [
-    'rbind',
+    bind.recursive === false ? 'bind' : 'rbind',
     bind.readOnly ? 'ro' : 'rw',
     bind.propagation ?? 'rprivate',
   ]);

@@ -123,3 +123,16 @@ export const DEFAULT_DEVICE_RULES: readonly OciDeviceRule[] = [
   ].map(([major = 0, minor = 0]) => ({ allow: true, type: 'c' as const, major, minor, access: 'rwm' })),
   { allow: true, type: 'c', major: 136, access: 'rwm' },
 ];
+
+/** `TYPE MAJOR:MINOR ACCESS`; `*` stands for every number. The text is checked where it comes in. */
+export function parseDeviceRule(text: string): OciDeviceRule {
+  const [, type = 'a', major = '*', minor = '*', access = 'rwm'] =
+    /^([acb]) (\d+|\*):(\d+|\*) ([rwm]+)$/.exec(text) ?? [];
+  return {
+    allow: true,
+    type: type === 'b' || type === 'c' ? type : 'a',
+    ...(major === '*' ? {} : { major: Number(major) }),
+    ...(minor === '*' ? {} : { minor: Number(minor) }),
+    access,
+  };
+}

@@ -14,6 +14,7 @@ const machine: SpecInput['machine'] = {
   cgroupVersion: 2,
   capabilities: ALL_CAPABILITIES,
   seccomp: true,
+  mqueue: true,
   resources: { swapLimit: true, raisesLimits: true, hardLimits: {}, oomScoreAdj: 0 },
 };
 

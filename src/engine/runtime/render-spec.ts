@@ -2,7 +2,13 @@ import type { ContainerSpec } from './container.ts';
 import { capabilitiesOf } from './capabilities.ts';
 import type { OciDevice, OciDeviceRule, OciNamespace, OciProcess, OciSpec } from './oci.ts';
 import { renderMounts, type ResolvedMount } from './render-mounts.ts';
-import { DEFAULT_DEVICE_RULES, renderResources, renderRlimits, type ResourceSupport } from './render-resources.ts';
+import {
+  DEFAULT_DEVICE_RULES,
+  parseDeviceRule,
+  renderResources,
+  renderRlimits,
+  type ResourceSupport,
+} from './render-resources.ts';
 import { renderCustomSeccomp, renderDefaultSeccomp } from './render-seccomp.ts';
 import type { ResolvedUser } from './users.ts';
 
@@ -21,6 +27,8 @@ type ProcessSpec = Pick<
   | 'security'
   | 'sysctls'
   | 'oomScoreAdj'
+  | 'annotations'
+  | 'deviceRules'
 >;
 
 export interface Machine {
@@ -29,6 +37,8 @@ export interface Machine {
   /** What the daemon itself has. */
   readonly capabilities: readonly string[];
   readonly resources: ResourceSupport;
+  /** /dev/mqueue is there. */
+  readonly mqueue: boolean;
   /** The kernel filters system calls. */
   readonly seccomp: boolean;
 }
@@ -53,8 +63,10 @@ export interface SpecInput {
 export interface Namespaces {
   readonly network: 'host' | 'private' | { readonly path: string };
   readonly pid: 'host' | 'private' | { readonly path: string };
-  readonly ipc: 'host' | 'private' | { readonly path: string };
+  readonly ipc: 'host' | 'private' | 'none' | { readonly path: string };
   readonly uts: 'host' | 'private';
+  /** Absent: as Docker has it by default. */
+  readonly cgroup?: 'host' | 'private';
 }
 
 export interface DeviceNode extends OciDevice {
@@ -100,10 +112,13 @@ export function renderSpec(input: SpecInput): RenderedSpec {
       process,
       root: { path: input.rootDirectory, readonly: spec.readOnlyRoot },
       ...(ownUts ? { hostname: spec.hostname } : {}),
+      ...(spec.annotations === undefined ? {} : { annotations: spec.annotations }),
       mounts: renderMounts({
         shmSizeBytes: spec.shmSizeBytes,
         privileged,
         hostIpc: input.namespaces.ipc === 'host',
+        hostMqueue: machine.mqueue,
+        hasShm: input.namespaces.ipc !== 'none',
         hidesCgroups: input.hidesCgroups ?? false,
         mounts: input.mounts,
         files: input.files,
@@ -150,6 +165,7 @@ function renderProcess(input: SpecInput): { process: OciProcess; warnings: reado
       rlimits,
       noNewPrivileges: spec.security.noNewPrivileges,
       ...(typeof oom === 'number' ? { oomScoreAdj: oom } : {}),
+      ...(spec.security.apparmorProfile === undefined ? {} : { apparmorProfile: spec.security.apparmorProfile }),
     },
   };
 }
@@ -186,10 +202,11 @@ function renderNamespaces(namespaces: Namespaces, machine: Machine, privileged: 
   for (const type of ['network', 'pid', 'ipc', 'uts'] as const) {
     const wanted = namespaces[type];
     if (wanted === 'host') continue;
-    list.push(wanted === 'private' ? { type } : { type, path: wanted.path });
+    list.push(typeof wanted === 'string' ? { type } : { type, path: wanted.path });
   }
   // As Docker: on version 2 a container sees its own group as the root of the tree.
-  if (machine.cgroupVersion === 2 && !privileged) list.push({ type: 'cgroup' });
+  const byDefault = machine.cgroupVersion === 2 && !privileged ? 'private' : 'host';
+  if ((namespaces.cgroup ?? byDefault) === 'private') list.push({ type: 'cgroup' });
   return list;
 }
 
@@ -208,7 +225,7 @@ function renderSysctls(input: SpecInput): Readonly<Record<string, string>> {
 function deviceRules(input: SpecInput): readonly OciDeviceRule[] {
   if (input.spec.security.privileged) return [{ allow: true, access: 'rwm' }];
   const added = input.devices.map(({ type, major, minor, access }) => ({ allow: true, type, major, minor, access }));
-  return [...DEFAULT_DEVICE_RULES, ...added];
+  return [...DEFAULT_DEVICE_RULES, ...added, ...(input.spec.deviceRules ?? []).map(parseDeviceRule)];
 }
 
 function renderSeccomp(input: SpecInput): { readonly seccomp?: object } {

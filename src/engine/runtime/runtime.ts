@@ -49,7 +49,7 @@ async function openHost(options: RuntimeOptions): Promise<Host> {
 async function makeFolders(paths: RuntimePaths): Promise<void> {
   const [open, closed] = [
     [paths.exits, paths.sockets, paths.states],
-    [paths.containers, paths.bundles, paths.steps],
+    [paths.containers, paths.bundles, paths.steps, paths.subpaths],
   ];
   await Promise.all(open.map((path) => mkdir(path, { recursive: true, mode: 0o711 })));
   for (const path of closed) {

@@ -32,12 +32,12 @@ export function volumeDriverUnknown(name: string, driver: string): UserError {
   });
 }
 
-export function volumeOptionsUnsupported(options: readonly string[]): UserError {
+export function volumeMountFailed(mountpoint: string, detail: string): UserError {
   return new UserError({
-    code: 'volume-options-unsupported',
-    kind: 'unsupported',
-    message: `the local volume driver does not support these options yet: ${options.join(', ')}`,
-    fix: 'Mount the folder or tmpfs directly in the service (type: bind, type: tmpfs) in place of a volume with driver options.',
+    code: 'volume-mount-failed',
+    kind: 'failed',
+    message: `error while mounting volume '${mountpoint}': failed to mount local volume: ${detail}`,
+    fix: 'Check the options type, o and device of the volume (`docker volume inspect`).',
   });
 }
 

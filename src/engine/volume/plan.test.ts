@@ -19,8 +19,14 @@ describe('the plan of a volume', () => {
 
   it('refuses other drivers and driver options', () => {
     assert.throws(() => planVolume({ name: 'data', driver: 'nfs' }, world), { code: 'volume-driver-unknown' });
-    const options = { type: 'tmpfs', device: 'tmpfs' };
-    assert.throws(() => planVolume({ name: 'data', options }, world), { code: 'volume-options-unsupported' });
+    const optionsOf = (options: Record<string, string>) => planVolume({ name: 'data', options }, world).options;
+    assert.deepEqual(optionsOf({ type: 'tmpfs', device: 'tmpfs' }), { type: 'tmpfs', device: 'tmpfs' });
+    for (const [options, message] of [
+      [{ foo: '1' }, 'create data: invalid option: "foo"'],
+      [{ type: 'tmpfs' }, 'create data: missing required option: "device"'],
+      [{ o: 'bind', device: '/x' }, 'create data: missing required option: "type"'],
+    ] as const)
+      assert.throws(() => optionsOf({ ...options }), { code: 'volume-invalid', message });
   });
 
   it('gives back what is there, but not with other options', () => {

@@ -1,9 +1,16 @@
-import { volumeConflict, volumeDriverUnknown, volumeInvalid, volumeOptionsUnsupported } from './errors.ts';
+import { volumeConflict, volumeDriverUnknown, volumeInvalid } from './errors.ts';
 import type { VolumeRecord, VolumeRequest } from './types.ts';
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
-/** What a volume's record is to be. @throws UserError `volume-invalid`, `volume-options-unsupported` */
+/** Which options need which others (moby volume/local/local_unix.go). */
+const NEEDS: Readonly<Record<string, readonly string[]>> = {
+  device: ['type'],
+  type: ['device'],
+  o: ['device', 'type'],
+};
+
+/** What a volume's record is to be. @throws UserError `volume-invalid`, `volume-driver-unknown` */
 export function planVolume(
   request: VolumeRequest,
   o: { readonly newName: string; readonly now: Date },
@@ -12,9 +19,9 @@ export function planVolume(
   checkName(name);
   const driver = request.driver || 'local';
   if (driver !== 'local') throw volumeDriverUnknown(name, driver);
-  const options = Object.keys(request.options ?? {});
-  if (options.length > 0) throw volumeOptionsUnsupported(options);
-  return { name, driver, labels: request.labels ?? {}, options: {}, anonymous: !request.name, createdAt: o.now };
+  const options = request.options ?? {};
+  checkOptions(name, options);
+  return { name, driver, labels: request.labels ?? {}, options, anonymous: !request.name, createdAt: o.now };
 }
 
 /** Creating a volume that is there gives it back, unless it was asked to be another. */
@@ -22,6 +29,19 @@ export function checkSame(known: VolumeRecord, request: VolumeRequest): VolumeRe
   if (Object.entries(request.options ?? {}).some(([key, value]) => known.options[key] !== value))
     throw volumeConflict(known.name);
   return known;
+}
+
+function checkOptions(name: string, options: Readonly<Record<string, string>>): void {
+  for (const option of Object.keys(options)) {
+    if (!Object.hasOwn(NEEDS, option))
+      throw volumeInvalid(`create ${name}: invalid option: "${option}"`, 'The driver local knows type, o and device.');
+    const missing = NEEDS[option]?.find((needed) => !options[needed]);
+    if (missing !== undefined)
+      throw volumeInvalid(
+        `create ${name}: missing required option: "${missing}"`,
+        'Give type, device and, if needed, o.',
+      );
+  }
 }
 
 function checkName(name: string): void {

@@ -46,6 +46,8 @@ export interface Volumes {
   find(name: string): VolumeRecord | undefined;
   /** @throws UserError `volume-not-found` */
   get(name: string): VolumeRecord;
+  /** For a container that starts: what the volume's options name is mounted. @throws UserError `volume-mount-failed` */
+  prepare(name: string): Promise<VolumeRecord>;
   /** The folder to mount. @throws UserError `volume-not-found` */
   mountpoint(name: string): string;
   /** @throws UserError `volume-in-use`, `volume-not-found` */

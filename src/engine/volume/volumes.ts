@@ -8,6 +8,7 @@ import { newId } from '../../lib/id.ts';
 import type { Log } from '../../lib/log.ts';
 import { run } from '../../lib/process.ts';
 import { volumeInUse, volumeNotFound } from './errors.ts';
+import { mountVolume, unmountVolume } from './mounts.ts';
 import { checkSame, planVolume } from './plan.ts';
 import { openVolumeRecords } from './records.ts';
 import type { VolumeRecords } from './records.ts';
@@ -76,6 +77,12 @@ class LocalVolumes implements Volumes {
     return this.get(name).mountpoint;
   }
 
+  async prepare(name: string): Promise<VolumeRecord> {
+    const volume = this.get(name);
+    await mountVolume(volume);
+    return volume;
+  }
+
   async remove(name: string, o: { readonly force: boolean; usersOf: UsersOf }): Promise<void> {
     const volume = this.find(name);
     if (volume === undefined && o.force) return;
@@ -110,6 +117,7 @@ class LocalVolumes implements Volumes {
 
   /** Record first: a crash leaves a folder that a later volume of this name would find, so it is emptied by renaming. */
   async #delete(volume: VolumeRecord): Promise<void> {
+    await unmountVolume(volume);
     const folder = join(volume.mountpoint, '..');
     const doomed = join(this.#directory, `.removed-${newId().slice(0, 12)}`);
     await rename(folder, doomed).catch((error: unknown) => {
@@ -123,7 +131,13 @@ class LocalVolumes implements Volumes {
   /** Big volumes take a while: `rm` does it in a process of its own. Leftovers of a crash go as well. */
   async #sweep(): Promise<void> {
     const doomed = (await readdir(this.#directory)).filter((name) => name.startsWith('.removed-'));
-    const { exitCode, stderr } = await run(['rm', '-rf', '--', ...doomed.map((name) => join(this.#directory, name))]);
+    const { exitCode, stderr } = await run([
+      'rm',
+      '-rf',
+      '--one-file-system',
+      '--',
+      ...doomed.map((name) => join(this.#directory, name)),
+    ]);
     if (exitCode !== 0) this.#log.warn({ stderr }, 'files of a removed volume are still there');
   }
 
