@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { SOCKET_FAMILIES } from '../../src/engine/runtime/seccomp-profile.ts';
 import type { StepRequest } from '../../src/engine/runtime/index.ts';
@@ -400,6 +402,22 @@ describe('runtime', { skip }, () => {
       assert.equal(stat.name, 'new');
       await lab.runtime.copyIn(id, '/tmp', tar);
       assert.equal((await exec(['cat', '/tmp/new'])).text, 'new\n');
+    });
+
+    it('writes nothing to the host through a link of the container', async () => {
+      const outside = await mkdtemp(join(tmpdir(), 'bascule-copy-in-'));
+      try {
+        await exec(['ln', '-s', outside, '/tmp/out']);
+        await mkdir(join(outside, 'from/out'), { recursive: true });
+        await writeFile(join(outside, 'from/out/victim'), 'hostile');
+        const made = ['tar', '--create', `--file=${outside}/x.tar`, '-C', `${outside}/from`, 'out/victim'] as const;
+        assert.equal((await run(made)).exitCode, 0);
+        const archive = Readable.from([await readFile(join(outside, 'x.tar'))]);
+        await assert.rejects(lab.runtime.copyIn(id, '/tmp', archive), { code: 'copy-through-link' });
+        assert.deepEqual((await readdir(outside)).toSorted(), ['from', 'x.tar']);
+      } finally {
+        await rm(outside, { recursive: true });
+      }
     });
   });
 

@@ -5,6 +5,7 @@ import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { UserError } from '../../lib/errors.ts';
 import { run, runOrThrow } from '../../lib/process.ts';
 import type { Layer } from '../image/index.ts';
+import { type ArchiveGuard, guardArchive } from './archive-guard.ts';
 import { exclusively, isUp, type Entry } from './containers.ts';
 import { pathNotFound } from './errors.ts';
 import type { Change, PathStat } from './face.ts';
@@ -65,7 +66,7 @@ export class ContainerFiles {
       const directory = await resolveInRoot(root, path);
       const found = await lstat(directory).catch(() => undefined);
       if (!found?.isDirectory()) throw pathNotFound(path, entry.spec.name);
-      await unpack(directory, tar);
+      await unpack(directory, guarded(tar, guardArchive(root, directory)));
     });
   }
 
@@ -145,7 +146,15 @@ async function endOf(child: ChildProcess): Promise<void> {
   });
 }
 
-async function unpack(directory: string, tar: Readable): Promise<void> {
+/** What a container has is not trusted: before tar sees a name, it is looked where that leads. */
+async function* guarded(tar: Readable, guard: ArchiveGuard): AsyncGenerator<Buffer> {
+  for await (const chunk of tar) {
+    guard.look(chunk as Buffer);
+    yield chunk as Buffer;
+  }
+}
+
+async function unpack(directory: string, tar: AsyncIterable<Buffer>): Promise<void> {
   const child = spawn(
     'tar',
     ['--extract', '--file', '-', '--numeric-owner', '--same-permissions', '--directory', directory],
@@ -161,6 +170,7 @@ async function unpack(directory: string, tar: Readable): Promise<void> {
   });
   const [broken, code] = await Promise.all([feed(tar, child.stdin).catch((error: unknown) => error), ended]);
   if (code === 0 && broken === undefined) return;
+  if (broken instanceof UserError) throw broken;
   throw new UserError({
     code: 'archive-invalid',
     kind: 'invalid',
@@ -173,7 +183,7 @@ async function unpack(directory: string, tar: Readable): Promise<void> {
  * Fails only with the source: a reader that is content before the end (tar, at the mark of an archive's end) says so by
  * its exit code. The rest of the source is read and dropped.
  */
-async function feed(source: Readable, sink: Writable): Promise<void> {
+async function feed(source: AsyncIterable<Buffer>, sink: Writable): Promise<void> {
   sink.on('error', () => {});
   try {
     for await (const chunk of source) if (sink.writable && !sink.write(chunk)) await roomIn(sink);
