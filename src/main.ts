@@ -10,10 +10,7 @@ import type { Delivery } from './delivery/rollout/index.ts';
 import type { Traffic } from './delivery/traffic/index.ts';
 import type { Engine } from './engine/docker-api/index.ts';
 import type { RegistryBeside } from './engine/registry/index.ts';
-import { openDatabase } from './lib/database.ts';
 import { writeFileAtomic } from './lib/files.ts';
-import { loginPlaceOf } from './lib/docker-config/index.ts';
-import { acquireLock } from './lib/lock.ts';
 import type { Log } from './lib/log.ts';
 import { scopeOf, type Scope } from './lib/scope.ts';
 import { VERSION } from './lib/version.ts';
@@ -66,6 +63,7 @@ void runCli(process.argv.slice(2), host).then((code) => {
 /** Serves in this process until SIGTERM or SIGINT. The wings are loaded only here, so that commands start fast. */
 async function runDaemon(launch: DaemonOptions): Promise<void> {
   const { pino } = await import('pino');
+  const { acquireLock } = await import('./lib/lock.ts');
   const log = pino({ level: launch.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime });
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'a bug: nobody waited for this failure'));
   const scope = scopeOf(launch.root);
@@ -89,6 +87,7 @@ async function startParts(o: {
   parts: AsyncDisposableStack;
 }): Promise<void> {
   const { launch, scope, log, parts } = o;
+  const { openDatabase } = await import('./lib/database.ts');
   const { openDockerFleet } = await import('./delivery/fleet/index.ts');
   const { openTraffic } = await import('./delivery/traffic/index.ts');
   const { createDelivery } = await import('./delivery/rollout/index.ts');
@@ -186,6 +185,7 @@ async function startEngine(o: { scope: Scope; log: Log; parts: AsyncDisposableSt
 
 /** How other registries are spoken to, and as whom where a client brings no login of its own. */
 async function registryAccess(root: string) {
+  const { loginPlaceOf } = await import('./lib/docker-config/index.ts');
   const { mirrors, insecure } = await registryConfiguration(root);
   const env = environment();
   const proxies = Object.entries(env).filter(([name]) => /^(?:https?|no)_proxy$/i.test(name));
