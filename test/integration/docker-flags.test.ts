@@ -1,0 +1,3 @@
+import { describeTranscript } from '../support/transcript-tests.ts';
+
+await describeTranscript('docker-flags.txt');
