@@ -38,3 +38,12 @@ function withTag(nameOrId: string): string {
     return nameOrId;
   }
 }
+
+export function layerDamaged(diffId: Digest): UserError {
+  return new UserError({
+    code: 'layer-damaged',
+    kind: 'failed',
+    message: `the stored layer ${diffId} is not what its digest says: a file below the store was changed`,
+    fix: 'Remove the image and build or load it again.',
+  });
+}

@@ -1,14 +1,15 @@
-import { chmodSync, createReadStream, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, createReadStream, existsSync, mkdirSync, renameSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { messageOf, UserError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Digest } from '../../lib/oci/index.ts';
 import { createDurability, type Durability } from './durability.ts';
-import { layerNotFound } from './errors.ts';
+import { layerDamaged, layerNotFound } from './errors.ts';
 import type { Filling, Layer, Upper } from './face.ts';
 import { fillAndDigest } from './fill-layer.ts';
 import { writeByRecipe } from './layer-recipe.ts';
+import { createLeaving, type Leaving } from './leaving.ts';
 import { writeLayerTar, type LayerTarFigures } from './layer-tar.ts';
 import {
   childrenOf,
@@ -55,6 +56,7 @@ export class LayerStore {
   readonly #records: ImageRecords;
   readonly #log: Log;
   readonly #durability: Durability;
+  readonly #leaving: Leaving;
   readonly #xattrs: XattrReader | undefined = openXattrReader();
   /** Sealed or found again for an image that is still to be registered: when. */
   readonly #holds = new Map<Digest, number>();
@@ -64,6 +66,7 @@ export class LayerStore {
     this.#places = o.places;
     this.#records = o.records;
     this.#log = o.log;
+    this.#leaving = createLeaving({ directory: o.places.leaving, log: o.log });
     const onSynced = (diffIds: readonly Digest[]): void => o.records.markSynced(diffIds);
     this.#durability = createDurability({ directory: o.places.layers, log: o.log, onSynced });
   }
@@ -105,7 +108,7 @@ export class LayerStore {
 
   async discard(upper: Upper): Promise<void> {
     const parent = dirname(upper.directory);
-    if (existsSync(upper.directory) && (await this.isEmpty(upper))) rmSync(parent, { recursive: true });
+    if (existsSync(upper.directory) && (await this.isEmpty(upper))) this.#leaving.take(parent);
     else await this.#remove([parent]);
   }
 
@@ -164,7 +167,7 @@ export class LayerStore {
     if (row.hasOriginal) await copyFile(this.#places.blob(diffId), digest);
     else if (row.hasRecipe) await writeByRecipe(this.#places.recipe(diffId), { directory, sink: digest });
     else await this.#writeFolder(directory, { sink: digest, ...(signal === undefined ? {} : { signal }) });
-    if (digest.digest() !== diffId) throw damaged(diffId);
+    if (digest.digest() !== diffId) throw layerDamaged(diffId);
   }
 
   /** Deletes those of the layers that no image has and nobody retains. @returns bytes that were freed */
@@ -198,8 +201,9 @@ export class LayerStore {
     const rows = this.#records.layers();
     const known = new Set(rows.flatMap((row) => this.#pathsOf(row)));
     const found = [...(await childrenOf(this.#places.layers)), ...(await childrenOf(this.#places.blobs))];
-    const leftovers = [...(await childrenOf(this.#places.uppers)), ...(await childrenOf(this.#places.temporary))];
-    await this.#remove([...leftovers, ...found.filter((path) => !known.has(path))]);
+    const { uppers, temporary, leaving } = this.#places;
+    const leftovers = await Promise.all([uppers, temporary, leaving].map(childrenOf));
+    await this.#remove([...leftovers.flat(), ...found.filter((path) => !known.has(path))]);
     const lost: Digest[] = [];
     for (const row of rows) {
       if (await this.#isWhole(row)) continue;
@@ -211,8 +215,8 @@ export class LayerStore {
     return lost;
   }
 
-  close(): Promise<void> {
-    return this.#durability.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#durability.close(), this.#leaving.close()]);
   }
 
   async #isWhole(row: LayerRow): Promise<boolean> {
@@ -247,9 +251,8 @@ export class LayerStore {
     this.#durability.note(diffId);
   }
 
-  /** Without the upper folder there is next to nothing in it: a child process would cost more than the removal. */
   async #removePair(upper: Upper, { isMoved }: { isMoved: boolean }): Promise<void> {
-    if (isMoved) rmSync(dirname(upper.directory), { recursive: true, force: true });
+    if (isMoved) this.#leaving.take(dirname(upper.directory));
     else await this.discard(upper);
   }
 
@@ -290,13 +293,4 @@ async function copyFile(path: string, sink: Sink): Promise<void> {
     sink.write(chunk as Buffer);
     await sink.flush();
   }
-}
-
-function damaged(diffId: Digest): UserError {
-  return new UserError({
-    code: 'layer-damaged',
-    kind: 'failed',
-    message: `the stored layer ${diffId} is not what its digest says: a file below the store was changed`,
-    fix: 'Remove the image and build or load it again.',
-  });
 }

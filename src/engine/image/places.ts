@@ -11,6 +11,8 @@ export interface Places {
   readonly uppers: string;
   readonly blobs: string;
   readonly temporary: string;
+  /** What is being removed. */
+  readonly leaving: string;
   layer(name: string): string;
   blob(digest: Digest): string;
   /** How the archive of a layer is made again from its folder. */
@@ -27,11 +29,12 @@ export async function makePlaces(directory: string): Promise<Places> {
     uppers: join(directory, 'uppers'),
     blobs: join(directory, 'blobs', 'sha256'),
     temporary: join(directory, 'temporary'),
+    leaving: join(directory, 'leaving'),
     layer: (name) => join(directory, 'layers', name),
     blob: (digest) => join(directory, 'blobs', 'sha256', hexOf(digest)),
     recipe: (digest) => join(directory, 'blobs', 'sha256', `${hexOf(digest)}.recipe`),
   };
-  for (const path of [places.layers, places.uppers, places.blobs, places.temporary]) {
+  for (const path of [places.layers, places.uppers, places.blobs, places.temporary, places.leaving]) {
     await mkdir(path, { recursive: true, mode: 0o700 });
   }
   return places;

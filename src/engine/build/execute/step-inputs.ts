@@ -3,7 +3,7 @@ import { chainIdOf } from '../../../lib/oci/index.ts';
 import { resolveInRoot } from '../../../lib/root-path.ts';
 import { nameOf } from '../files/names.ts';
 import { type SelectedSource, type SourceRoot, type WalkedRoot, walkQuery } from '../files/select.ts';
-import { walkTree } from '../files/tree.ts';
+import { type Walk, walkTree } from '../files/tree.ts';
 import { keyOf } from '../plan/key.ts';
 import type { GitOrigin, Origin, Step, UrlOrigin } from '../plan/plan.ts';
 import { checkOutGit, type GitAccess, resolveCommit } from '../sources/git.ts';
@@ -47,7 +47,8 @@ interface InputsOf {
 
 /** A folder of what lasts, with the digests of its files. */
 export interface LastingFiles extends DigestedSource {
-  readonly walkedAt: Date;
+  /** That found it. */
+  readonly walk: Walk;
 }
 
 /** What one read gives. */
@@ -220,10 +221,10 @@ export function openInputs({ session, step, results }: InputsOf): StepInputs {
     },
     async lasting() {
       const [read, ...others] = reads;
-      if (read === undefined || others.length > 0 || !(await isLasting(session, read.origin))) return undefined;
+      const root = read === undefined || others.length > 0 ? undefined : await walkOf(read);
+      if (read === undefined || root === undefined) return undefined;
       const [only, ...more] = await digestedOf(read);
-      if (only === undefined || more.length > 0) return undefined;
-      return { ...only, walkedAt: (await selectedOf(read)).walkedAt };
+      return only === undefined || more.length > 0 ? undefined : { ...only, walk: root.walked.walk };
     },
     root: rootOf,
     async [Symbol.asyncDispose]() {

@@ -3,7 +3,7 @@ import type { NewFile } from '../../image/index.ts';
 import type { Copies } from '../files/copies.ts';
 import { nameOf } from '../files/names.ts';
 import type { SelectedSource } from '../files/select.ts';
-import { isSettled, stampOf, walkTree } from '../files/tree.ts';
+import { isSettled, stampOf, takeWalk, type TreeEntry, type Walk } from '../files/tree.ts';
 
 /** Files that a COPY shares with the layer that it gave last. */
 export interface Twins {
@@ -20,7 +20,8 @@ interface TwinsOf {
   readonly name: string;
   readonly copies: Copies;
   readonly source: SelectedSource;
-  readonly walkedAt: Date;
+  /** That found it. */
+  readonly walk: Walk;
   /** Digests of the source's files. */
   readonly contents: ReadonlyMap<string, string>;
   /** The folder of a layer that is there, and stays. */
@@ -50,14 +51,20 @@ export async function openTwins(o: TwinsOf): Promise<Twins> {
       return undefined;
     },
     async made() {
-      const stamps = new Map(o.source.entries.filter((entry) => isSettled(entry, o.walkedAt)).map((entry) => [entry.path, stampOf(entry)])); // prettier-ignore
-      for (const entry of await walkTree(o.source.directory, o.signal))
-        if (stamps.get(entry.path) === stampOf(entry)) copied.delete(entry.path);
+      const settled = o.source.entries.filter((entry) => copied.has(entry.path) && isSettled(entry, o.walk.at));
+      const now = await takeWalk(o.source.directory, o.signal);
+      for (const path of now.text === o.walk.text ? settled.map((entry) => entry.path) : unchanged(settled, now))
+        copied.delete(path);
       for (const path of copied.values()) files.delete(path);
     },
     keep: (diffId) =>
       o.copies.store(o.name, { diffId, generation: known === undefined ? 0 : (last?.generation ?? 0) + 1, files }),
   };
+}
+
+function unchanged(entries: readonly TreeEntry[], now: Walk): readonly string[] {
+  const stamps = new Map(now.entries().map((entry) => [entry.path, stampOf(entry)]));
+  return entries.filter((entry) => stamps.get(entry.path) === stampOf(entry)).map(({ path }) => path);
 }
 
 /** All that is equal in files that are twins. */
