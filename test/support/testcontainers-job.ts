@@ -13,10 +13,10 @@ const web = await new GenericContainer('busybox')
   .withNetwork(network)
   .withNetworkAliases('web')
   .withEnvironment({ WORD: 'hello' })
-  .withCommand(['sh', '-c', 'echo $WORD > /index.html; echo ready; exec httpd -f -p 80'])
+  .withCommand(['sh', '-c', 'echo $WORD > /index.html; exec httpd -f -p 80'])
   .withCopyContentToContainer([{ content: 'copied', target: '/copied' }])
   .withExposedPorts(80)
-  .withWaitStrategy(Wait.forAll([Wait.forLogMessage('ready'), Wait.forListeningPorts()]))
+  .withWaitStrategy(Wait.forListeningPorts())
   .start();
 const page = await (await fetch(`http://${web.getHost()}:${web.getMappedPort(80)}/`)).text();
 const { output, exitCode } = await web.exec(['cat', '/copied']);

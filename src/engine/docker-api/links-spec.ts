@@ -24,11 +24,13 @@ export function linksOf(inputs: LinkInputs): readonly ContainerLink[] {
       `conflicting options: ${kind} can't be used with links. This would result in undefined behavior`,
     );
   }
-  const onBridge = links.map((text) => linkOf(inputs, text, 'bridge'));
+  // docker-compose 1.x names links of other networks here, too.
+  const ownNetwork = ['', 'default', 'bridge'].includes(mode) ? 'bridge' : inputs.networkNameOf(mode);
+  const own = links.map((text) => linkOf(inputs, text, ownNetwork));
   const others = Object.entries(NetworkingConfig?.EndpointsConfig ?? {}).flatMap(([network, endpoint]) =>
     (endpoint?.Links ?? []).map((text) => linkOf(inputs, text, inputs.networkNameOf(network))),
   );
-  return [...onBridge, ...others];
+  return [...own, ...others];
 }
 
 /** `NAME[:ALIAS]`, or `/NAME:/OWN/ALIAS` as `docker inspect` shows it. */
