@@ -43,18 +43,21 @@ function niceAbove(value: number): number {
   return Math.ceil(value / decade) * decade;
 }
 
-/** Every sample of the times of a result: the share of them that took at most so long. Undefined: nothing to draw. */
+/**
+ * Every sample of the times of a result (of its counts, where it has no times): the share of them that was at most so
+ * much. Undefined: nothing to draw.
+ */
 function distributionOf({ title, series }: Result): string | undefined {
-  const drawn = series
-    .filter(({ unit, samples }) => unit === 'ms' && samples.length >= FEWEST)
-    .slice(0, COLOURS.length);
+  const many = series.filter(({ samples }) => samples.length >= FEWEST);
+  const ofUnit = (wanted: Series['unit']): readonly Series[] => many.filter(({ unit }) => unit === wanted);
+  const times = ofUnit('ms');
+  const drawn = (times.length > 0 ? times : ofUnit('count')).slice(0, COLOURS.length);
   if (drawn.length === 0) return undefined;
   const all = drawn.flatMap(({ samples }) => samples);
-  const [min, max] = [decadeBelow(Math.min(...all)), decadeAbove(Math.max(...all))];
   return renderChart({
     title,
     legendColumns: 1,
-    x: { label: 'milliseconds', scale: 'log', min, max, ticks: decades(min, max) },
+    x: times.length > 0 ? timeAxis(all) : countAxis(all),
     y: {
       label: 'share of the samples',
       scale: 'linear',
@@ -64,6 +67,17 @@ function distributionOf({ title, series }: Result): string | undefined {
     },
     marks: drawn.map(markOf),
   });
+}
+
+function timeAxis(all: readonly number[]) {
+  const [min, max] = [decadeBelow(Math.min(...all)), decadeAbove(Math.max(...all))];
+  return { label: 'milliseconds', scale: 'log', min, max, ticks: decades(min, max) } as const;
+}
+
+/** From nothing on: most counts are 0. */
+function countAxis(all: readonly number[]) {
+  const max = niceAbove(Math.max(5, ...all));
+  return { label: 'requests', scale: 'linear', min: 0, max, ticks: fifths(max) } as const;
 }
 
 function markOf({ name, samples }: Series, index: number): Mark {
