@@ -24,7 +24,7 @@ export async function prepareBundle(host: Host, containers: Containers, entry: E
   const links = resolveLinks(host, containers, entry);
   const [networking] = await settle([
     openNetworking(host, containers, { entry, linked: links.hosts }).catch(sayingNetworking(entry)),
-    mountRoot(host, entry.spec.imageId, entry.paths),
+    mountRoot(host, entry),
   ]);
   const text = await specOf(host, containers, entry, { networking, init, links });
   await writeFile(entry.paths.config, text, { mode: 0o600 }); // environments hold passwords

@@ -118,7 +118,8 @@ export class Execs {
       this.#ended(exec, 126);
       throw error;
     } finally {
-      await rm(join(plan.processFile, '..'), { recursive: true, force: true });
+      // Whoever waits for the end need not wait for this; what a crash leaves is removed by the next start.
+      void rm(join(plan.processFile, '..'), { recursive: true, force: true }).catch(() => {});
     }
   }
 

@@ -11,7 +11,7 @@ import { pathNotFound } from './errors.ts';
 import type { Change, PathStat } from './face.ts';
 import type { Host } from './host.ts';
 import { resolveInRoot } from '../../lib/root-path.ts';
-import { mountRoot, unmountRoot } from './root-mount.ts';
+import { mountRoot, unmountContainer } from './root-mount.ts';
 
 /** Reading and writing a container's files from outside, whether it runs or not. */
 export class ContainerFiles {
@@ -106,11 +106,11 @@ export class ContainerFiles {
   async #withRoot<T>(entry: Entry, work: (root: string) => Promise<T>): Promise<T> {
     if (isUp(entry) && entry.state.init !== undefined) return work(`/proc/${entry.state.init.pid}/root`);
     return exclusively(entry, async () => {
-      await mountRoot(this.#host, entry.spec.imageId, entry.paths);
+      await mountRoot(this.#host, entry);
       try {
         return await work(entry.paths.root);
       } finally {
-        await unmountRoot(entry.paths.root);
+        await unmountContainer(this.#host, entry);
       }
     });
   }

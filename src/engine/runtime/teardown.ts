@@ -5,12 +5,12 @@ import { runtimeArgv } from './argv.ts';
 import { removeCgroup } from './cgroup.ts';
 import type { Entry } from './containers.ts';
 import type { Host } from './host.ts';
-import { unmountRoot } from './root-mount.ts';
+import { unmountContainer } from './root-mount.ts';
 import { unbind } from './volume-source.ts';
 
 /** Takes away what a start made: runtime state and control group, root mount, network, bundle. Any part may be gone. */
 export async function tearDown(host: Host, entry: Entry): Promise<void> {
-  await Promise.all([deleteState(host, entry), unmountRoot(entry.paths.root), host.networks.closeSandbox(entry.id)]);
+  await Promise.all([deleteState(host, entry), unmountContainer(host, entry), host.networks.closeSandbox(entry.id)]);
   await unbind(host.paths.subpaths, entry.id);
   await rm(dirname(entry.paths.attachSocket), { recursive: true, force: true });
   await rm(entry.paths.bundle, { recursive: true, force: true }); // last: as long as it is there, there is something to do
