@@ -47,12 +47,16 @@ export function renderFrontendLines(settings: FrontendSettings): readonly string
     // it needs.
     `http-request set-var(txn.lane) var(sess.port),map(${maps.ports}),map(${maps.routes})`,
     // The plain case ends here.
-    `http-request allow if ${IS_PLAIN}`,
+    `http-request allow if ${IS_PLAIN} !${SPECIAL}`,
+    ...renderForwardedBefore(),
     `http-request set-var(txn.share) var(txn.lane) if ${HAS_MORE}`,
     ...renderRouteChoice(maps),
+    `http-request del-header ${PROBE_HEADER} unless ${SHARED}`,
     `http-request allow unless ${SHARED}`,
     ...renderShare(),
     ...renderLogged(settings.keys),
+    // No application learns it.
+    `http-request del-header ${PROBE_HEADER}`,
     ...renderSelection(maps.selectors),
     ...renderWeightedChoice(settings.keys),
     ...renderRedirect(),
@@ -67,6 +71,8 @@ export function renderFrontendLines(settings: FrontendSettings): readonly string
 
 /** A lane alone; whatever has more to it is longer. */
 const IS_PLAIN = '{ var(txn.lane) -m len 1:15 }';
+/** It has headers that most requests have not, and that we have to look after. */
+const SPECIAL = '{ var(txn.special) -m found }';
 const HAS_MORE = '{ var(txn.lane) -m sub | }';
 const SHARED = '{ var(txn.share) -m found }';
 
@@ -238,24 +244,23 @@ function renderBodyLimit(): readonly string[] {
   ];
 }
 
-/** What the first proxy said stands, when it is on this machine or in a private network; else we are the first. */
+/** As the client asked. All names are looked through once, not for each header that a request might have. */
 function renderForwarded(): readonly string[] {
-  const headers = {
-    'X-Forwarded-Proto': '%[var(sess.scheme)]',
-    'X-Forwarded-Host': '%[req.hdr(Host)]',
-    'X-Forwarded-Port': '%[var(sess.port)]',
-  };
-  const given = '{ var(txn.forwarded) -m found }';
-  const set = Object.entries(headers).map(
-    ([name, value]) => `http-request add-header ${name} ${value} unless ${given} { req.hdr(${name}) -m found }`,
-  );
   return [
     // What an outsider says of those before him goes; `option forwardfor` adds his own address later.
     'http-request del-header X-Forwarded- -m beg unless { var(sess.trusted) -m found }',
-    // One look at the names instead of one for each.
-    'http-request set-var(txn.forwarded) bool(true) if { req.hdr_names -m sub -i x-forwarded- }',
-    ...set,
+    `http-request set-var(txn.special) bool(true) if { req.hdr_names -m sub -i x-forwarded- ${PROBE_HEADER} }`,
+    'http-request add-header X-Forwarded-Proto %[var(sess.scheme)]',
+    'http-request add-header X-Forwarded-Host %[req.hdr(Host)]',
+    'http-request add-header X-Forwarded-Port %[var(sess.port)]',
   ];
+}
+
+/** What the first proxy said stands, when it is on this machine or in a private network: it comes before ours. */
+function renderForwardedBefore(): readonly string[] {
+  return ['X-Forwarded-Proto', 'X-Forwarded-Host', 'X-Forwarded-Port'].map(
+    (name) => `http-request set-header ${name} %[req.fhdr(${name},1)] if ${SPECIAL}`,
+  );
 }
 
 /** Taken over from those who may say it; the answers of the proxy itself carry it too. */

@@ -5,7 +5,7 @@ import type { Doors } from '../ports.ts';
 import { isSlot, PARKED, SLOTS } from '../slots.ts';
 import type { RecordedInstance } from '../state.ts';
 import { LOG_LINE_BYTES, LOG_RING, LOG_RING_BYTES } from './log-line.ts';
-import { ERROR_HEADER, PROBE_HEADER, renderFrontendLines } from './render-frontend.ts';
+import { ERROR_HEADER, renderFrontendLines } from './render-frontend.ts';
 import { isAtLeast, type ProxyVersion } from './version.ts';
 
 /** Everything that the configuration depends on, besides the instances that it starts with. */
@@ -161,8 +161,6 @@ function renderLanes(settings: ProxySettings, instances: readonly RecordedInstan
     const own = instances.filter((instance) => instance.lane === laneName(index));
     return section(`backend ${laneName(index)}`, [
       `http-request set-timeout server 24h if ${isStream}`,
-      // No application learns it.
-      `http-request del-header ${PROBE_HEADER}`,
       ...SLOTS.map((slot) => renderSlot(slot, own)),
       ...own
         .filter(({ server }) => !isSlot(server))
