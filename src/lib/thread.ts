@@ -19,11 +19,10 @@ export async function runInThread<Input, Output>(
   const { promise, resolve, reject } = Promise.withResolvers<Output>();
   worker.once('message', resolve);
   worker.once('error', reject);
-  worker.once('exit', () => reject(new Error('a thread ended without a result')));
-  const abort = (): void => {
-    reject(signal?.reason as Error);
-    void worker.terminate();
-  };
+  const ended = new Error('a thread ended without a result');
+  worker.once('exit', () => reject(signal?.aborted === true ? (signal.reason as Error) : ended));
+  /** It has ended when the caller hears of it: what it worked on may be removed then. */
+  const abort = (): void => void worker.terminate().then(() => reject(signal?.reason as Error));
   signal?.addEventListener('abort', abort, { once: true });
   try {
     return await promise;

@@ -45,7 +45,8 @@ export async function fillAndDigest(
   const signal = o.signal === undefined ? failure.signal : AbortSignal.any([o.signal, failure.signal]);
   const threads = Math.min(MOST_THREADS, availableParallelism(), progress.length);
   const places = new Map(files.map(({ path }, index) => [path, index]));
-  const made = sharedRows(files.map((file) => madeFields(root, file, places)), FILES_PER_CELL); // prettier-ignore
+  const rows = files.map((file) => madeFields(root, file, places));
+  const made = sharedRows(rows, FILES_PER_CELL);
   const digest = archive && runInThread(digestArchive, { ...archive.work, ...shared }, signal);
   const making = Array.from({ length: threads }, (_, first) =>
     runInThread(makeFiles, { files: made, ...shared, first, threads }, signal),
