@@ -8,7 +8,7 @@ import { FLAGS } from './shares.ts';
 /** Names the program that answers instead of an application, for people and for tests. */
 export const ERROR_HEADER = 'X-Bascule-Error';
 /** On requests of the built-in probes, with the token of this scope: they are nobody's, and no fair comparison. */
-export const PROBE_HEADER = 'X-Bascule-Probe';
+const PROBE_HEADER = 'X-Bascule-Probe';
 const REQUEST_ID_HEADER = 'X-Request-ID';
 export const CHALLENGE_PATH = '/.well-known/acme-challenge/';
 
