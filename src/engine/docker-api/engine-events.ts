@@ -104,8 +104,25 @@ export function doneTo({ id, spec }: Container, action: string, more: Readonly<R
   return { type: 'container', action, actorId: id, attributes };
 }
 
+/** Docker tells of the volumes of a container when it starts and when it has ended. */
+export function ofVolumesIn({ id, spec }: Container, action: 'mount' | 'unmount'): readonly NewEvent[] {
+  return spec.mounts.flatMap((mount) => {
+    if (mount.type !== 'volume') return [];
+    const place = {
+      container: id,
+      destination: mount.target,
+      driver: 'local',
+      propagation: '',
+      'read/write': String(!mount.readOnly),
+    };
+    const attributes: Record<string, string> = action === 'mount' ? place : { container: id, driver: 'local' };
+    return { type: 'volume' as const, action, actorId: mount.name, attributes };
+  });
+}
+
 export function ofImage(event: ImageEvent): NewEvent {
-  return { type: 'image', action: event.kind, actorId: event.id, attributes: { name: event.name } };
+  const name = event.kind === 'untag' ? event.id : event.name; // as dockerd has it
+  return { type: 'image', action: event.kind, actorId: event.id, attributes: { name } };
 }
 
 export function ofNetwork(event: NetworkEvent): NewEvent {

@@ -10,7 +10,7 @@ import { openImageStore, type ImageStore } from '../image/index.ts';
 import { openNetworks } from '../network/index.ts';
 import { openRuntime } from '../runtime/index.ts';
 import { openVolumes } from '../volume/index.ts';
-import { createEventHub, ofContainer, ofImage, ofNetwork, ofVolume } from './engine-events.ts';
+import { createEventHub, ofContainer, ofImage, ofNetwork, ofVolume, ofVolumesIn } from './engine-events.ts';
 import { readHost } from './host.ts';
 import type { Rooms } from './rooms.ts';
 import { apiRouter } from './routes.ts';
@@ -114,7 +114,12 @@ async function openRooms({ scope, directory, database, log, version, registries 
   images.onEvent((event) => events.publish(ofImage(event)));
   networks.onEvent((event) => events.publish(ofNetwork(event)));
   volumes.onEvent((event) => events.publish(ofVolume(event)));
-  runtime.onEvent((event) => events.publish(ofContainer(event)));
+  runtime.onEvent((event) => {
+    const container = runtime.find(event.containerId);
+    const change = event.action === 'start' ? 'mount' : event.action === 'die' ? 'unmount' : undefined;
+    if (container !== undefined && change !== undefined) ofVolumesIn(container, change).forEach(events.publish);
+    events.publish(ofContainer(event));
+  });
   return { images, networks, volumes, runtime, builder, registry, events, host: await readHost(directory, version) };
 }
 

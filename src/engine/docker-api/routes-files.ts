@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Change, Container } from '../runtime/index.ts';
+import { doneTo } from './engine-events.ts';
 import type { Exchange } from './exchange.ts';
 import { pathStatHeader } from './file-mode.ts';
 import { invalidParameter, unsupported } from './http-errors.ts';
@@ -8,13 +9,13 @@ import { flagOf, textOf } from './query.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
 
-type FileRooms = Pick<Rooms, 'runtime'>;
+type FileRooms = Pick<Rooms, 'runtime' | 'events'>;
 
 const STAT_HEADER = 'x-docker-container-path-stat';
 const CHANGE_KINDS: Readonly<Record<Change['kind'], number>> = { modified: 0, added: 1, deleted: 2 };
 
 /** The files of a container: `docker cp`, `diff`, `export`. */
-export function fileRoutes({ runtime }: FileRooms): readonly Route[] {
+export function fileRoutes({ runtime, events }: FileRooms): readonly Route[] {
   const containerOf = (exchange: Exchange): Container => runtime.get(exchange.params['id'] ?? '');
   return [
     {
@@ -30,7 +31,9 @@ export function fileRoutes({ runtime }: FileRooms): readonly Route[] {
       method: 'GET',
       pattern: '/containers/{id}/archive',
       handle: async (exchange) => {
-        const { stat, tar } = await runtime.copyOut(containerOf(exchange).id, pathOf(exchange));
+        const container = containerOf(exchange);
+        const { stat, tar } = await runtime.copyOut(container.id, pathOf(exchange));
+        events.publish(doneTo(container, 'archive-path'));
         await sendTar(exchange, tar, { [STAT_HEADER]: pathStatHeader(stat) });
       },
     },
@@ -38,15 +41,22 @@ export function fileRoutes({ runtime }: FileRooms): readonly Route[] {
       method: 'PUT',
       pattern: '/containers/{id}/archive',
       handle: async (exchange) => {
-        if (flagOf(exchange.query, 'copyUIDGID')) throw unsupported('copying with owners (copyUIDGID, docker cp -a)');
-        await runtime.copyIn(containerOf(exchange).id, pathOf(exchange), exchange.body);
+        const container = containerOf(exchange);
+        const givesToUser = flagOf(exchange.query, 'copyUIDGID') && !isRoot(container.spec.user);
+        if (givesToUser) throw unsupported('copying files for the user of the container (copyUIDGID, docker cp -a)');
+        await runtime.copyIn(container.id, pathOf(exchange), exchange.body);
+        events.publish(doneTo(container, 'extract-to-dir'));
         exchange.reply(200);
       },
     },
     {
       method: 'GET',
       pattern: '/containers/{id}/export',
-      handle: async (exchange) => sendTar(exchange, await runtime.exportRoot(containerOf(exchange).id)),
+      handle: async (exchange) => {
+        const container = containerOf(exchange);
+        events.publish(doneTo(container, 'export'));
+        await sendTar(exchange, await runtime.exportRoot(container.id));
+      },
     },
     {
       method: 'GET',
@@ -58,6 +68,11 @@ export function fileRoutes({ runtime }: FileRooms): readonly Route[] {
       },
     },
   ];
+}
+
+/** With `copyUIDGID` files are given to the user of the container; root keeps the owners of the archive. */
+function isRoot(user: string): boolean {
+  return ['', '0', 'root', '0:0', 'root:root'].includes(user);
 }
 
 function pathOf({ query }: Exchange): string {

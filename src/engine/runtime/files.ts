@@ -31,8 +31,7 @@ export class ContainerFiles {
     this.#withRoot(entry, async (root) => {
       const stat = await statIn(root, path, entry.spec.name);
       const place = await resolveInRoot(root, path, !/\/\.?$/.test(path));
-      const [folder, name] = place === root ? [root, '.'] : [dirname(place), basename(place)];
-      const child = tarOut(['--directory', folder, '--', name]);
+      const child = tarOut(copyArguments({ root, place, path }));
       resolve({ stat, tar: kept(child.stdout) });
       await endOf(child);
     }).catch(reject);
@@ -64,7 +63,8 @@ export class ContainerFiles {
   async copyIn(entry: Entry, path: string, tar: Readable): Promise<void> {
     await this.#withRoot(entry, async (root) => {
       const directory = await resolveInRoot(root, path);
-      const found = await lstat(directory).catch(() => undefined);
+      // The root of a running container is seen through a link of /proc.
+      const found = await (directory === root ? stat(root) : lstat(directory)).catch(() => undefined);
       if (!found?.isDirectory()) throw pathNotFound(path, entry.spec.name);
       await unpack(directory, guarded(tar, guardArchive(root, directory)));
     });
@@ -116,12 +116,35 @@ export class ContainerFiles {
   }
 }
 
+/** `folder/.`: what is in it, without the folder's own name. */
+function namesContents(path: string): boolean {
+  return /(?:^|\/)\.$/.test(path);
+}
+
+interface CopyPlace {
+  readonly root: string;
+  readonly place: string;
+  /** As the client gave it. */
+  readonly path: string;
+}
+
+/** Names in the archive are Docker's. Of a whole root what the kernel shows in it is left out. */
+function copyArguments({ root, place, path }: CopyPlace): readonly string[] {
+  if (place === root) {
+    const names = namesContents(path) ? [] : ['--absolute-names', '--transform=flags=rh;s,^\\.\\(/\\|$\\),/,'];
+    const kernel = ['proc', 'sys', 'dev'].map((name) => `--exclude=./${name}/*`);
+    return [...names, ...kernel, '--directory', root, '--', '.'];
+  }
+  if (namesContents(path)) return ['--directory', place, '--', '.'];
+  return ['--directory', dirname(place), '--', basename(place)];
+}
+
 async function statIn(root: string, path: string, containerName: string): Promise<PathStat> {
   const place = await resolveInRoot(root, path, !/\/\.?$/.test(path));
   const found = await (place === root ? stat(root) : lstat(place)).catch(() => undefined);
   if (found === undefined) throw pathNotFound(path, containerName);
   return {
-    name: place === root ? '/' : basename(place),
+    name: namesContents(path) ? '.' : place === root ? '/' : basename(place),
     sizeBytes: found.size,
     mode: found.mode,
     modifiedAt: found.mtime,
