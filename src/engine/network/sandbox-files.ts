@@ -1,4 +1,5 @@
-import { open, rm } from 'node:fs/promises';
+import { closeSync, constants, fchmodSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { choiceOf, networkOf, outwardEndpointOf } from './desired.ts';
 import type { State } from './desired.ts';
@@ -22,15 +23,16 @@ export function filesOf(directory: string): SandboxFiles {
   };
 }
 
-/** Writes them, in place where they are there: a bind mount goes on showing the same inode. */
+/**
+ * Writes them, in place where they are there: a bind mount goes on showing the same inode. At once: a thread for each
+ * call takes longer than the few bytes do.
+ */
 export async function writeSandboxFiles(directory: string, state: State, sandbox: SandboxRow): Promise<void> {
   await makeDirectories(directory);
   const files = filesOf(directory);
-  await Promise.all([
-    writeInPlace(files.resolvConf, renderResolvConf(resolvConfOf(state, sandbox))),
-    writeInPlace(files.hosts, hostsOf(state, sandbox)),
-    writeInPlace(files.hostnameFile, `${sandbox.settings.hostname}\n`),
-  ]);
+  writeInPlace(files.resolvConf, renderResolvConf(resolvConfOf(state, sandbox)));
+  writeInPlace(files.hosts, hostsOf(state, sandbox));
+  writeInPlace(files.hostnameFile, `${sandbox.settings.hostname}\n`);
 }
 
 export async function removeSandboxFiles(directory: string): Promise<void> {
@@ -85,16 +87,14 @@ export function parseExtraHost(entry: string, hostGateway: string | undefined): 
 }
 
 /** Readers see the old text or the new one (a longer old one may show its end for an instant), never an empty file. */
-async function writeInPlace(path: string, text: string): Promise<void> {
-  const file = await open(path, 'a+', 0o644).then(async (created) => {
-    await created.close();
-    return open(path, 'r+');
-  });
+function writeInPlace(path: string, text: string): void {
+  const file = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o644);
   try {
-    await file.write(text, 0);
-    await file.truncate(Buffer.byteLength(text));
-    await file.chmod(0o644); // whatever the umask: users in the container read it
+    const bytes = Buffer.from(text);
+    for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at, bytes.length - at, at);
+    ftruncateSync(file, bytes.length);
+    fchmodSync(file, 0o644); // whatever the umask: users in the container read it
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFile, readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { readTextIfThere } from '../../lib/files.ts';
@@ -185,19 +186,18 @@ function planOf(host: Host, exec: ExecEntry): ExecPlan {
   };
 }
 
+/** The few small files are read and written at once: a thread for each takes longer than the files. */
 async function writeProcess(host: Host, exec: ExecEntry, plan: ExecPlan): Promise<void> {
   const { paths, spec } = exec.container;
   const { request } = exec;
-  const [config, passwd, group] = await Promise.all([
-    readFile(paths.config, 'utf8'),
-    request.user ? readInRoot(paths.root, '/etc/passwd') : '',
-    request.user ? readInRoot(paths.root, '/etc/group') : '',
-  ]);
-  const { process } = JSON.parse(config) as OciSpec;
+  const { process } = JSON.parse(readFileSync(paths.config, 'utf8')) as OciSpec;
+  const [passwd, group] = request.user
+    ? await Promise.all([readInRoot(paths.root, '/etc/passwd'), readInRoot(paths.root, '/etc/group')])
+    : ['', ''];
   const user = request.user ? resolveUser(request.user, spec.groupAdd, { passwd, group }) : undefined;
   const rendered: OciProcess = renderExecProcess({ containerProcess: process, request, user, machine: host.machine });
-  await mkdir(join(plan.processFile, '..'), { recursive: true });
-  await writeFile(plan.processFile, JSON.stringify(rendered), { mode: 0o600 });
+  mkdirSync(join(plan.processFile, '..'), { recursive: true });
+  writeFileSync(plan.processFile, JSON.stringify(rendered), { mode: 0o600 });
 }
 
 function launch(argv: Argv): ChildProcess {
