@@ -10,7 +10,7 @@ import type { Rooms } from '../src/engine/docker-api/rooms.ts';
 import { ENDPOINTS, RUN_FLAGS, SHORT_FORMS } from './docker-api-surface.ts';
 
 const FILE = 'docs/docker-api.md';
-const TESTS = ['test/integration/{docker,network-docker,isolation}*.test.ts', 'test/support/docker-transcript.txt'];
+const TESTS = ['test/integration/{docker,network-docker,isolation}*.test.ts', 'test/support/docker-*.txt'];
 const problems: string[] = [];
 
 const text = readFileSync(FILE, 'utf8');
