@@ -10,9 +10,10 @@ import { machineFailed } from './errors.ts';
 import { readIfThere } from './machine.ts';
 import { renderResolverArgv } from './resolver-plan.ts';
 
-/** dnsmasq's exit code for "a problem with network access", such as an address in use. */
-const EXIT_NETWORK = 2;
+/** dnsmasq's exit codes for "a problem with network access", such as an address in use, and for what has no other. */
+const MAY_PASS: ReadonlySet<number> = new Set([2, 5]);
 const ADDRESS_PATIENCE_MS = 500;
+const LEAST_ATTEMPTS = 3;
 
 /**
  * The name server processes (dnsmasq) of one daemon. They outlive it: what runs is known by pid files, and a process
@@ -68,12 +69,16 @@ export class NameServers {
       this.#signal(pid, 'SIGHUP');
   }
 
-  /** A predecessor that was just killed may hold the address for an instant. */
+  /**
+   * A predecessor that was just killed may hold the address for an instant; and dnsmasq gives up when an interface of
+   * another network goes away while it looks at all of them.
+   */
   async #start(resolver: DesiredResolver): Promise<void> {
     await this.#stop(resolver.key);
     const deadline = performance.now() + ADDRESS_PATIENCE_MS;
     let result = await run(this.#argvOf(resolver));
-    while (result.exitCode === EXIT_NETWORK && performance.now() < deadline) {
+    for (let attempt = 1; MAY_PASS.has(result.exitCode); attempt++) {
+      if (attempt >= LEAST_ATTEMPTS && performance.now() >= deadline) break;
       await delay(10);
       result = await run(this.#argvOf(resolver));
     }
