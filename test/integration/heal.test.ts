@@ -9,7 +9,9 @@ import { waitFor } from '../support/wait.ts';
 
 /** Instances that go, end or fall ill while nobody deploys. */
 
-for (const engine of await enginesUnderTest()) {
+const engines = await enginesUnderTest();
+
+for (const engine of engines) {
   describe(`healing over ${engine.name}`, { skip: engine.skip, timeout: 240_000 }, () => {
     let scene: DeliveryScene;
 
@@ -101,6 +103,60 @@ for (const engine of await enginesUnderTest()) {
       assert.ok(restMs(second, third) >= 1_950, `${restMs(second, third)} ms`);
       const { failure } = (await heals())[0]!;
       assert.match(failure?.reason ?? '', /health/);
+    });
+
+    if (engine !== engines[0]) return; // what follows is the same over any
+    it('replaces what serves during a long canary, also what both releases use', async () => {
+      const port = await freePort();
+      const api = `  api:
+    image: busybox
+    command: ["httpd", "-f", "-p", "80", "-h", "/etc"]
+    stop_grace_period: 1s
+    healthcheck: {test: ["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1/passwd"], interval: 300ms, retries: 10}
+`;
+      const settings =
+        ', drain: 1s, strategy: canary, analysis: {enabled: false}, canary: {steps: [{weight: 10%, for: 30m}]}';
+      const file = (version: string): string => shop({ name: 'long', port, version, settings, more: api });
+      await scene.deploy(file('1'));
+      const first = (await scene.delivery.ps('long')).instances;
+      const rollout = scene.deploy(file('2'));
+      rollout.catch(() => {});
+      const isWaiting = (): boolean => scene.delivery.running('long')?.step?.kind === 'analyse';
+      await waitFor(isWaiting, { timeoutMs: 60_000, what: 'the canary has its share' });
+
+      const lost = ['web', 'api'].map((name) => first.find(({ service }) => service === name)!);
+      for (const { name } of lost) await scene.fleet.removeInstance(name);
+      const old = new Set(lost.map(({ id }) => id));
+      const well = async (): Promise<boolean> => {
+        const { instances } = await scene.delivery.ps('long');
+        const serving = instances.filter(
+          ({ role, health, id }) => role === 'current' && health === 'healthy' && !old.has(id),
+        );
+        return serving.length === 3;
+      };
+      await waitFor(well, { timeoutMs: 60_000, what: 'what serves is whole again' });
+      assert.ok(isWaiting(), 'while the canary goes on');
+      const shared = await scene.fleet.inspect(lost[1]!.name);
+      assert.deepEqual([...shared!.networks].sort(), ['long-r1', 'long-r2'], 'both releases find it');
+      const isBack = async (): Promise<boolean> => {
+        const lane = (await scene.traffic.observe()).lanes.find(({ instances }) =>
+          instances.some(({ name, state }) => name === lost[0]!.name && state === 'up'),
+        );
+        return lane?.instances.length === 2;
+      };
+      await waitFor(isBack, { timeoutMs: 30_000, what: 'its successor gets requests' });
+
+      scene.delivery.control({ project: 'long', author: 'test', action: { kind: 'abort' } });
+      await assert.rejects(rollout, /aborted by test/);
+      await waitFor(well, { timeoutMs: 30_000, what: 'it is still whole' });
+      await waitFor(
+        async () => {
+          const { instances, networks } = await scene.fleet.observe('long');
+          return instances.length === 3 && networks.length === 1;
+        },
+        { timeoutMs: 30_000, what: 'nothing is left of the canary' },
+      );
+      assert.equal(await textAt(port), 'version=1');
     });
   });
 }

@@ -7,6 +7,7 @@ import { openDatabase } from '../../src/lib/database.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { projectOf, requestOf } from '../support/delivery-scene.ts';
 import { MemoryWorld } from '../support/memory-world.ts';
+import { waitFor } from '../support/wait.ts';
 import { createDelivery } from '../../src/delivery/rollout/delivery.ts';
 import type { Delivery } from '../../src/delivery/rollout/face.ts';
 import { openJournal } from '../../src/delivery/rollout/execute/journal.ts';
@@ -180,7 +181,7 @@ const SCENARIOS: readonly Scenario[] = [
     wanted: 1,
   },
   {
-    name: 'a deploy beside which an older release is retired',
+    name: 'a rollback beside which an older release is retired',
     prepare: async (d) => {
       await deploy(d, { v: '1' });
       await deploy(d, { v: '2', api: '2' });
@@ -188,10 +189,10 @@ const SCENARIOS: readonly Scenario[] = [
     act: async (d, machine) => {
       machine.aheadMs += 60_000;
       await deploy(d, { v: '3', api: '2' });
-      await deploy(d, { v: '4', api: '2' });
+      await d.rollback({ project: 'shop', author: 'test' }, watch);
       await d.settled();
     },
-    wanted: 4,
+    wanted: 2,
     between: 3,
   },
   {
@@ -217,6 +218,42 @@ describe('a daemon that is killed at any call to the outside', { timeout: 600_00
       }
     });
   }
+
+  it('takes back what it healed beside a canary, and the canary goes on', async () => {
+    using machine = new Machine();
+    const { delivery } = machine.boot();
+    await deploy(delivery, { v: '1' });
+    const canary = deploy(delivery, { v: '2', settings: CANARY.replaceAll('for: 1ms', 'for: 1h') });
+    canary.catch(() => {});
+    const isWaiting = ({ running }: Delivery): boolean => running('shop')?.step?.kind === 'analyse';
+    await waitFor(() => isWaiting(delivery), { timeoutMs: 30_000, what: 'it has its share' });
+    await delivery.close();
+
+    const { world, journal } = machine;
+    const [name = ''] =
+      journal.standing('shop').current?.sets.find(({ service }) => service === 'api')?.instances ?? [];
+    world.instances.get(name)!.state = 'created'; // made again, not started yet
+    const cause = 'it is gone';
+    const heal = journal.open({
+      ...{ project: 'shop', number: journal.nextNumber('shop'), kind: 'heal', author: 'bascule' },
+      ...{ startedMs: Date.now(), readings: [] },
+      waves: [
+        [{ kind: 'create-instance', instance: name, release: 1, service: 'api', index: 1, cause }],
+        [{ kind: 'start-instance', instance: name, stateful: false, cause }],
+      ],
+    });
+    journal.begin(heal, [0], Date.now());
+
+    const next = machine.boot().delivery;
+    await next.resume();
+    await waitFor(() => isWaiting(next), { timeoutMs: 30_000, what: 'the canary goes on' });
+    assert.equal(journal.find('shop', heal.number)?.result, 'undone');
+    assert.ok(!world.instances.has(name), 'what was begun is taken back');
+    next.control({ project: 'shop', author: 'test', action: { kind: 'abort' } });
+    await next.settled();
+    assert.equal(journal.find('shop', heal.number - 1)?.result, 'undone');
+    await next.close();
+  });
 });
 
 /** How many calls the rollout makes when nothing happens. */

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { type DeliveryScene, sceneForEach } from '../support/delivery-scene.ts';
+import { type DeliveryScene, openScene, sceneForEach } from '../support/delivery-scene.ts';
 import { enginesUnderTest } from '../support/engines.ts';
 import { freePort } from '../support/machine.ts';
 import { textAt } from '../support/rollout-shop.ts';
@@ -35,20 +38,20 @@ for (const engine of engines) {
       scene = opened;
     });
 
-    const namesOf = async (project: string): Promise<readonly string[]> =>
-      (await scene.fleet.observe(project)).instances.map(({ name }) => name);
+    const namesOf = async (project: string, of = scene): Promise<readonly string[]> =>
+      (await of.fleet.observe(project)).instances.map(({ name }) => name);
     const warmOf = async (project: string): Promise<readonly number[]> =>
       (await scene.delivery.releases(project)).filter(({ state }) => state === 'warm').map(({ number }) => number);
-    const tell = async (instance: string, word: 'stay' | 'end'): Promise<void> => {
+    const tell = async (instance: string, word: 'stay' | 'end', of = scene): Promise<void> => {
       const args = ['touch', `/tmp/${word}`];
-      const session = await scene.fleet.exec(instance, { args, env: {}, tty: false, attachStdin: false });
+      const session = await of.fleet.exec(instance, { args, env: {}, tty: false, attachStdin: false });
       for await (const _ of session.output);
     };
-    const gone = async (project: string, release: number): Promise<void> => {
+    const gone = async (project: string, release: number, of = scene): Promise<void> => {
       const isOf = (name: string): boolean => name.includes(`-r${release}`);
       await waitFor(
         async () => {
-          const { instances, networks } = await scene.fleet.observe(project);
+          const { instances, networks } = await of.fleet.observe(project);
           return ![...instances, ...networks].some(({ name }) => isOf(name));
         },
         { timeoutMs: 60_000, what: `nothing is left of release ${release}` },
@@ -85,6 +88,31 @@ for (const engine of engines) {
           (kind) => `${kind} done`,
         ),
       );
+    });
+
+    it('does not keep a daemon from ending; the next one goes on with it', async () => {
+      const o = { name: 'ends', port: await freePort() };
+      const { socketPath } = scene;
+      const root = mkdtempSync(join(tmpdir(), 'bascule-retire-'));
+      const one = await openScene({ socketPath, root });
+      await one.deploy(file({ ...o, version: '1' }));
+      const [first = ''] = await namesOf('ends', one);
+      await tell(first, 'stay', one);
+      for (const version of ['2', '3']) await one.deploy(file({ ...o, version }));
+      const isStopping = async (): Promise<boolean> =>
+        (await one.delivery.ledgers('ends')).some(({ steps }) =>
+          steps.some(({ kind, outcome }) => kind === 'stop-instance' && outcome === 'running'),
+        );
+      await waitFor(isStopping, { timeoutMs: 60_000, what: 'it is told to stop' });
+      await one.delivery.close();
+      await one.traffic.close();
+
+      await using next = await openScene({ socketPath, root });
+      await next.delivery.resume();
+      assert.equal((await next.deploy(file({ ...o, version: '4' }))).release, 4);
+      assert.ok((await namesOf('ends', next)).includes(first), 'it is still stopping');
+      await tell(first, 'end', next);
+      await gone('ends', 1, next);
     });
 
     if (engine !== engines[0]) return; // what follows is the same over any

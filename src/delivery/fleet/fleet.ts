@@ -33,8 +33,11 @@ export interface Fleet {
 
   createInstance(spec: InstanceSpec): Promise<void>;
   startInstance(name: string): Promise<void>;
-  /** Ends when it has stopped: the stop signal, then SIGKILL after its grace period. */
-  stopInstance(name: string): Promise<void>;
+  /**
+   * Ends when it has stopped: the stop signal, then SIGKILL after its grace period.
+   * @param signal nobody waits any more; it goes on stopping
+   */
+  stopInstance(name: string, signal?: AbortSignal): Promise<void>;
   /** Kills it if it runs; its anonymous volumes go with it. */
   removeInstance(name: string): Promise<void>;
 

@@ -44,7 +44,10 @@ export function openDockerFleet(o: DockerFleetOptions): Fleet {
     removeVolume: (name) => removeVolume(docker, name),
     createInstance: async (spec) => await createInstance(docker, owner, { spec, engine: await abilities() }),
     startInstance: (name) => callUnless([304], `start ${name}`, () => docker.getContainer(name).start()),
-    stopInstance: (name) => callUnless([304, 404], `stop ${name}`, () => docker.getContainer(name).stop()),
+    stopInstance: (name, signal) =>
+      callUnless([304, 404], `stop ${name}`, () =>
+        docker.getContainer(name).stop(signal === undefined ? {} : { abortSignal: signal }),
+      ),
     removeInstance: (name) =>
       callUnless([404, 409], `remove ${name}`, () => docker.getContainer(name).remove({ force: true, v: true })),
     logs: (instance, options) => logs(docker, instance, options),

@@ -3,6 +3,7 @@ import type { Step } from '../plan/step.ts';
 
 /** Work of a project in the background that goes on while others hold the project. */
 export interface Aside {
+  readonly kind: 'retire' | 'heal';
   /** Its number in the project's journal. */
   readonly rollout: number;
   /** Instances and networks that it takes away. */
@@ -11,16 +12,19 @@ export interface Aside {
   readonly releases: ReadonlySet<number>;
   /** Somebody among them may still write to a volume. */
   readonly writes: boolean;
+  /** Asks it to end soon: somebody waits. */
+  stepAside?(): void;
   /** Fulfilled when it has ended, in whatever way. */
   readonly ended: Promise<void>;
 }
 
-/** Who waits for what goes on beside: a rollback for the release that it wants, `all` for everything. */
-export type Waiting = { readonly release?: number } | 'all';
+/** Who waits for what goes on beside: a rollback for the release that it wants; `all`: for everything. */
+export type Waiting = { readonly release?: number } | 'heal' | 'all';
 
 /**
- * What goes on beside the rollouts of each project. It touches only what no live release names, so nobody has to wait
- * for it but a rollback to the very release that leaves, and whoever might write where something still writes.
+ * What goes on beside the rollouts of each project. A retirement touches only what no live release names: nobody has
+ * to wait for it but a rollback to the very release that leaves, and whoever might write where something still writes.
+ * What heals goes on beside a rollout that does not touch its instance; it is asked to end before anything is planned.
  */
 export class Asides {
   readonly #of = new Map<string, Set<Aside>>();
@@ -51,6 +55,7 @@ export class Asides {
   async cleared(project: string, waiting: Waiting, signal: AbortSignal): Promise<void> {
     const inTheWay = this.of(project).filter((each) => isInTheWay(each, waiting));
     if (inTheWay.length === 0 || signal.aborted) return;
+    for (const each of inTheWay) each.stepAside?.();
     const done = new AbortController();
     const given = delay(LONGEST_TIMER_MS, undefined, { signal: AbortSignal.any([signal, done.signal]) }).catch(
       () => {},
@@ -66,8 +71,10 @@ export class Asides {
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-function isInTheWay({ writes, releases }: Aside, waiting: Waiting): boolean {
-  if (waiting === 'all' || writes) return true;
+function isInTheWay({ kind, writes, releases }: Aside, waiting: Waiting): boolean {
+  if (waiting === 'all' || kind === 'heal') return true;
+  if (waiting === 'heal') return false;
+  if (writes) return true;
   return waiting.release !== undefined && releases.has(waiting.release);
 }
 

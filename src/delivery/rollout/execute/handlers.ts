@@ -58,7 +58,8 @@ const HANDLERS: Handlers = {
   'obtain-certificate': obtainCertificate,
   'remove-certificate': ({ name }, { world }) => world.traffic.removeCertificate(name),
   'set-standing': setStanding,
-  'stop-instance': ({ instance, leaving }, { world }) => world.fleet.stopInstance(leaving?.id ?? instance),
+  'stop-instance': ({ instance, leaving }, { world, signal }) =>
+    leaving === undefined ? world.fleet.stopInstance(instance) : world.fleet.stopInstance(leaving.id, signal),
   'remove-instance': ({ instance, leaving }, { world }) => world.fleet.removeInstance(leaving?.id ?? instance),
   'refresh-traffic': (_step, { world, project }) => refreshTraffic(world, world.journal.standing(project), 'all'),
 };

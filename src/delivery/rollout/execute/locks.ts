@@ -64,6 +64,12 @@ export class ProjectLocks {
   }
 }
 
+/** Of what goes on beside, and holds nothing. */
+export function runningAlone(kind: RolloutKind, startedAt: Date): Running {
+  const cancel = new AbortController();
+  return { kind, author: 'bascule', startedAt, rollout: 0, undoing: false, cancel, ended: Promise.resolve() };
+}
+
 export function viewOf(running: Running | undefined): RunningRollout | undefined {
   if (running === undefined) return undefined;
   const { rollout, kind, author, startedAt, from, to, step, undoing } = running;

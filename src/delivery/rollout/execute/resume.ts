@@ -1,6 +1,7 @@
 import { messageOf } from '../../../lib/errors.ts';
 import type { RolloutRecord } from './journal.ts';
 import type { Running } from './locks.ts';
+import { isBackground } from '../outcome.ts';
 import type { Parts } from '../parts.ts';
 import { runAside } from './run-aside.ts';
 import { runRecord } from './run-rollout.ts';
@@ -16,14 +17,16 @@ export async function resumeOpen(parts: Parts): Promise<void> {
   await refreshAll(parts);
 }
 
-/** The latest of them held the project; what was begun before it went on beside. */
+/** A person's rollout held the project, else the latest of them; the others went on beside. */
 async function holdAndSettle(parts: Parts, records: readonly RolloutRecord[]): Promise<void> {
   const inOrder = records.toSorted((a, b) => a.number - b.number);
-  const last = inOrder.at(-1);
-  if (last === undefined) return;
-  const { project, kind, author, startedMs } = last;
+  const main = inOrder.findLast(({ kind }) => !isBackground(kind)) ?? inOrder.at(-1);
+  if (main === undefined) return;
+  const { project, kind, author, startedMs } = main;
   await parts.locks.hold(project, { kind, author, startedAt: new Date(startedMs) }, async (running) => {
-    for (const record of inOrder) await settle(parts, record, record === last ? running : { ...running });
+    const beside = inOrder.filter((record) => record !== main);
+    for (const record of beside) await settle(parts, record, { running: { ...running }, signal: TAKE_BACK });
+    await settle(parts, main, { running });
   });
 }
 
@@ -32,18 +35,28 @@ export async function settleOpen(parts: Parts, project: string, running: Running
   const beside = new Set(parts.asides.of(project).map(({ rollout }) => rollout));
   for (const record of parts.journal.unfinished()) {
     if (record.project !== project || beside.has(record.number)) continue;
-    await settle(parts, record, { ...running });
+    await settle(parts, record, { running: { ...running } });
   }
 }
 
-async function settle(parts: Parts, record: RolloutRecord, running: Running): Promise<void> {
+interface Settling {
+  readonly running: Running;
+  /** To take it back. */
+  readonly signal?: AbortSignal;
+}
+
+const NEVER = new AbortController().signal;
+/** What healed beside a rollout is looked at anew. */
+const TAKE_BACK = AbortSignal.abort();
+
+async function settle(parts: Parts, record: RolloutRecord, { running, signal = NEVER }: Settling): Promise<void> {
   const { project, number: rollout, kind } = record;
   parts.log.warn({ project, rollout, kind }, 'a rollout was interrupted; it goes on');
   Object.assign(running, { rollout, from: record.from, to: record.to });
   try {
     await parts.ensureTraffic();
     if (kind === 'retire') return await settleBeside(parts, record, running);
-    const watch = { onProgress: () => {}, signal: new AbortController().signal };
+    const watch = { onProgress: () => {}, signal };
     const { result, release } = await runRecord(parts, { record, running, watch });
     parts.log.info({ project, rollout, result, release }, 'the interrupted rollout has ended');
   } catch (error) {

@@ -28,7 +28,7 @@ export async function runAside({ asides, log }: Parts, { project, steps, begin }
     () => {},
     (error: unknown) => log.warn({ project, rollout, err: error }, `retiring has not ended: ${messageOf(error)}`),
   );
-  asides.add(project, { rollout, ...takenAwayBy(steps), ended });
+  asides.add(project, { kind: 'retire', rollout, ...takenAwayBy(steps), ended });
   await Promise.race([letGo, ended]);
 }
 

@@ -16,6 +16,8 @@ export interface HealInput {
   readonly releases: ReadonlyMap<number, Release>;
   /** Sets that are left alone for now, by `setKey`: they were healed a moment ago. */
   readonly resting: ReadonlySet<string>;
+  /** A rollout runs, which moves the traffic: only lanes are touched. */
+  readonly isBeside?: boolean;
 }
 
 export interface BrokenInstance {
@@ -113,7 +115,7 @@ export function planHeal(input: HealInput, broken: readonly BrokenInstance[]): P
       hookSteps(release, set, { hook: 'post_start', instances: made.map(({ name }) => name) }),
       made.flatMap(({ name, cause }) => enterTraffic(set, name, cause)),
       successors.length === 0 ? [] : [standingStep(input.standing, set, successors)],
-      [step('addresses have changed', { kind: 'refresh-traffic' })],
+      input.isBeside === true ? [] : [step('addresses have changed', { kind: 'refresh-traffic' })],
       beside.flatMap((each) => drain(input, each)),
       beside.flatMap((each) => leaveLanes(input, each)),
       hooksOf(input, beside),

@@ -4,10 +4,13 @@ import { isBackground } from '../outcome.ts';
 import type { Parts } from '../parts.ts';
 import { type BrokenInstance, brokenInstances, type HealInput, planHeal } from '../plan/heal.ts';
 import { lookAround } from '../plan/planning.ts';
+import type { StepRecord } from '../execute/journal.ts';
+import { type Running, runningAlone } from '../execute/locks.ts';
 import { runPlan } from '../execute/run-rollout.ts';
+import { isUntouched, withCandidate } from './beside-rollout.ts';
 import { liveReleases, liveSets, setKey, type Standing } from '../plan/standing.ts';
 
-/** Replaces instances that are gone or ill, while nothing else happens to their project. */
+/** Replaces instances that are gone or ill, where nobody else is about to touch them. */
 export interface Healer {
   /** Something happened to an instance of this project: looks at it soon. */
   wake(project: string): void;
@@ -66,14 +69,19 @@ function isBusy(error: unknown): boolean {
 /** @returns after how many milliseconds the project is to be looked at again; undefined: all is well. */
 async function healProject(parts: Parts, project: string, patience: Patience): Promise<number | undefined> {
   const running = parts.locks.running(project);
-  if (running !== undefined && !isBackground(running.kind)) return undefined; // woken when it has ended
+  if (parts.asides.of(project).some(({ kind }) => kind === 'heal')) return CONFIRM_MS;
   const { observed, standing } = await lookAround(parts, project);
-  const found = brokenInstances({ standing, observed, resting: patience.resting() });
+  const isRollout = running !== undefined && !isBackground(running.kind);
+  const steps = isRollout ? stepsOf(parts, project, running) : undefined;
+  // What a rollout touches is looked at when it has ended.
+  const found = brokenInstances({ standing, observed, resting: patience.resting() }).filter(
+    (each) => !isRollout || isUntouched(each, standing, steps),
+  );
   const broken = patience.confirmed(found);
   const [first] = broken;
   if (first === undefined) return found.length > 0 ? CONFIRM_MS : patience.nextEndMs();
   const same = broken.filter(({ set }) => setKey(set) === setKey(first.set));
-  await replace(parts, { project, same, patience });
+  await (isRollout ? replaceBeside : replace)(parts, { project, same, patience });
   return SOON_MS;
 }
 
@@ -109,6 +117,42 @@ async function replace(parts: Parts, { project, same, patience }: Replacing): Pr
     });
     for (const { set } of still.slice(0, 1)) patience.rest(setKey(set));
   });
+}
+
+/** Beside a rollout that does not touch them: without holding the project, and only under their own names. */
+async function replaceBeside(parts: Parts, { project, same, patience }: Replacing): Promise<void> {
+  const { observed, standing } = await lookAround(parts, project);
+  const running = parts.locks.running(project);
+  if (running === undefined || isBackground(running.kind)) return;
+  const steps = stepsOf(parts, project, running);
+  const all = withCandidate(standing, steps);
+  const releases = releasesOf(parts, project, all);
+  const input: HealInput = { project, standing: all, observed, releases, resting: patience.resting(), isBeside: true };
+  const still = brokenInstances(input).filter(
+    (each) => same.some(({ name }) => name === each.name) && isUntouched(each, standing, steps),
+  );
+  const plan = planHeal(input, still);
+  if (plan.unchanged) return;
+  for (const { name, cause } of still) parts.log.warn({ project, instance: name }, `${name} ${cause}: it is replaced`);
+  const own = runningAlone('heal', parts.now());
+  const stepAside = new AbortController();
+  const work = runPlan(parts, { plan, running: own, watch: { onProgress: () => {}, signal: stepAside.signal } });
+  const ended = work.then(
+    () => {},
+    (error: unknown) => {
+      parts.log.warn({ project, err: error }, `an instance could not be replaced: ${messageOf(error)}`);
+    },
+  );
+  const stays = { names: new Set<string>(), releases: new Set<number>(), writes: false };
+  const aside = { kind: 'heal', rollout: own.rollout, ...stays, ended } as const;
+  parts.asides.add(project, { ...aside, stepAside: () => stepAside.abort() });
+  await ended;
+  for (const { set } of still.slice(0, 1)) patience.rest(setKey(set));
+}
+
+/** None before its plan is written down: nobody knows then what it will touch. */
+function stepsOf({ journal }: Parts, project: string, running: Running): readonly StepRecord[] | undefined {
+  return running.rollout === 0 || running.undoing ? undefined : journal.steps(project, running.rollout);
 }
 
 function releasesOf({ releases }: Parts, project: string, standing: Standing): ReadonlyMap<number, Release> {

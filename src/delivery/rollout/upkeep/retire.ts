@@ -99,6 +99,7 @@ async function retireProject(parts: Parts, project: string, sweep: boolean): Pro
   if (!isDue && !sweep) return;
   const startedAt = parts.now();
   await parts.locks.hold(project, { kind: 'retire', author: 'bascule', startedAt }, async (running) => {
+    await parts.asides.cleared(project, 'heal', parts.stopping);
     const { observed, state, standing } = await lookAround(parts, project);
     const leaving = overdue(parts, standing).filter((warm) => isDrained(parts, { standing, warm, state, project }));
     const staying = { ...standing, warm: standing.warm.filter((warm) => !leaving.includes(warm)) };
