@@ -33,6 +33,9 @@ export function untilOf(filters: Filters, now: Date): Date | undefined {
   if (durationMs !== undefined) return new Date(now.getTime() - durationMs);
   const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1_000 : Date.parse(text);
   if (Number.isNaN(ms))
-    throw invalidParameter(`invalid filter 'until=[${text}]'`, 'Write it as 24h or 2026-01-02T15:04:05Z.');
+    throw invalidParameter(
+      `failed to parse value as time or duration: "${text}"`,
+      'Write it as 24h or 2026-01-02T15:04:05Z.',
+    );
   return new Date(ms);
 }

@@ -95,7 +95,8 @@ export function restartPolicyOf(hostConfig: HostConfig): RestartPolicy {
   const name = hostConfig.RestartPolicy?.Name || 'no';
   const maximumRetryCount = hostConfig.RestartPolicy?.MaximumRetryCount ?? 0;
   if (name !== 'no' && name !== 'always' && name !== 'unless-stopped' && name !== 'on-failure') {
-    throw invalidParameter(`invalid restart policy '${name}'`, 'One of no, always, unless-stopped, on-failure[:N].');
+    const known = "use one of 'no', 'always', 'on-failure', or 'unless-stopped'";
+    throw invalidParameter(`invalid restart policy: unknown policy '${name}'; ${known}`);
   }
   if (name !== 'on-failure' && maximumRetryCount !== 0) {
     throw invalidParameter(`maximum retry count cannot be used with restart policy '${name}'`);

@@ -55,6 +55,9 @@ export function lifecycleRoutes({ runtime, host, events }: LifecycleRooms): read
     on('POST', 'rename', async (container, exchange) => {
       const name = textOf(exchange.query, 'name');
       if (name === undefined) throw invalidParameter('Neither old nor new names may be empty');
+      if (containerNameOf(name) === container.spec.name) {
+        throw invalidParameter('Renaming a container with the same name as its current name');
+      }
       await runtime.rename(container.id, containerNameOf(name)).catch(saying('Error when allocating new name'));
       exchange.reply(204);
     }),

@@ -1,4 +1,6 @@
 import { UserError } from '../../lib/errors.ts';
+import { lstat } from 'node:fs/promises';
+import { resolveInRoot } from '../../lib/root-path.ts';
 import { findCommand } from './find-command.ts';
 
 /** What the runtime's log (JSON lines), conmon's pipe (logfmt), or plain text says about a failure: the last error. */
@@ -58,10 +60,19 @@ export interface Command {
   readonly workingDirectory: string;
 }
 
-/** 127 or 126 where the program is missing or not executable; undefined: something else was wrong. */
+/** 127 or 126 where the program (127: or its folder) is missing or not executable; undefined: something else was wrong. */
 export async function exitCodeOfFailure(root: string, command: Command): Promise<126 | 127 | undefined> {
   const [program = ''] = command.args;
+  const folder = command.workingDirectory;
+  if (folder !== '' && !(await isThere(await resolveInRoot(root, folder)))) return 127;
   const state = await findCommand(root, { ...command, program });
   if (state === 'missing') return 127;
   return state === 'not-executable' ? 126 : undefined;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
+  );
 }
