@@ -165,6 +165,16 @@ describe('COPY of many files', { skip, timeout: 300_000 }, () => {
     assert.equal(isShared('folder-2/sub/file-1'), true);
     for (const number of [1, 2, 3, 5, 7])
       assert.equal(isShared(`folder-1/sub/file-${number}`), false, `file-${number}`);
+    // A file that was one with another, and is not any more.
+    rmSync(of('file-7-too'));
+    execFileSync('cp', ['--preserve=all', of('file-7'), of('file-7-too')]);
+    linkSync(of('file-8'), join(bench.root, `elsewhere-${tests}`));
+    appendFileSync(of('file-9'), ' and more'); // names alone make no other result
+    await settled();
+    const last = await layerOf(await build());
+    expectSame(last);
+    assert.notEqual(inodeOf(last, 'folder-1/sub/file-7'), inodeOf(last, 'folder-1/sub/file-7-too'));
+    assert.equal(inodeOf(last, 'folder-1/sub/file-8'), inodeOf(later, 'folder-1/sub/file-8'));
     assert.equal(textOf(earlier, 'folder-1/sub/file-1'), `content ${tests} 1 1`);
   });
 

@@ -31,13 +31,32 @@ interface NewFilesOptions extends CopyOptions {
 /** What the layer needs to know of them. */
 export async function newFiles(source: SelectedSource, o: NewFilesOptions): Promise<readonly NewFile[]> {
   const files: NewFile[] = [];
+  const severalNames = withSeveralNames(o.entries);
   for (const [at, entry] of o.entries.entries()) {
-    files.push(newFile(source, entry, o));
+    const file = newFile(source, entry, o);
+    const isAlone = entry.links === 1 || !severalNames.has(inodeOf(entry));
+    const twin = isAlone && file.content.kind === 'copy' ? o.later?.twinOf?.(file, entry.path) : undefined;
+    files.push(twin === undefined ? file : { ...file, content: { kind: 'twin', of: twin } });
     if (at % ENTRIES_AT_ONCE > 0) continue;
     await new Promise((resolve) => setImmediate(resolve));
     o.signal?.throwIfAborted();
   }
-  return o.entries.some(({ links }) => links > 1) ? withNames(files, o.entries) : files;
+  return severalNames.size > 0 ? withNames(files, o.entries) : files;
+}
+
+/** Files that have more than one name among these. */
+function withSeveralNames(entries: readonly TreeEntry[]): ReadonlySet<string> {
+  const seen = new Set<string>();
+  const several = new Set<string>();
+  for (const entry of entries.filter(({ links }) => links > 1)) {
+    if (seen.has(inodeOf(entry))) several.add(inodeOf(entry));
+    seen.add(inodeOf(entry));
+  }
+  return several;
+}
+
+function inodeOf({ device, inode }: TreeEntry): string {
+  return `${device}:${inode}`;
 }
 
 function newFile(source: SelectedSource, entry: TreeEntry, o: NewFilesOptions): NewFile {
@@ -50,27 +69,25 @@ function newFile(source: SelectedSource, entry: TreeEntry, o: NewFilesOptions): 
   if (entry.kind === 'link')
     return { ...base, mode: 0o777, size: 0, content: { kind: 'symlink', target: entry.linkTarget } };
   const xattrs = o.calls?.readXattrs(Buffer.from(from, 'latin1'));
-  const file: NewFile = {
+  return {
     ...base,
     mode: o.mode === undefined ? entry.mode : changedMode(o.mode, entry.mode, false),
     size: entry.sizeBytes,
     ...(xattrs === undefined || xattrs.size === 0 ? {} : { xattrs }),
     content: { kind: 'copy', from },
   };
-  const twin = entry.links === 1 ? o.later?.twinOf?.(file, entry.path) : undefined;
-  return twin === undefined ? file : { ...file, content: { kind: 'twin', of: twin } };
 }
 
 /** All names of a file but the first of the archive become links to it. */
 function withNames(files: readonly NewFile[], entries: readonly TreeEntry[]): readonly NewFile[] {
   const key = (file: NewFile): string => file.path.replaceAll('/', '\0');
   const firsts = new Map<string, NewFile>();
-  for (const [at, { device, inode, links }] of entries.entries()) {
-    const [file, first] = [files[at]!, firsts.get(`${device}:${inode}`)];
-    if (links > 1 && (first === undefined || key(file) < key(first))) firsts.set(`${device}:${inode}`, file);
+  for (const [at, entry] of entries.entries()) {
+    const [file, first] = [files[at]!, firsts.get(inodeOf(entry))];
+    if (entry.links > 1 && (first === undefined || key(file) < key(first))) firsts.set(inodeOf(entry), file);
   }
   return files.map((file, at) => {
-    const first = firsts.get(`${entries[at]!.device}:${entries[at]!.inode}`);
+    const first = firsts.get(inodeOf(entries[at]!));
     if (first === undefined || first === file) return file;
     const { xattrs: _, ...rest } = file;
     return { ...rest, size: 0, content: { kind: 'name', of: first.path } };

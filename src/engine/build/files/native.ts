@@ -41,7 +41,8 @@ function createCalls(libc: Readonly<Record<Name, Call>>): FileCalls {
   const value = Buffer.alloc(MAX_BYTES);
   return {
     setTime(path, time) {
-      const times = Buffer.concat([timespecOf(time), timespecOf(time)]);
+      const spec = timespecOf(time);
+      const times = Buffer.concat([spec, spec]);
       if (Number(libc.utimensat(AT_FDCWD, zeroEnded(path), times, AT_SYMLINK_NOFOLLOW)) !== 0)
         throw new Error(`the time of ${path.toString()} cannot be set`);
     },
