@@ -203,7 +203,7 @@ describe('the Docker Engine API', { skip: cannotRunContainers() }, () => {
     for (const [request, exitCode, message] of [
       [{ Cmd: ['nosuch'] }, 127, /nosuch/],
       [{ Cmd: ['true'], User: 'nobodyhere' }, 126, /unable to find user nobodyhere/],
-      [{ Cmd: ['true'], WorkingDir: '/nosuch' }, 126, /\/nosuch/],
+      [{ Cmd: ['true'], WorkingDir: '/nosuch' }, 127, /\/nosuch/],
     ] as const) {
       const exec = await container.exec({ ...request, Cmd: [...request.Cmd], AttachStderr: true, AttachStdout: true });
       const stream = await exec.start({ hijack: true, stdin: false });

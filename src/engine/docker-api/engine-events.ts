@@ -56,8 +56,9 @@ export function createEventHub(nowMs: () => number, capacity = 4_096): EventHub 
 export function eventText(event: EngineEvent): string {
   const isOldStyle = event.type === 'container' || event.type === 'image';
   const text = JSON.stringify({
-    ...(isOldStyle ? { status: event.action, id: event.actorId } : {}),
-    ...(event.type === 'container' ? { from: event.attributes['image'] ?? '' } : {}),
+    ...(isOldStyle ? { status: event.action } : {}),
+    ...(isOldStyle && event.actorId !== '' ? { id: event.actorId } : {}),
+    ...(event.type === 'container' && event.attributes['image'] ? { from: event.attributes['image'] } : {}),
     Type: event.type,
     Action: event.action,
     Actor: { ID: event.actorId, Attributes: event.attributes },

@@ -172,6 +172,7 @@ async function prune({ builder, events }: BuildRooms, exchange: Exchange): Promi
   const filters = parseFilters(exchange.query.get('filters'), known);
   const odd = known.slice(2, -2).find((name) => filters.has(name));
   if (odd !== undefined) throw unsupported(`the filter "${odd}" of the build cache`);
+  refuseBudgets(exchange.query);
   const unusedSince = untilOf(filters, new Date());
   const { removed, freedBytes } = filters.has('label')
     ? { removed: [], freedBytes: 0 } // records of the cache have no labels
@@ -181,4 +182,12 @@ async function prune({ builder, events }: BuildRooms, exchange: Exchange): Promi
       });
   events.publish({ type: 'builder', action: 'prune', actorId: '', attributes: { reclaimed: String(freedBytes) } });
   exchange.reply(200, { CachesDeleted: removed.length > 0 ? removed : null, SpaceReclaimed: freedBytes });
+}
+
+const BUDGETS = ['keep-storage', 'reserved-space', 'max-used-space', 'min-free-space'];
+
+/** Without them everything would go that a client wants to keep. */
+function refuseBudgets(query: URLSearchParams): void {
+  const asked = BUDGETS.find((name) => (integerOf(query, name) ?? 0) !== 0);
+  if (asked !== undefined) throw unsupported(`the parameter ${asked} of the build cache`, 'Give a filter `until`.');
 }

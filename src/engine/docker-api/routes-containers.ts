@@ -7,6 +7,7 @@ import { checkPlatform } from './platform-check.ts';
 import { parseCreateRequest, type CreateRequest } from './create-request.ts';
 import type { Exchange } from './exchange.ts';
 import { parseFilters } from './filters.ts';
+import { requestOfVersion } from './create-versions.ts';
 import { generateName } from './generated-names.ts';
 import { invalidParameter } from './http-errors.ts';
 import { untilOf } from './matching.ts';
@@ -32,7 +33,7 @@ async function create(rooms: Rooms, exchange: Exchange): Promise<void> {
   if (Object.keys(body).length === 0) {
     throw invalidParameter('invalid JSON: got EOF while reading request body', 'Send at least the field Image.');
   }
-  const request = parseCreateRequest(body);
+  const { request, warnings } = requestOfVersion(parseCreateRequest(body), exchange.apiVersion);
   const image = rooms.images.get(request.Image || ':');
   checkPlatform(image, textOf(exchange.query, 'platform'));
   const given = textOf(exchange.query, 'name');
@@ -41,7 +42,7 @@ async function create(rooms: Rooms, exchange: Exchange): Promise<void> {
   const { spec, made } = await makeVolumes(rooms, plan);
   try {
     const container = await rooms.runtime.create(spec);
-    exchange.reply(201, { Id: container.id, Warnings: plan.warnings });
+    exchange.reply(201, { Id: container.id, Warnings: [...warnings, ...plan.warnings] });
   } catch (error) {
     for (const volume of made) await rooms.volumes.remove(volume, { force: true, usersOf: () => [] });
     throw error;

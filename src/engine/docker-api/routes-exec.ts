@@ -6,6 +6,7 @@ import { frameOf } from './frames.ts';
 import { invalidParameter } from './http-errors.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
+import { speaksAtLeast } from './versions.ts';
 import { feedInput, sendOutput, streamTypeOf, terminalSizeOf } from './routes-streams.ts';
 
 type ExecRooms = Pick<Rooms, 'runtime'>;
@@ -13,17 +14,21 @@ type ExecRooms = Pick<Rooms, 'runtime'>;
 /** Exit codes of commands that could not be started, by exec id: the runtime has none for them. */
 type FailedStarts = Map<string, number>;
 
+/** Sizes of terminals that were given with the exec, for its start. */
+type Sizes = Map<string, NonNullable<ReturnType<typeof consoleSizeOf>>>;
+
 /** As many as clients may still ask for. */
-const MOST_FAILED_STARTS = 256;
+const MOST_KEPT = 256;
 const CANNOT_START = 126;
 
 export function execRoutes(rooms: ExecRooms): readonly Route[] {
   const { runtime } = rooms;
   const failed: FailedStarts = new Map();
+  const sizes: Sizes = new Map();
   const idOf = (exchange: Exchange): string => exchange.params['id'] ?? '';
   return [
-    { method: 'POST', pattern: '/containers/{id}/exec', handle: (exchange) => create(rooms, exchange) },
-    { method: 'POST', pattern: '/exec/{id}/start', handle: (exchange) => start(rooms, exchange, failed) },
+    { method: 'POST', pattern: '/containers/{id}/exec', handle: (exchange) => create(rooms, exchange, sizes) },
+    { method: 'POST', pattern: '/exec/{id}/start', handle: (exchange) => start(rooms, exchange, { failed, sizes }) },
     {
       method: 'POST',
       pattern: '/exec/{id}/resize',
@@ -51,15 +56,19 @@ const createBody = z.looseObject({
   DetachKeys: z.string().nullish(),
 });
 
-async function create({ runtime }: ExecRooms, exchange: Exchange): Promise<void> {
-  const result = createBody.safeParse(await exchange.json());
+async function create({ runtime }: ExecRooms, exchange: Exchange, sizes: Sizes): Promise<void> {
+  const body = await exchange.json();
+  const result = createBody.safeParse(body);
   if (!result.success)
     throw invalidParameter(`${result.error.issues[0]?.path.join('.')}: ${result.error.issues[0]?.message}`);
   if ((result.data.Cmd ?? []).length === 0) throw invalidParameter('No exec command specified', 'Give the field Cmd.');
   const name = exchange.params['id'] ?? '';
   const { id, state } = runtime.get(name);
   if (state.status === 'paused') throw isPaused(name);
-  exchange.reply(201, { Id: runtime.createExec(id, execRequestOf(result.data)).id });
+  const exec = runtime.createExec(id, execRequestOf(result.data));
+  const size = speaksAtLeast(exchange, '1.42') ? consoleSizeOf(body['ConsoleSize']) : undefined;
+  if (size !== undefined) keep(sizes, exec.id, size);
+  exchange.reply(201, { Id: exec.id });
 }
 
 function isPaused(name: string): UserError {
@@ -84,10 +93,15 @@ function execRequestOf(body: z.infer<typeof createBody>): ExecRequest {
   };
 }
 
-async function start({ runtime }: ExecRooms, exchange: Exchange, failed: FailedStarts): Promise<void> {
+async function start(
+  { runtime }: ExecRooms,
+  exchange: Exchange,
+  { failed, sizes }: { readonly failed: FailedStarts; readonly sizes: Sizes },
+): Promise<void> {
   const body = await exchange.json();
   const exec = runtime.inspectExec(exchange.params['id'] ?? '');
-  const size = consoleSizeOf(body['ConsoleSize']);
+  const size = consoleSizeOf(body['ConsoleSize']) ?? sizes.get(exec.id);
+  sizes.delete(exec.id);
   const isDetached = body['Detach'] === true;
   const streams = await runtime.startExec(exec.id, size === undefined ? {} : { size }).catch((error: unknown) => {
     if (isDetached || !isCommandsFault(error)) throw error;
@@ -118,9 +132,13 @@ function isCommandsFault(error: unknown): error is UserError {
 
 function remember(failed: FailedStarts, id: string, error: UserError): void {
   const told = error.details['exitCode'];
-  failed.set(id, typeof told === 'number' ? told : CANNOT_START);
-  const [oldest] = failed.keys();
-  if (failed.size > MOST_FAILED_STARTS && oldest !== undefined) failed.delete(oldest);
+  keep(failed, id, typeof told === 'number' ? told : CANNOT_START);
+}
+
+function keep<T>(kept: Map<string, T>, id: string, value: T): void {
+  kept.set(id, value);
+  const [oldest] = kept.keys();
+  if (kept.size > MOST_KEPT && oldest !== undefined) kept.delete(oldest);
 }
 
 /** Clients have asked for a raw stream and print what comes on it; then they ask for the exit code. */

@@ -4,13 +4,16 @@ import { isUp } from './container-filters.ts';
 import type { Exchange } from './exchange.ts';
 import { parseFilters } from './filters.ts';
 import { IMAGE_FILTERS, selectImages } from './image-filters.ts';
-import { invalidParameter } from './http-errors.ts';
+import { checkAskedPlatform } from './asked-platform.ts';
+import { invalidParameter, unsupported } from './http-errors.ts';
 import { untilOf } from './matching.ts';
 import { flagOf, textOf } from './query.ts';
 import { referenceOf } from './reference-text.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
 import { historyRow, inspectImage, listImage, removedImage } from './shape-image.ts';
+import { sharedBytesOf } from './shared-size.ts';
+import { speaksAtLeast } from './versions.ts';
 
 type ImageRooms = Pick<Rooms, 'images' | 'runtime' | 'events' | 'host'>;
 
@@ -26,6 +29,7 @@ export function imageRoutes(rooms: ImageRooms): readonly Route[] {
       pattern: '/images/{name*}/json',
       handle: (exchange) => {
         const image = imageOf(exchange);
+        if (speaksAtLeast(exchange, '1.49')) checkAskedPlatform(image, exchange.query);
         const layerDirectories = images
           .layersOf(image.id)
           .map(({ directory }) => directory)
@@ -37,7 +41,10 @@ export function imageRoutes(rooms: ImageRooms): readonly Route[] {
     {
       method: 'GET',
       pattern: '/images/{name*}/history',
-      handle: (exchange) => exchange.reply(200, images.history(exchange.params['name'] ?? '').map(historyRow)),
+      handle: (exchange) => {
+        if (speaksAtLeast(exchange, '1.48')) checkAskedPlatform(imageOf(exchange), exchange.query);
+        exchange.reply(200, images.history(exchange.params['name'] ?? '').map(historyRow));
+      },
     },
     {
       method: 'POST',
@@ -53,7 +60,7 @@ export function imageRoutes(rooms: ImageRooms): readonly Route[] {
   ];
 }
 
-function list({ images }: ImageRooms, exchange: Exchange): void {
+function list({ images, runtime }: ImageRooms, exchange: Exchange): void {
   const { query } = exchange;
   const filters = parseFilters(query.get('filters'), IMAGE_FILTERS);
   const selected = selectImages(
@@ -61,13 +68,22 @@ function list({ images }: ImageRooms, exchange: Exchange): void {
     { filters, all: flagOf(query, 'all'), until: untilOf(filters, new Date()) },
     { get: (name) => images.get(name), hasChildren: (id) => images.childrenOf(id).length > 0 },
   );
+  const isShared = speaksAtLeast(exchange, '1.42') && flagOf(query, 'shared-size');
+  const shared = isShared ? sharedBytesOf(images) : () => -1;
   exchange.reply(
     200,
-    selected.map((image) => listImage(image, exchange)),
+    selected.map((image) =>
+      listImage(image, {
+        apiVersion: exchange.apiVersion,
+        ...(speaksAtLeast(exchange, '1.51') ? { containers: usersOf({ runtime }, image.id).length } : {}),
+        ...(isShared ? { sharedBytes: shared(image.id) } : {}),
+      }),
+    ),
   );
 }
 
 async function remove({ images, runtime }: ImageRooms, exchange: Exchange): Promise<void> {
+  if (textOf(exchange.query, 'platforms') !== undefined) throw unsupported('removing single platforms of an image');
   const removed = await images.remove(exchange.params['name'] ?? '', {
     force: flagOf(exchange.query, 'force'),
     keepParents: flagOf(exchange.query, 'noprune'),

@@ -11,6 +11,7 @@ import { integerOf, textOf } from './query.ts';
 import { resourcesOf, restartPolicyOf } from './resources-spec.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
+import { speaksAtLeast } from './versions.ts';
 
 type LifecycleRooms = Pick<Rooms, 'runtime' | 'host' | 'events'>;
 type Work = (container: Container, exchange: Exchange) => Promise<void> | void;
@@ -78,9 +79,10 @@ function psArgumentsOf(exchange: Exchange): readonly string[] {
   return (textOf(exchange.query, 'ps_args') ?? '-ef').split(/\s+/).filter((word) => word !== '');
 }
 
-function stopOptionsOf({ query }: Exchange): StopOptions {
+function stopOptionsOf(exchange: Exchange): StopOptions {
+  const { query } = exchange;
   const timeoutSeconds = integerOf(query, 't');
-  const signal = textOf(query, 'signal');
+  const signal = speaksAtLeast(exchange, '1.42') ? textOf(query, 'signal') : undefined;
   return { ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }), ...(signal === undefined ? {} : { signal }) };
 }
 
@@ -99,15 +101,16 @@ const CONDITIONS: readonly WaitCondition[] = ['not-running', 'next-exit', 'remov
 
 /** The head goes out as soon as the waiting has begun: `docker run` starts the container after it has it. */
 async function wait({ runtime }: Pick<Rooms, 'runtime'>, container: Container, exchange: Exchange): Promise<void> {
-  const text = textOf(exchange.query, 'condition') ?? 'not-running';
+  const asked = speaksAtLeast(exchange, '1.30') ? textOf(exchange.query, 'condition') : undefined;
+  const text = asked ?? 'not-running';
   const condition = CONDITIONS.find((known) => known === text);
   if (condition === undefined)
     throw invalidParameter(`invalid condition: "${text}"`, `One of ${CONDITIONS.join(', ')}.`);
   const ended = runtime.wait(container.id, condition, exchange.signal);
   const sink = exchange.stream('application/json');
   const { exitCode, error } = await ended;
-  const reason = condition === 'removed' || error === undefined ? null : { Message: error };
-  sink.end(`${JSON.stringify({ Error: reason, StatusCode: exitCode })}\n`);
+  const reason = condition === 'removed' || error === undefined ? {} : { Error: { Message: error } };
+  sink.end(`${JSON.stringify({ ...reason, StatusCode: exitCode })}\n`);
 }
 
 function isPaused(): UserError {

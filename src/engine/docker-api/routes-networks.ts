@@ -10,6 +10,7 @@ import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
 import { inspectNetwork, type Attached } from './shape-network.ts';
 import { matchesPattern, untilOf } from './matching.ts';
+import { speaksAtLeast } from './versions.ts';
 
 type NetworkRooms = Pick<Rooms, 'networks' | 'runtime' | 'events'>;
 
@@ -27,14 +28,15 @@ export function networkRoutes(rooms: NetworkRooms): readonly Route[] {
 
 const LIST_FILTERS = ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'];
 
-function list({ networks }: NetworkRooms, exchange: Exchange): void {
+function list({ networks, runtime }: NetworkRooms, exchange: Exchange): void {
   const filters = parseFilters(exchange.query.get('filters'), LIST_FILTERS);
   const wanted = networks
     .list()
     .filter((network) => isWanted(network, filters, networks.endpointsOf(network.id).length));
+  const isDetailed = !speaksAtLeast(exchange, '1.28');
   exchange.reply(
     200,
-    wanted.map((network) => inspectNetwork(network, [])),
+    wanted.map((network) => inspectNetwork(network, isDetailed ? attachedTo({ networks, runtime }, network) : [])),
   );
 }
 
@@ -54,11 +56,17 @@ function isWanted(network: NetworkRecord, filters: Filters, endpoints: number): 
 
 function inspect({ networks, runtime }: NetworkRooms, exchange: Exchange): void {
   const network = networks.get(exchange.params['id'] ?? '');
-  const attached = networks.endpointsOf(network.id).flatMap(({ sandboxId, endpoint }): readonly Attached[] => {
+  exchange.reply(200, inspectNetwork(network, attachedTo({ networks, runtime }, network)));
+}
+
+function attachedTo(
+  { networks, runtime }: Pick<NetworkRooms, 'networks' | 'runtime'>,
+  { id }: NetworkRecord,
+): readonly Attached[] {
+  return networks.endpointsOf(id).flatMap(({ sandboxId, endpoint }) => {
     const container = runtime.find(sandboxId);
     return container === undefined ? [] : [{ containerId: container.id, containerName: container.spec.name, endpoint }];
   });
-  exchange.reply(200, inspectNetwork(network, attached));
 }
 
 const labels = z.record(z.string(), z.string()).nullish();

@@ -1,3 +1,4 @@
+import { checkAskedPlatform } from './asked-platform.ts';
 import { registryNameOf } from '../../lib/docker-config/index.ts';
 import { UserError } from '../../lib/errors.ts';
 import { familiarName, parseReference, type Platform } from '../../lib/oci/index.ts';
@@ -10,6 +11,7 @@ import { credentialIn, credentialOf, textsOf } from './registry-auth.ts';
 import { unreachableInDockersWords } from './registry-words.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
+import { speaksAtLeast } from './versions.ts';
 import { search } from './search.ts';
 import { sendFailure } from './send-failure.ts';
 import { createTransferTranscript } from './transfer-progress.ts';
@@ -95,7 +97,10 @@ async function push({ registry, images, events }: RegistryRooms, exchange: Excha
   const name = exchange.params['name'] ?? '';
   const tag = textOf(exchange.query, 'tag');
   const references = tag === undefined && isRepository(name) ? tagsHere(images, name) : [referenceOf(name, tag)!];
-  for (const reference of references) if (!reference.includes('@')) images.get(reference);
+  for (const reference of references.filter((each) => !each.includes('@'))) {
+    const image = images.get(reference);
+    if (speaksAtLeast(exchange, '1.46')) checkAskedPlatform(image, exchange.query);
+  }
   await transfer(exchange, async (lines) => {
     for (const reference of references) {
       const transcript = createTransferTranscript({ id: undefined });

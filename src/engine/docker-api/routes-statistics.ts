@@ -10,6 +10,7 @@ import { listImage } from './shape-image.ts';
 import { inspectVolume } from './shape-network.ts';
 import { statisticsShape } from './shape-statistics.ts';
 import { imageNameOf, sizesOf, surroundingsOf } from './surroundings.ts';
+import { sharedBytesOf } from './shared-size.ts';
 import { speaksAtLeast } from './versions.ts';
 import { writeTo } from './writing.ts';
 
@@ -77,8 +78,11 @@ async function diskUsage(rooms: Rooms, exchange: Exchange): Promise<void> {
   const usersOf = (id: string): number => containers.filter(({ spec }) => spec.imageId === id).length;
   const cache = wants('build-cache') ? await builder.cacheUsage() : [];
   const { apiVersion } = exchange;
+  const shared = sharedBytesOf(images);
   const listed = wants('image')
-    ? images.list().map((image) => listImage(image, { apiVersion, containers: usersOf(image.id) }))
+    ? images
+        .list()
+        .map((image) => listImage(image, { apiVersion, containers: usersOf(image.id), sharedBytes: shared(image.id) }))
     : null;
   exchange.reply(200, {
     LayersSize: wants('image') ? layersBytes(rooms) : 0,

@@ -1,3 +1,4 @@
+import { checkAskedPlatform } from './asked-platform.ts';
 import { applyChanges } from './config-changes.ts';
 import { parseSnapshotTime, type Snapshot } from '../image/index.ts';
 import type { Exchange } from './exchange.ts';
@@ -8,6 +9,7 @@ import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
 import { pull } from './routes-registry.ts';
 import { sendFailure } from './send-failure.ts';
+import { speaksAtLeast } from './versions.ts';
 import { jsonLines, type JsonLines } from './writing.ts';
 
 type TransferRooms = Pick<Rooms, 'images' | 'registry' | 'events'>;
@@ -44,7 +46,10 @@ async function load({ images }: TransferRooms, exchange: Exchange): Promise<void
 async function save({ images }: TransferRooms, exchange: Exchange, names: readonly string[]): Promise<void> {
   const wanted = names.flatMap((name) => name.split(',')).filter((name) => name !== '');
   if (wanted.length === 0) throw invalidParameter('no image is named', 'Give the parameter names.');
-  for (const name of wanted) images.get(name);
+  for (const name of wanted) {
+    const image = images.get(name);
+    if (speaksAtLeast(exchange, '1.48')) checkAskedPlatform(image, exchange.query);
+  }
   const sink = exchange.stream('application/x-tar');
   await images.save(wanted, sink, {
     withAttachments: flagOf(exchange.query, 'documents'),

@@ -8,7 +8,7 @@ import { flagOf } from './query.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
 import { speaksAtLeast } from './versions.ts';
-import { inspectVolume } from './shape-network.ts';
+import { inspectVolume, labelsOf } from './shape-network.ts';
 
 type VolumeRooms = Pick<Rooms, 'volumes' | 'runtime' | 'events'>;
 
@@ -33,7 +33,7 @@ function list({ volumes, runtime }: VolumeRooms, exchange: Exchange): void {
     return (
       filters.isAny('driver', volume.driver) &&
       filters.some('name', (pattern) => matchesPattern(volume.name, pattern)) &&
-      filters.matchLabels(volume.labels) &&
+      filters.matchLabels(labelsOf(volume)) &&
       (filters.flag('dangling') ?? isDangling) === isDangling
     );
   });
@@ -85,7 +85,7 @@ async function prune({ volumes, runtime, events }: VolumeRooms, exchange: Exchan
   const { removed, freedBytes } = await volumes.prune({
     all: filters.flag('all') ?? !speaksAtLeast(exchange, '1.42'),
     usersOf: (name) => usersOf({ runtime }, name),
-    filter: (volume) => filters.matchLabels(volume.labels),
+    filter: (volume) => filters.matchLabels(labelsOf(volume)),
   });
   events.publish({ type: 'volume', action: 'prune', actorId: '', attributes: { reclaimed: String(freedBytes) } });
   exchange.reply(200, { VolumesDeleted: removed, SpaceReclaimed: freedBytes });

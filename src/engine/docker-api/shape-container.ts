@@ -3,6 +3,7 @@ import type { Container, ContainerState, Health, MountSpec } from '../runtime/in
 import type { VolumeRecord } from '../volume/index.ts';
 import { shownLinks } from './links-spec.ts';
 import { statusText } from './human-status.ts';
+import { speaksAtLeast } from './versions.ts';
 import { listedPorts, networksOf, networkSettingsOf } from './shape-endpoint.ts';
 
 /** What the answers about containers need beside the container itself. */
@@ -29,7 +30,7 @@ interface Shown {
 
 export const ZERO_TIME = '0001-01-01T00:00:00Z';
 
-/** `GET /containers/{id}/json` (API 1.41, ContainerInspectResponse). */
+/** `GET /containers/{id}/json` (API 1.51, ContainerInspectResponse; older clients get what they know). */
 export function inspectContainer(container: Container, { around, sizes, apiVersion }: Shown): object {
   const { spec, state } = container;
   const [path = '', ...args] = spec.args;
@@ -49,7 +50,7 @@ export function inspectContainer(container: Container, { around, sizes, apiVersi
     MountLabel: '',
     ProcessLabel: '',
     AppArmorProfile: '',
-    ExecIDs: container.execIds.length > 0 ? container.execIds : null,
+    ExecIDs: state.pid > 0 && container.execIds.length > 0 ? container.execIds : null,
     HostConfig: hostConfigOf(container),
     GraphDriver: graphDriverOf(container, around),
     ...(sizes === undefined ? {} : { SizeRw: sizes.ownBytes, SizeRootFs: sizes.ownBytes + sizes.imageBytes }),
@@ -59,7 +60,7 @@ export function inspectContainer(container: Container, { around, sizes, apiVersi
   };
 }
 
-/** One entry of `GET /containers/json` (API 1.41, ContainerSummary). */
+/** One entry of `GET /containers/json` (API 1.51, ContainerSummary; older clients get what they know). */
 export function listContainer(
   container: Container,
   o: Shown & { readonly now: Date; readonly imageName: string },
@@ -73,16 +74,27 @@ export function listContainer(
     Command: commandText(spec.args),
     Created: Math.floor(container.createdAt.getTime() / 1_000),
     Ports: listedPorts(container),
-    ...(o.sizes === undefined ? {} : { SizeRw: o.sizes.ownBytes, SizeRootFs: o.sizes.ownBytes + o.sizes.imageBytes }),
+    ...(o.sizes === undefined ? {} : listedSizes(o.sizes)),
     Labels: spec.labels,
     State: state.status,
     Status: statusText(state, o.now),
-    HostConfig: { NetworkMode: (hostConfigOf(container) as { NetworkMode: string }).NetworkMode },
+    HostConfig: listedHostConfig(container, o),
     NetworkSettings: {
-      Networks: networksOf(container, { findNetwork: o.around.findNetwork, apiVersion: o.apiVersion }),
+      Networks: networksOf(container, { findNetwork: o.around.findNetwork, apiVersion: o.apiVersion, isList: true }),
     },
     Mounts: mountsOf(container, o.around),
   };
+}
+
+function listedHostConfig({ spec }: Container, { apiVersion }: Shown): object {
+  const { NetworkMode, Annotations } = spec.docker.HostConfig as { NetworkMode: string; Annotations?: object };
+  const isShown = Annotations !== undefined && speaksAtLeast({ apiVersion }, '1.46');
+  return { NetworkMode, ...(isShown ? { Annotations } : {}) };
+}
+
+/** A container that has written nothing has no `SizeRw` in lists. */
+function listedSizes({ ownBytes, imageBytes }: Sizes): object {
+  return { ...(ownBytes > 0 ? { SizeRw: ownBytes } : {}), SizeRootFs: ownBytes + imageBytes };
 }
 
 /** How Docker joins a command for the list: words with blanks in quotes. */

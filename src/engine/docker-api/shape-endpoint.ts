@@ -4,10 +4,12 @@ import { speaksAtLeast } from './versions.ts';
 
 interface NetworkLookup {
   readonly apiVersion: string;
+  /** Lists leave names and aliases out. */
+  readonly isList?: boolean;
   findNetwork(nameOrId: string): NetworkRecord | undefined;
 }
 
-/** `NetworkSettings` of a container (API 1.41); the flat fields are those of the default bridge. */
+/** `NetworkSettings` of a container (API 1.51); the flat fields are those of the default bridge. */
 export function networkSettingsOf(container: Container, lookup: NetworkLookup): object {
   const { sandbox } = container;
   const onBridge = sandbox?.endpoints.find((endpoint) => endpoint.networkName === 'bridge');
@@ -78,14 +80,15 @@ function liveEndpoint(
 /** On user-defined networks. Before API 1.45 the short id was among the aliases; what is asked for is `DNSNames` since. */
 function namesOf(
   container: Container,
-  { apiVersion }: NetworkLookup,
+  { apiVersion, isList }: NetworkLookup,
   o: { readonly network: string; readonly aliases: readonly string[] },
 ): Pick<EndpointParts, 'aliases' | 'names'> {
-  if (o.network === 'bridge') return { aliases: null, names: null };
+  if (o.network === 'bridge' || isList === true) return { aliases: null, names: null };
   const short = container.id.slice(0, 12);
   const given = o.aliases.filter((alias) => alias !== short);
   const { hostname, name } = container.spec;
-  const names = [...new Set([name, ...given, short, ...(hostname === '' ? [] : [hostname])])];
+  const wasUp = container.state.startedAt !== undefined || container.sandbox !== undefined;
+  const names = wasUp ? [...new Set([name, ...given, short, ...(hostname === '' ? [] : [hostname])])] : null;
   if (!speaksAtLeast({ apiVersion }, '1.45')) return { aliases: [...given, short], names };
   return { aliases: given.length > 0 ? given : null, names };
 }

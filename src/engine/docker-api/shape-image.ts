@@ -5,7 +5,7 @@ import type { HistoryRow, ImageRecord, RemovedImage } from '../image/index.ts';
 /** One entry of `GET /images/json` (API 1.51, ImageSummary; older clients get what they know). */
 export function listImage(
   image: ImageRecord,
-  o: { readonly apiVersion: string; readonly containers?: number },
+  o: { readonly apiVersion: string; readonly containers?: number; readonly sharedBytes?: number },
 ): object {
   const isNew = speaksAtLeast(o, '1.43');
   return {
@@ -16,7 +16,7 @@ export function listImage(
     ParentId: image.parent ?? '',
     RepoDigests: isNew || image.repoDigests.length > 0 ? image.repoDigests : digestsOfUntagged(image),
     RepoTags: isNew ? image.references : tagsOf(image),
-    SharedSize: -1,
+    SharedSize: o.sharedBytes ?? -1,
     Size: image.sizeBytes,
     ...virtualSizeOf(image, o),
   };
@@ -54,7 +54,7 @@ export function inspectImage(image: ImageRecord, o: InspectOptions): object {
     Parent: image.parent ?? '',
     Comment: config.history?.at(-1)?.comment ?? '',
     Created: config.created ?? image.createdAt.toISOString(),
-    ...(speaksAtLeast(o, '1.45') ? {} : { Container: '', ContainerConfig: configOf({}) }),
+    ...(speaksAtLeast(o, '1.45') ? {} : { ContainerConfig: configOf({}) }),
     DockerVersion: o.engineVersion,
     Author: config.author ?? '',
     Config: speaksAtLeast(o, '1.50') ? imagePartOf(config.config ?? {}) : configOf(config.config ?? {}),

@@ -7,7 +7,7 @@ export interface Attached {
   readonly endpoint: Endpoint;
 }
 
-/** `GET /networks/{id}` (API 1.41, Network). */
+/** `GET /networks/{id}` (API 1.51, Network). */
 export function inspectNetwork(network: NetworkRecord, attached: readonly Attached[]): object {
   return {
     Name: network.name,
@@ -63,7 +63,15 @@ function attachedShape({ containerName, endpoint }: Attached): object {
   };
 }
 
-/** `GET /volumes/{name}` (API 1.41, Volume). */
+/** Docker marks the volumes that it has named itself. */
+const ANONYMOUS = { 'com.docker.volume.anonymous': '' };
+
+/** Labels as clients see them and filter by them. */
+export function labelsOf(volume: VolumeRecord): Readonly<Record<string, string>> {
+  return volume.anonymous ? { ...ANONYMOUS, ...volume.labels } : volume.labels;
+}
+
+/** `GET /volumes/{name}` (API 1.51, Volume). */
 export function inspectVolume(
   volume: VolumeRecord,
   usage?: { readonly users: number; readonly bytes: number },
@@ -71,7 +79,7 @@ export function inspectVolume(
   return {
     CreatedAt: volume.createdAt.toISOString().replace(/\.\d+Z$/, 'Z'),
     Driver: volume.driver,
-    Labels: nullIfEmpty(volume.labels),
+    Labels: nullIfEmpty(labelsOf(volume)),
     Mountpoint: volume.mountpoint,
     Name: volume.name,
     Options: nullIfEmpty(volume.options),

@@ -29,7 +29,12 @@ export function infoOf(
   rooms: Pick<Rooms, 'host' | 'runtime' | 'images'>,
   o: { readonly now: Date; readonly apiVersion: string },
 ): object {
-  return { ...countsOf(rooms), ...machineOf(rooms, o.now), ...engineOf(rooms), ...oldFieldsOf(o.apiVersion) };
+  return {
+    ...countsOf(rooms),
+    ...machineOf(rooms, o.now),
+    ...engineOf(rooms, o.apiVersion),
+    ...oldFieldsOf(o.apiVersion),
+  };
 }
 
 function countsOf({ runtime, images }: Pick<Rooms, 'runtime' | 'images'>): object {
@@ -79,11 +84,22 @@ function oldFieldsOf(apiVersion: string): object {
   };
 }
 
+function registryConfigOf(apiVersion: string): object {
+  return {
+    ...(speaksAtLeast({ apiVersion }, '1.47')
+      ? {}
+      : { AllowNondistributableArtifactsCIDRs: null, AllowNondistributableArtifactsHostnames: null }),
+    InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8'],
+    IndexConfigs: { 'docker.io': { Name: 'docker.io', Mirrors: [], Secure: true, Official: true } },
+    Mirrors: null,
+  };
+}
+
 function unameOf(architecture: string): string {
   return { amd64: 'x86_64', arm64: 'aarch64' }[architecture] ?? architecture;
 }
 
-function engineOf({ host, runtime }: Pick<Rooms, 'host' | 'runtime'>): object {
+function engineOf({ host, runtime }: Pick<Rooms, 'host' | 'runtime'>, apiVersion: string): object {
   const { runtimes, defaultRuntime, initBinary } = runtime.info();
   return {
     ID: host.id,
@@ -101,7 +117,9 @@ function engineOf({ host, runtime }: Pick<Rooms, 'host' | 'runtime'>): object {
     Debug: false,
     ExperimentalBuild: false,
     IndexServerAddress: 'https://index.docker.io/v1/',
-    RegistryConfig: { InsecureRegistryCIDRs: [], IndexConfigs: {}, Mirrors: [] },
+    CDISpecDirs: [],
+    ...(speaksAtLeast({ apiVersion }, '1.49') ? { FirewallBackend: { Driver: 'nftables' } } : {}),
+    RegistryConfig: registryConfigOf(apiVersion),
     GenericResources: null,
     HttpProxy: '',
     HttpsProxy: '',
@@ -120,9 +138,9 @@ function engineOf({ host, runtime }: Pick<Rooms, 'host' | 'runtime'>): object {
     },
     LiveRestoreEnabled: true,
     Isolation: '',
-    ContainerdCommit: { ID: '', Expected: '' },
-    RuncCommit: { ID: '', Expected: '' },
-    InitCommit: { ID: '', Expected: '' },
+    ContainerdCommit: { ID: '' },
+    RuncCommit: { ID: '', ...(speaksAtLeast({ apiVersion }, '1.49') ? {} : { Expected: '' }) },
+    InitCommit: { ID: '' },
     SecurityOptions: ['name=seccomp,profile=default'],
     Warnings: null,
   };
