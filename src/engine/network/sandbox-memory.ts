@@ -1,4 +1,4 @@
-import type { EndpointRow, SandboxRow } from './records.ts';
+import type { EndpointRow, SandboxRow } from './rows.ts';
 
 /**
  * The sandboxes of the records as they are now, so that a look at one, or at all, reads no table: this daemon is the

@@ -10,7 +10,7 @@ import { parseHardLimits } from './render-resources.ts';
 import type { Machine } from './render-spec.ts';
 
 /** Where the programs of distributions are. */
-export const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
  * Of the OCI runtime. It lives for some milliseconds: what collecting garbage would free (runc is of Go) is not worth the
