@@ -25,11 +25,8 @@ export interface Circumstances {
 /** Is a new instance fit for traffic, not yet, or never? */
 export function judgeHealth(seen: ObservedInstance, o: Circumstances): Judgement {
   const ending = `exit code ${seen.exitCode}${seen.oomKilled ? ', out of memory' : ''}`;
-  if (seen.restarts >= CRASHES || (seen.restarts >= FEW_CRASHES && o.waitedMs >= FEW_CRASHES_MS)) {
-    const code = seen.exitCode ?? o.lastExitCode;
-    const last = code === undefined ? '' : `, exit code ${code}`;
-    return { verdict: 'failed', reason: `it crashes again and again (${seen.restarts} restarts${last})` };
-  }
+  if (seen.restarts >= CRASHES || (seen.restarts >= FEW_CRASHES && o.waitedMs >= FEW_CRASHES_MS))
+    return { verdict: 'failed', reason: `it crashes again and again ${restartsOf(seen, o)}` };
   switch (seen.state) {
     case 'running':
       return judgeRunning(seen, o.now);
@@ -42,9 +39,16 @@ export function judgeHealth(seen: ObservedInstance, o: Circumstances): Judgement
     case 'dead':
     case 'removing':
       return { verdict: 'failed', reason: `it is ${seen.state}` };
+    case 'restarting':
+      return { verdict: 'waiting', reason: `it is restarting ${restartsOf(seen, o)}` };
     default:
       return { verdict: 'waiting', reason: `it is ${seen.state}` };
   }
+}
+
+function restartsOf(seen: ObservedInstance, o: Circumstances): string {
+  const code = seen.exitCode ?? o.lastExitCode;
+  return `(${seen.restarts} restarts${code === undefined ? '' : `, exit code ${code}`})`;
 }
 
 function judgeRunning(seen: ObservedInstance, now: Date): Judgement {
