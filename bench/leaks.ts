@@ -21,15 +21,17 @@ export interface Holdings {
 export async function holdingsOf(machine: Machine): Promise<Holdings> {
   const { root, runDirectory, suffix } = scopeOf(machine.root);
   const daemon = await machine.daemonPid();
+  const rules = ruleSets(suffix === '' ? 'bascule' : `bascule_${suffix}`);
+  const bridges = rules.find(({ name }) => name === 'bridges')?.elements ?? [];
   const mounts = readFileSync('/proc/self/mounts', 'utf8').split('\n');
   return {
     mounts: mounts.filter((line) => line.includes(` ${root}/`) || line.includes(` ${runDirectory}/`)).length,
     processes: processesOf([root, runDirectory]),
     'descriptors of the daemon': readdirSync(`/proc/${daemon}/fd`).length,
-    'links of containers': readdirSync('/sys/class/net').filter((name) => name.startsWith('bsv')).length,
+    'links of containers': linksOn(bridges),
     'network namespaces': readdirSync(join(runDirectory, 'netns')).length,
     'control groups': controlGroups(suffix === '' ? 'bascule' : `bascule-${suffix}`),
-    'elements of packet rules': ruleElements(suffix === '' ? 'bascule' : `bascule_${suffix}`),
+    'elements of packet rules': rules.reduce((sum, { elements }) => sum + elements.length, 0),
     'files in the run directory': linesOf('find', [runDirectory, '-xdev']).length,
     'kilobytes in the root': Number(linesOf('du', ['-skx', root])[0]?.split('\t')[0]),
     'resident megabytes of the daemon': residentMegabytes(daemon),
@@ -56,14 +58,30 @@ function controlGroups(parent: string): number {
   return parents.reduce((sum, folder) => sum + linesOf('find', [folder, '-mindepth', '1', '-type', 'd']).length, 0);
 }
 
-function ruleElements(table: string): number {
-  const text = JSON.parse(linesOf('nft', ['-j', 'list', 'tables']).join('')) as { nftables: { table?: object }[] };
-  const isThere = text.nftables.some(({ table: found }) => (found as { name?: string } | undefined)?.name === table);
-  if (!isThere) return 0;
-  const { nftables } = JSON.parse(linesOf('nft', ['-j', 'list', 'table', 'ip', table]).join('')) as {
-    nftables: readonly Readonly<Record<string, { elem?: readonly unknown[] }>>[];
-  };
-  return nftables.reduce((sum, item) => sum + (item['set']?.elem ?? item['map']?.elem ?? []).length, 0);
+/** The host's ends of what is plugged into our bridges, but for the bridges themselves. */
+function linksOn(bridges: readonly unknown[]): number {
+  const folders = bridges.map((bridge) => `/sys/class/net/${String(bridge)}/brif`).filter((path) => existsSync(path));
+  return folders.reduce((sum, folder) => sum + readdirSync(folder).length, 0);
+}
+
+interface RuleSet {
+  readonly name: string;
+  readonly elements: readonly unknown[];
+}
+
+/** Sets and maps of a table; none where there is no such table. */
+function ruleSets(table: string): readonly RuleSet[] {
+  const tables = nft<{ readonly table?: { readonly name: string } }>('tables');
+  if (!tables.some((each) => each.table?.name === table)) return [];
+  type Found = { readonly name: string; readonly elem?: readonly unknown[] } | undefined;
+  return nft<{ readonly set?: Found; readonly map?: Found }>('table', 'ip', table).flatMap(({ set, map }) => {
+    const found = set ?? map;
+    return found === undefined ? [] : [{ name: found.name, elements: found.elem ?? [] }];
+  });
+}
+
+function nft<T>(...words: readonly string[]): readonly T[] {
+  return (JSON.parse(linesOf('nft', ['-j', 'list', ...words]).join('')) as { nftables: readonly T[] }).nftables;
 }
 
 export function residentMegabytes(pid: number): number {
