@@ -23,7 +23,7 @@ export async function unmountVolume({ mountpoint, options }: VolumeRecord): Prom
   if (await isMounted(mountpoint)) throw volumeMountFailed(mountpoint, `it cannot be unmounted: ${stderr.trim()}`);
 }
 
-export function isFileSystem({ options }: Pick<VolumeRecord, 'options'>): boolean {
+function isFileSystem({ options }: Pick<VolumeRecord, 'options'>): boolean {
   return options['device'] !== undefined;
 }
 
