@@ -18,7 +18,7 @@ const skip = (await trafficSkip()) || (await pebbleSkip());
 const wish = { name: 'shop/web', host: 'shop.example.org' };
 const { signal } = new AbortController();
 
-describe('certificates by ACME', { skip, timeout: 180_000 }, () => {
+describe('certificates by ACME', { skip, timeout: 540_000 }, () => {
   let scene: TrafficScene;
   let pebble: Pebble;
   let port: number;

@@ -10,7 +10,7 @@ const skip = process.getuid?.() === 0 ? false : 'it needs root';
 
 const LIST = 'find . | sort | tail -n +2';
 
-describe('COPY and its flags', { skip, timeout: 120_000 }, () => {
+describe('COPY and its flags', { skip, timeout: 540_000 }, () => {
   let bench: BuildBench;
   before(async () => {
     bench = await openBuildBench();

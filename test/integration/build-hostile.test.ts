@@ -19,7 +19,7 @@ import { type BuildBench, openBuildBench } from '../support/build-bench.ts';
 const skip = process.getuid?.() === 0 ? false : 'it needs root';
 const code = (wanted: string) => (error: unknown) => error instanceof UserError && error.code === wanted;
 
-describe('a hostile Dockerfile, context or base image', { skip, timeout: 120_000 }, () => {
+describe('a hostile Dockerfile, context or base image', { skip, timeout: 540_000 }, () => {
   let bench: BuildBench;
   const outside = mkdtempSync(join(tmpdir(), 'bascule-outside-'));
   before(async () => {

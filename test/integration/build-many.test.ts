@@ -28,7 +28,7 @@ const FOLDERS = 4;
 const FILES_EACH = 55;
 
 /** So many files that they are made as the layer is sealed. */
-describe('COPY of many files', { skip, timeout: 300_000 }, () => {
+describe('COPY of many files', { skip, timeout: 540_000 }, () => {
   let bench: BuildBench;
   let context: string;
   /** Each test has files of its own: else it finds the results of the others. */

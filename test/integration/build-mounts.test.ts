@@ -8,7 +8,7 @@ import { type BuildBench, openBuildBench } from '../support/build-bench.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'it needs root';
 
-describe('RUN and its mounts', { skip, timeout: 120_000 }, () => {
+describe('RUN and its mounts', { skip, timeout: 540_000 }, () => {
   let bench: BuildBench;
   before(async () => {
     bench = await openBuildBench();

@@ -22,7 +22,7 @@ import { waitFor } from '../support/wait.ts';
 const skip = process.getuid?.() === 0 ? false : 'it needs root';
 
 /** What builds take beside a folder, and give beside an image in the store. */
-describe('inputs and outputs of builds', { skip, timeout: 300_000 }, () => {
+describe('inputs and outputs of builds', { skip, timeout: 540_000 }, () => {
   let bench: BuildBench;
   before(async () => {
     bench = await openBuildBench();

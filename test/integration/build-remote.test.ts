@@ -10,7 +10,7 @@ import { type Answer, startFileServer, startGitServer } from '../support/file-se
 
 const skip = process.getuid?.() === 0 ? false : 'it needs root';
 
-describe('ADD of what is elsewhere', { skip, timeout: 120_000 }, () => {
+describe('ADD of what is elsewhere', { skip, timeout: 540_000 }, () => {
   let bench: BuildBench;
   before(async () => {
     bench = await openBuildBench();

@@ -20,7 +20,7 @@ const skip = process.getuid?.() === 0 ? false : 'it needs root';
 const EPOCH = 1_700_000_000;
 
 /** Two machines: two roots on two file systems, with the same base. */
-describe('the same inputs and SOURCE_DATE_EPOCH', { skip, timeout: 120_000 }, () => {
+describe('the same inputs and SOURCE_DATE_EPOCH', { skip, timeout: 540_000 }, () => {
   let one: BuildBench;
   let two: BuildBench;
   before(async () => {

@@ -11,7 +11,7 @@ import { waitFor } from '../support/wait.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'it needs root';
 
-describe('builds', { skip, timeout: 300_000 }, () => {
+describe('builds', { skip, timeout: 540_000 }, () => {
   let bench: BuildBench;
   before(async () => {
     bench = await openBuildBench();

@@ -29,7 +29,7 @@ const SIDES: readonly Side[] = [
 ];
 
 for (const side of SIDES) {
-  describe(`other clients with ${side.name}`, { skip, timeout: 180_000 }, () => {
+  describe(`other clients with ${side.name}`, { skip, timeout: 540_000 }, () => {
     const undo = new AsyncDisposableStack();
     const folder = mkdtempSync('/var/tmp/bascule-clients-');
     let socket: string;

@@ -12,7 +12,7 @@ import { waitFor } from '../support/wait.ts';
 const engines = await enginesUnderTest();
 
 for (const engine of engines) {
-  describe(`healing over ${engine.name}`, { skip: engine.skip, timeout: 240_000 }, () => {
+  describe(`healing over ${engine.name}`, { skip: engine.skip, timeout: 540_000 }, () => {
     let scene: DeliveryScene;
 
     sceneForEach(engine, (opened) => {

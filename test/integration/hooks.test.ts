@@ -54,7 +54,7 @@ volumes: {queue: {}}
 }
 
 for (const engine of await enginesUnderTest()) {
-  describe(`lifecycle hooks over ${engine.name}`, { skip: engine.skip, timeout: 280_000 }, () => {
+  describe(`lifecycle hooks over ${engine.name}`, { skip: engine.skip, timeout: 540_000 }, () => {
     let running: Awaited<ReturnType<typeof engine.open>>;
     before(async () => {
       running = await engine.open();

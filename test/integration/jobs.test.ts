@@ -48,7 +48,7 @@ const job = (script: string, more: string): string =>
 const PAGE = job('echo page > /data/page; echo "$GREETING" >> /data/runs; echo seeded', 'at: before-start');
 
 for (const engine of await enginesUnderTest()) {
-  describe(`jobs over ${engine.name}`, { skip: engine.skip, timeout: 280_000 }, () => {
+  describe(`jobs over ${engine.name}`, { skip: engine.skip, timeout: 540_000 }, () => {
     let running: Awaited<ReturnType<typeof engine.open>>;
     before(async () => {
       running = await engine.open();
@@ -145,7 +145,7 @@ for (const engine of await enginesUnderTest()) {
       assert.equal((await scene.delivery.ps('contract')).release, 2);
       await scene.deploy(file({ name: 'contract', port, version: 3, jobs: `{seed: ${PAGE}}` }));
       const request = { project: 'contract', author: 'test', release: 1 };
-      for (const attempt of [scene.rollback('contract', 1), scene.delivery.planRollback(request)]) {
+      for (const attempt of [() => scene.rollback('contract', 1), () => scene.delivery.planRollback(request)]) {
         await assert.rejects(attempt, (error) => {
           assert.ok(error instanceof UserError && error.kind === 'conflict');
           return /cannot go back to release 1: the migration "drop" of release 2 has contracted/.test(error.message);

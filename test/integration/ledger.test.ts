@@ -37,7 +37,7 @@ function patient(shopText: string): string {
 }
 
 for (const engine of await enginesUnderTest()) {
-  describe(`ledger over ${engine.name}`, { skip: engine.skip, timeout: 120_000 }, () => {
+  describe(`ledger over ${engine.name}`, { skip: engine.skip, timeout: 540_000 }, () => {
     let scene: DeliveryScene;
 
     sceneForEach(engine, (opened) => {

@@ -31,7 +31,7 @@ services:
 const engines = await enginesUnderTest();
 
 for (const engine of engines) {
-  describe(`retiring over ${engine.name}`, { skip: engine.skip, timeout: 240_000 }, () => {
+  describe(`retiring over ${engine.name}`, { skip: engine.skip, timeout: 540_000 }, () => {
     let scene: DeliveryScene;
 
     sceneForEach(engine, (opened) => {

@@ -21,7 +21,7 @@ import { waitFor } from '../support/wait.ts';
 const noPrometheus = await prometheusSkip();
 const [engine] = (await enginesUnderTest()).filter(({ skip }) => skip === false);
 
-describe('canaries', { skip: engine === undefined ? 'needs an engine' : false, timeout: 400_000 }, () => {
+describe('canaries', { skip: engine === undefined ? 'needs an engine' : false, timeout: 540_000 }, () => {
   let scene: DeliveryScene;
   let port: number;
   let load: Load | undefined;

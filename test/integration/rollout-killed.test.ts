@@ -16,7 +16,7 @@ import { DATABASE, shop, starts, textAt, underLoad } from '../support/rollout-sh
 for (const engine of await enginesUnderTest()) {
   describe(
     `a daemon that is killed in the middle of a deployment over ${engine.name}`,
-    { skip: engine.skip, timeout: 280_000 },
+    { skip: engine.skip, timeout: 540_000 },
     () => {
       let running: Awaited<ReturnType<typeof engine.open>>;
 

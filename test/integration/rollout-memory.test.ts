@@ -64,7 +64,7 @@ function few(before: Readonly<Record<string, number>>, after: Readonly<Record<st
   return undefined;
 }
 
-describe('the memory of a daemon', { timeout: 120_000 }, () => {
+describe('the memory of a daemon', { timeout: 540_000 }, () => {
   it('holds no more after more rollouts: no kind of object piles up', async () => {
     const root = mkdtempSync(join(tmpdir(), 'bascule-memory-'));
     const database = openDatabase(':memory:');

@@ -25,7 +25,7 @@ const rolling = ({ port, version, replicas = 3, deploy = '', command = SERVE, se
   );
 
 for (const engine of await enginesUnderTest()) {
-  describe(`rolling over ${engine.name}`, { skip: engine.skip, timeout: 300_000 }, () => {
+  describe(`rolling over ${engine.name}`, { skip: engine.skip, timeout: 540_000 }, () => {
     let scene: DeliveryScene;
     let port: number;
 

@@ -12,7 +12,7 @@ import { waitFor } from '../support/wait.ts';
 
 const [engine] = (await enginesUnderTest()).filter(({ skip }) => skip === false);
 
-describe('steering', { skip: engine === undefined ? 'needs an engine' : false, timeout: 300_000 }, () => {
+describe('steering', { skip: engine === undefined ? 'needs an engine' : false, timeout: 540_000 }, () => {
   let scene: DeliveryScene;
   let port: number;
   let cancel: AbortController;

@@ -10,7 +10,7 @@ import { waitFor } from '../support/wait.ts';
 /** The delivery wing over real engines and a real HAProxy. */
 
 for (const engine of await enginesUnderTest()) {
-  describe(`delivery over ${engine.name}`, { skip: engine.skip, timeout: 300_000 }, () => {
+  describe(`delivery over ${engine.name}`, { skip: engine.skip, timeout: 540_000 }, () => {
     let scene: DeliveryScene;
 
     sceneForEach(engine, (opened) => {

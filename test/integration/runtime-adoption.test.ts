@@ -126,7 +126,7 @@ describe('runtime after a SIGKILL of its process', { skip }, () => {
     assert.equal(existsSync(join(root, 'engine/containers', id)), false);
   });
 
-  it('comes to one truth wherever in a start it was killed', { timeout: 120_000 }, async () => {
+  it('comes to one truth wherever in a start it was killed', { timeout: 540_000 }, async () => {
     for (const afterMs of [5, 15, 25, 35, 45, 60, 80, 110]) {
       owner.start('sleep 1000').catch(() => {}); // it is killed while it starts
       await delay(afterMs);

@@ -25,7 +25,7 @@ configs: {motd: {content: welcome}}
 /** The embedded engine's turn is in test/scenarios/secrets.test.ts: it starts with the daemon. */
 describe(
   'a machine that is started again, with a real dockerd',
-  { skip: cannotRunContainers(), timeout: 240_000 },
+  { skip: cannotRunContainers(), timeout: 540_000 },
   () => {
     it('has instances whose files were missing when dockerd started them: they are replaced', async () => {
       const base = mkdtempSync('/var/tmp/bascule-boot-');

@@ -16,7 +16,7 @@ import { waitFor } from '../support/wait.ts';
 
 const CONNECTIONS_PER_CLIENT = 20;
 
-describe('limits and protocols', { skip: await trafficSkip(), timeout: 120_000 }, () => {
+describe('limits and protocols', { skip: await trafficSkip(), timeout: 540_000 }, () => {
   let scene: TrafficScene;
   let slow: Promise<{ text: string; afterMs: number }>;
   before(async () => {

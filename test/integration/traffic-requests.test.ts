@@ -21,7 +21,7 @@ import {
 } from '../support/traffic-scene.ts';
 import { waitFor } from '../support/wait.ts';
 
-describe('requests, one by one', { skip: await trafficSkip(), timeout: 180_000 }, () => {
+describe('requests, one by one', { skip: await trafficSkip(), timeout: 540_000 }, () => {
   let scene: TrafficScene;
   const samples: RequestSample[] = [];
   before(async () => {

@@ -5,7 +5,7 @@ import { startLoad } from '../support/load.ts';
 import { freePort } from '../support/network-clients.ts';
 import { ask, BLUE, BOTH, openTrafficScene, ROUTE, type TrafficScene, trafficSkip } from '../support/traffic-scene.ts';
 
-describe('routes', { skip: await trafficSkip(), timeout: 120_000 }, () => {
+describe('routes', { skip: await trafficSkip(), timeout: 540_000 }, () => {
   let scene: TrafficScene;
   before(async () => {
     scene = await openTrafficScene(64);

@@ -22,7 +22,7 @@ import { waitFor } from '../support/wait.ts';
 const LANE = 'lane-009';
 const only = (lane: string): RouteShare => ({ stable: lane, candidate: null, weight: 0 });
 
-describe('slots of a lane', { skip: await trafficSkip(), timeout: 180_000 }, () => {
+describe('slots of a lane', { skip: await trafficSkip(), timeout: 540_000 }, () => {
   let scene: TrafficScene;
   before(async () => {
     scene = await openTrafficScene(71);

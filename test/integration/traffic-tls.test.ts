@@ -19,7 +19,7 @@ import { waitFor } from '../support/wait.ts';
 const skip = await trafficSkip();
 const OTHER = 'blog/web/80';
 
-describe('TLS on published ports', { skip, timeout: 180_000 }, () => {
+describe('TLS on published ports', { skip, timeout: 540_000 }, () => {
   let scene: TrafficScene;
   let port: number;
 

@@ -28,7 +28,7 @@ const skip = hasTools ? false : 'needs root, haproxy and nft';
 const ROUTE = 'shop/web/80';
 const ONLY = (stable: string): RouteShare => ({ stable, candidate: null, weight: 0 });
 
-describe('traffic', { skip, timeout: 240_000 }, () => {
+describe('traffic', { skip, timeout: 540_000 }, () => {
   let scope: Scope;
   let traffic: Traffic;
   let blue: Backend;

@@ -104,7 +104,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
-describe('bad input', { timeout: 300_000 }, () => {
+describe('bad input', { timeout: 540_000 }, () => {
   let machine: Machine;
   before(async () => {
     machine = await openMachine();
@@ -217,7 +217,7 @@ describe('bad input', { timeout: 300_000 }, () => {
   });
 });
 
-describe('what is in the way', { timeout: 300_000 }, () => {
+describe('what is in the way', { timeout: 540_000 }, () => {
   it('tells a port that is taken, and by whom, and leaves nothing', async () => {
     await using machine = await openMachine();
     const holder = createServer();

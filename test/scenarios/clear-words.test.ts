@@ -7,7 +7,7 @@ const COMPOSE = 'compose.yaml';
 const IDLE = 'image: busybox\n    command: [sleep, "1000"]\n    stop_grace_period: 0s\n';
 const SHOP = `name: shop\nservices:\n  web:\n    ${IDLE}  worker:\n    ${IDLE}`;
 
-describe('what is told', { timeout: 300_000 }, () => {
+describe('what is told', { timeout: 540_000 }, () => {
   let machine: Machine;
   before(async () => {
     machine = await openMachine();

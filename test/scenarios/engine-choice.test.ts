@@ -73,7 +73,7 @@ async function assertNotSwitched(machine: Machine, docker: string): Promise<void
   assert.equal((await machine.json<View>(['ps'])).release, 1);
 }
 
-describe('an engine that is none', { timeout: 300_000 }, () => {
+describe('an engine that is none', { timeout: 540_000 }, () => {
   it('is told by the first command that needs it, and by doctor', async () => {
     await using machine = await openMachine();
     const nosuch = join(machine.folder, '..', 'nosuch.sock');
@@ -134,7 +134,7 @@ async function listenAsNoEngine(machine: Machine): Promise<AsyncDisposable & { r
   };
 }
 
-describe('the configuration file', { timeout: 300_000 }, () => {
+describe('the configuration file', { timeout: 540_000 }, () => {
   it('keeps a daemon with a mistake in it from starting, says where, and goes with purge', async () => {
     await using machine = await openMachine();
     const file = join(machine.root, 'config.yaml');

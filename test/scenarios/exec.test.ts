@@ -7,7 +7,7 @@ import { webProject } from '../support/web-project.ts';
 
 const PROGRAM = join(import.meta.dirname, '..', '..', 'bin', 'bascule');
 
-describe('exec', { timeout: 120_000 }, () => {
+describe('exec', { timeout: 540_000 }, () => {
   it('gives a terminal of the right size, standard input, and exit codes', async () => {
     await using machine = await openMachine();
     machine.write(webProject({ port: await freePort(), version: 'one' }));

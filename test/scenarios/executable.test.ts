@@ -6,7 +6,7 @@ import { describe, it } from 'node:test';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
-describe('the single executable', { timeout: 300_000 }, () => {
+describe('the single executable', { timeout: 540_000 }, () => {
   it('runs where no Node is installed: starts its daemon, makes a base image, and removes all of it', () => {
     execFileSync(process.execPath, ['scripts/build.ts'], { cwd: ROOT, stdio: 'ignore' });
     const folder = mkdtempSync('/var/tmp/bascule-executable-');

@@ -9,7 +9,7 @@ import { waitFor } from '../support/wait.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'it needs root';
 
-describe('bascule image build', { skip, timeout: 120_000 }, () => {
+describe('bascule image build', { skip, timeout: 540_000 }, () => {
   let machine: Machine;
   before(async () => {
     machine = await openMachine();

@@ -10,7 +10,7 @@ interface Listed {
   readonly references: readonly string[];
 }
 
-describe('the life of images', { timeout: 120_000 }, () => {
+describe('the life of images', { timeout: 540_000 }, () => {
   let machine: Machine;
   let registry: string;
   const lines = async (...words: string[]): Promise<readonly string[]> =>

@@ -69,7 +69,7 @@ for (const engine of ['embedded', 'dockerd'] satisfies readonly EngineKind[]) {
   });
 }
 
-describe('the embedded engine', { timeout: 300_000 }, () => {
+describe('the embedded engine', { timeout: 540_000 }, () => {
   it('keeps data across down and up, and starts a cold release again on rollback', async () => {
     await using machine = await openMachine();
     const port = await freePort();

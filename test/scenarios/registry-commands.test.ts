@@ -12,7 +12,7 @@ interface Transferred {
   readonly id: string;
 }
 
-describe('commands for registries', { skip: whyNoRegistry(), timeout: 120_000 }, () => {
+describe('commands for registries', { skip: whyNoRegistry(), timeout: 540_000 }, () => {
   const registry = new DebianRegistry('basic');
   let machine: Machine;
   let env: Record<string, string>;

@@ -17,7 +17,7 @@ interface Instance {
 }
 
 /** What a user types to look at rollouts and to steer them; the tests build upon one another. */
-describe('commands of rollouts', { timeout: 300_000 }, () => {
+describe('commands of rollouts', { timeout: 540_000 }, () => {
   let machine: Machine;
   let port: number;
 

@@ -22,7 +22,7 @@ interface Check {
 }
 
 /** A user's certificates, by the command line alone. */
-describe('TLS', { timeout: 300_000 }, () => {
+describe('TLS', { timeout: 540_000 }, () => {
   let machine: Machine;
   let [plain, secure] = [0, 0];
 

@@ -20,12 +20,14 @@ import type {
   BlobSource,
   Credential,
   FetchedManifest,
+  FoundRepository,
   PulledImage,
   PullOptions,
   PushedImage,
   RegistryClient,
   RegistryClientOptions,
   ResolvedImage,
+  SearchOptions,
   TransferOptions,
 } from './face.ts';
 import { fetchLayers, type LayersFetch } from './layers.ts';
@@ -36,7 +38,7 @@ import { mountSources, pushBytes, pushLayers, putManifest, type PushTarget } fro
 import { pushReferrers } from './referrers.ts';
 import { Repository, type Connection } from './repository.ts';
 import { checkedConfig, fetchBlob, fetchConfig, fetchManifest, findImage, refused, type Source } from './resolve.ts';
-import { searchIn, type FoundRepository, type SearchOptions } from './search.ts';
+import { searchIn } from './search.ts';
 import { listTags } from './tags.ts';
 import { createTransport } from './transport.ts';
 import { uploadBlob } from './upload.ts';

@@ -2,7 +2,6 @@ import type { Readable } from 'node:stream';
 import type { Log } from '../../../lib/log.ts';
 import type { Descriptor, Digest, ImageConfig, Platform } from '../../../lib/oci/index.ts';
 import type { ImageRecord, ImageStore } from '../../image/index.ts';
-import type { FoundRepository, SearchOptions } from './search.ts';
 
 /** What a registry wants to know of somebody. */
 export type Credential =
@@ -123,6 +122,20 @@ export interface BlobSource {
   readonly sizeBytes: number;
   /** The bytes from this offset on. */
   open(offset: number): Readable;
+}
+
+export interface FoundRepository {
+  readonly name: string;
+  readonly description: string;
+  readonly stars: number;
+  readonly isOfficial: boolean;
+  readonly isAutomated: boolean;
+}
+
+export interface SearchOptions {
+  readonly term: string;
+  /** Most results. */
+  readonly limit: number;
 }
 
 /**

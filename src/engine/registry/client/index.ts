@@ -3,6 +3,7 @@ export type {
   Credential,
   FetchedManifest,
   FindCredential,
+  FoundRepository,
   PulledImage,
   PullOptions,
   PushedImage,
@@ -13,6 +14,5 @@ export type {
   TransferEvent,
   TransferOptions,
 } from './face.ts';
-export type { FoundRepository } from './search.ts';
 export { createRegistryClient } from './client.ts';
 export { parsePlatform } from './platforms.ts';

@@ -2,22 +2,9 @@ import { z } from 'zod';
 import { discard } from './answers.ts';
 import { bodyOf } from './download.ts';
 import { invalidAnswer } from './errors.ts';
+import type { FoundRepository, SearchOptions } from './face.ts';
 import { namesIn } from './pages.ts';
 import type { Repository } from './repository.ts';
-
-export interface FoundRepository {
-  readonly name: string;
-  readonly description: string;
-  readonly stars: number;
-  readonly isOfficial: boolean;
-  readonly isAutomated: boolean;
-}
-
-export interface SearchOptions {
-  readonly term: string;
-  /** Most results. */
-  readonly limit: number;
-}
 
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
