@@ -88,7 +88,16 @@ export function containerNameOf(text: string): string {
 
 type ProcessPart = Pick<
   ContainerSpec,
-  'args' | 'env' | 'workingDirectory' | 'user' | 'tty' | 'openStdin' | 'stdinOnce' | 'hostname' | 'domainname'
+  | 'args'
+  | 'env'
+  | 'workingDirectory'
+  | 'user'
+  | 'tty'
+  | 'consoleSize'
+  | 'openStdin'
+  | 'stdinOnce'
+  | 'hostname'
+  | 'domainname'
 >;
 
 function processOf(request: CreateRequest, config: MergedConfig): ProcessPart {
@@ -98,11 +107,18 @@ function processOf(request: CreateRequest, config: MergedConfig): ProcessPart {
     workingDirectory: config.workingDir,
     user: config.user,
     tty: request.Tty ?? false,
+    ...consoleSizeOf(request.HostConfig?.['ConsoleSize']),
     openStdin: request.OpenStdin ?? false,
     stdinOnce: request.StdinOnce ?? false,
     hostname: request.Hostname ?? '',
     ...(request.Domainname ? { domainname: request.Domainname } : {}),
   };
+}
+
+/** `[rows, columns]`; zeros where the client leaves it open. */
+function consoleSizeOf(value: unknown): Pick<ContainerSpec, 'consoleSize'> {
+  const [rows, columns] = Array.isArray(value) ? value.map(Number) : [];
+  return rows && columns ? { consoleSize: { rows, columns } } : {};
 }
 
 type LifecyclePart = Pick<

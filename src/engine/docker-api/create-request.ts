@@ -63,7 +63,9 @@ const mount = z.object({
       Subpath: text,
     })
     .nullish(),
-  TmpfsOptions: z.looseObject({ SizeBytes: number, Mode: number }).nullish(),
+  TmpfsOptions: z
+    .looseObject({ SizeBytes: number, Mode: number, Options: z.array(z.array(z.string())).nullish() })
+    .nullish(),
 });
 
 const hostConfig = z.looseObject({

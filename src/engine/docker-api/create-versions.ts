@@ -22,7 +22,10 @@ export function requestOfVersion(request: CreateRequest, apiVersion: string): Re
     ...(since('1.44') ? {} : { Healthcheck: withoutStartInterval(request.Healthcheck), ...withoutMacs(request) }),
     ...(hostConfig === undefined ? {} : { HostConfig: hostConfigOf(hostConfig, since) }),
   };
-  return { request: given, warnings: since('1.44') ? macWarnings(request) : [] };
+  return {
+    request: given,
+    warnings: [...(since('1.44') ? macWarnings(request) : []), ...(since('1.48') ? driverWarnings(hostConfig) : [])],
+  };
 }
 
 type Since = (version: string) => boolean;
@@ -41,15 +44,21 @@ function refuseNewer({ HostConfig, NetworkingConfig }: CreateRequest, since: Sin
     throw invalidParameter('VolumeOptions.Subpath needs API v1.45 or newer');
   if (!since('1.48') && mounts.some(({ Type }) => Type === 'image'))
     throw invalidParameter('Mount type "Image" needs API v1.48 or newer');
-  if (since('1.42')) for (const mount of mounts) refuseForeignOptions(mount);
+  for (const mount of mounts) refuseForeignOptions(mount, since('1.42'));
 }
 
 const OPTIONS_OF = { VolumeOptions: 'volume', BindOptions: 'bind', TmpfsOptions: 'tmpfs' } as const;
 const OPTION_FIELDS = ['VolumeOptions', 'BindOptions', 'TmpfsOptions'] as const;
 
-function refuseForeignOptions(mount: MountRequest): void {
-  const foreign = OPTION_FIELDS.find((field) => mount[field] && OPTIONS_OF[field] !== mount.Type);
-  if (foreign !== undefined) throw invalidParameter(`${foreign} must not be specified on mount type "${mount.Type}"`);
+/** Before API 1.42 those of a tmpfs, and those of a volume for a tmpfs, were overlooked. */
+function refuseForeignOptions(mount: MountRequest, isStrict: boolean): void {
+  const { Type: type } = mount;
+  const foreign = OPTION_FIELDS.filter((field) => mount[field] && OPTIONS_OF[field] !== type);
+  if (isStrict && foreign[0] !== undefined)
+    throw invalidParameter(`${foreign[0]} must not be specified on mount type "${type}"`);
+  const refused = foreign.find((field) => field === 'BindOptions' || (field === 'VolumeOptions' && type === 'bind'));
+  if (refused !== undefined)
+    throw invalidParameter(`invalid mount config for type "${type}": field ${refused} must not be specified`);
 }
 
 /** `KernelMemory` went with 1.42, annotations came with 1.43; the other fields have been there before 1.24. */
@@ -66,7 +75,7 @@ function hostConfigOf(hostConfig: HostConfig, since: Since): HostConfig {
   };
 }
 
-/** Before API 1.42 options of another type of mount were overlooked. */
+/** Without what was overlooked. */
 function oldMount(mount: MountRequest): MountRequest {
   const foreign = OPTION_FIELDS.filter((field) => OPTIONS_OF[field] !== mount.Type);
   const kept: MountRequest = { ...mount, ...Object.fromEntries(foreign.map((field) => [field, undefined])) };
@@ -101,4 +110,13 @@ function macWarnings({ MacAddress, HostConfig, NetworkingConfig }: CreateRequest
       'the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left empty',
     );
   return [OLD_MAC];
+}
+
+const OLD_DRIVER =
+  "WARNING: the container-wide volume-driver configuration is ignored for volumes specified via 'mount'. Use '--mount type=volume,volume-driver=...' instead";
+
+function driverWarnings(hostConfig: HostConfig | undefined): readonly string[] {
+  const isIgnored =
+    Boolean(hostConfig?.['VolumeDriver']) && (hostConfig?.Mounts ?? []).some(({ Type }) => Type === 'volume');
+  return isIgnored ? [OLD_DRIVER] : [];
 }

@@ -179,14 +179,21 @@ function subpathOf(text: string): string {
 
 function tmpfsMountOf(request: MountRequest, target: string): MountSpec {
   if (request.Source) throw invalidParameter('invalid mount config for type "tmpfs": source must be empty');
-  const { SizeBytes, Mode } = request.TmpfsOptions ?? {};
+  const { SizeBytes, Mode, Options } = request.TmpfsOptions ?? {};
+  const options = [...(request.ReadOnly === true ? ['ro'] : []), ...(Options ?? []).map(tmpfsWordOf)];
   return {
     type: 'tmpfs',
     target,
     ...(SizeBytes ? { sizeBytes: SizeBytes } : {}),
     ...(Mode ? { mode: Mode } : {}),
-    ...(request.ReadOnly === true ? { options: ['ro'] } : {}),
+    ...(options.length > 0 ? { options } : {}),
   };
+}
+
+/** `TmpfsOptions.Options` (API 1.46): lists of a word and its value. */
+function tmpfsWordOf([word = '']: readonly string[]): string {
+  if (word === 'exec' || word === 'noexec') return word;
+  throw invalidParameter(`invalid mount config for type "tmpfs": invalid option: ${word}`, 'One of exec, noexec.');
 }
 
 /** `docker run --tmpfs TARGET:size=64m,mode=1777`. */

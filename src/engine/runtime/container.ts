@@ -20,6 +20,8 @@ export interface ContainerSpec {
   /** `user[:group]`, names or numbers; empty: root. */
   readonly user: string;
   readonly tty: boolean;
+  /** Of the terminal, from its first moment on; absent: as the client sets it later. */
+  readonly consoleSize?: { readonly columns: number; readonly rows: number };
   readonly openStdin: boolean;
   /** Whether standard input closes for good when the first client lets go of it (Docker's `StdinOnce`). */
   readonly stdinOnce?: boolean;

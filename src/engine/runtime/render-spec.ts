@@ -19,6 +19,7 @@ type ProcessSpec = Pick<
   | 'env'
   | 'workingDirectory'
   | 'tty'
+  | 'consoleSize'
   | 'hostname'
   | 'domainname'
   | 'readOnlyRoot'
@@ -157,6 +158,7 @@ function renderProcess(input: SpecInput): { process: OciProcess; warnings: reado
     warnings,
     process: {
       terminal: spec.tty,
+      ...consoleSizeOf(spec),
       user: { uid: user.uid, gid: user.gid, additionalGids: user.additionalGids },
       args: input.initPath === undefined ? spec.args : [input.initPath, '--', ...spec.args],
       env: renderEnvironment(spec, user.home),
@@ -168,6 +170,12 @@ function renderProcess(input: SpecInput): { process: OciProcess; warnings: reado
       ...(spec.security.apparmorProfile === undefined ? {} : { apparmorProfile: spec.security.apparmorProfile }),
     },
   };
+}
+
+function consoleSizeOf({ tty, consoleSize }: ProcessSpec): Pick<OciProcess, 'consoleSize'> {
+  return tty && consoleSize !== undefined
+    ? { consoleSize: { height: consoleSize.rows, width: consoleSize.columns } }
+    : {};
 }
 
 /** A user who is not root starts without effective capabilities, and can only get them by setuid programs. */
