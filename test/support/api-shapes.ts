@@ -14,7 +14,7 @@ export const VERSIONS: readonly string[] = ['1.24', '1.41', '1.42', '1.43', '1.4
 const OPEN_MAPS: ReadonlySet<string> = new Set(['stats', 'Runtimes', 'Details', 'IndexConfigs']);
 
 /** The paths of a JSON value and the types there. Ids as keys, and the keys of open maps, are `*`. */
-export function shapeOf(value: unknown): Shape {
+function shapeOf(value: unknown): Shape {
   const types = new Map<string, Set<string>>();
   visit(value, '', types);
   return Object.fromEntries(
