@@ -1,5 +1,5 @@
 import type { Override, Setting } from '../configuration/index.ts';
-import { daemonPaths } from './control.ts';
+import { daemonPaths } from './paths.ts';
 
 type Overrides = Readonly<Record<string, Override | undefined>>;
 

@@ -1,43 +1,23 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdir, open, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemCodeOf, UserError } from '../../lib/errors.ts';
-import { readTextIfThere, writeFileAtomic } from '../../lib/files.ts';
-import { runOrThrow } from '../../lib/process.ts';
+import { readTextIfThere } from '../../lib/files.ts';
 import { scopeOf } from '../../lib/scope.ts';
 import { callJson, isAnswering, isListening } from '../client/transport.ts';
 import { engineAddressOf, engineSocketOf } from '../configuration/engine-address.ts';
 import { probeEngine } from '../engine-probe.ts';
 import type { SystemInfo } from '../routes/system.ts';
-import { renderUnit } from './unit.ts';
+import { daemonPaths, type DaemonPaths } from './paths.ts';
+import { requireRoot } from './require-root.ts';
+import { installService, uninstallService } from './service.ts';
 
 export interface DaemonLaunch {
   readonly root: string;
   /** `embedded`, or the socket of another one, as the command or its environment asks; undefined: the configuration file says it. */
   readonly engine: string | undefined;
   readonly logLevel: string;
-}
-
-export interface DaemonPaths {
-  readonly apiSocket: string;
-  readonly engineSocket: string;
-  readonly pidFile: string;
-  readonly logFile: string;
-  /** What the daemon reads when it starts; see `configuration/`. */
-  readonly configFile: string;
-}
-
-export function daemonPaths(root: string): DaemonPaths {
-  const { runDirectory, root: absolute } = scopeOf(root);
-  return {
-    apiSocket: join(runDirectory, 'api.sock'),
-    engineSocket: join(runDirectory, 'engine.sock'),
-    pidFile: join(runDirectory, 'daemon.pid'),
-    logFile: join(absolute, 'daemon.log'),
-    configFile: join(absolute, 'config.yaml'),
-  };
 }
 
 const START_DEADLINE_MS = 30_000;
@@ -54,7 +34,6 @@ const OWN_ENTRIES = [
 ];
 /** What a write of the configuration leaves when it is killed. */
 const OWN_LEFTOVER = /^config\.yaml\.[0-9a-f]{12}\.tmp$/;
-const UNIT_DIRECTORY = '/etc/systemd/system';
 
 /**
  * Starting, stopping and installing the daemon of one root.
@@ -87,9 +66,9 @@ export function controlDaemon(selfArgv: readonly string[], env: Environment) {
     status: (root: string) => status(root),
     install: async (asked: DaemonLaunch) => {
       const launch = inOneSpelling(asked);
-      return install(launch, runArgv(launch));
+      return installService(launch.root, { argv: runArgv(launch), stop: () => stop(launch.root) });
     },
-    uninstall: (root: string) => uninstall(root),
+    uninstall: (root: string) => uninstallService(root),
     erase: (root: string) => erase(root),
   };
 }
@@ -99,7 +78,6 @@ function inOneSpelling(launch: DaemonLaunch): DaemonLaunch {
   return launch.engine === undefined ? launch : { ...launch, engine: engineAddressOf(launch.engine) };
 }
 
-/** Starts no daemon over an engine that was just asked for and does not answer: it would stay, and be in the way. */
 type Environment = Readonly<Record<string, string | undefined>>;
 
 interface Self {
@@ -138,6 +116,7 @@ function daemonEnvironment(env: Environment): Environment {
 const KEPT =
   /^(PATH|HOME|USER|LOGNAME|LANG|LC_.*|TZ|TMPDIR|BASCULE_.*|DOCKER_.*|XDG_.*|NODE_.*|SSL_CERT_.*|CREDENTIALS_DIRECTORY|(https?|no|all)_proxy)$/i;
 
+/** Starts no daemon over an engine that was just asked for and does not answer: it would stay, and be in the way. */
 async function requireEngine({ engine }: DaemonLaunch): Promise<void> {
   const socketPath = engine === undefined ? undefined : engineSocketOf(engine);
   if (socketPath !== undefined) await probeEngine(socketPath);
@@ -152,16 +131,6 @@ async function assertSameEngine(launch: DaemonLaunch, { apiSocket }: DaemonPaths
     kind: 'conflict',
     message: `the daemon of ${launch.root} drives the engine ${engine}, not ${launch.engine}`,
     fix: 'Stop it first (`bascule daemon stop`), or give the other engine a root of its own with --root.',
-  });
-}
-
-function requireRoot(): void {
-  if (process.geteuid?.() === 0) return;
-  throw new UserError({
-    code: 'root-needed',
-    kind: 'denied',
-    message: 'the daemon does not run, and only root may start it (it mounts file systems and makes networks)',
-    fix: 'Run the command with sudo, or install the daemon once with `sudo bascule daemon install`.',
   });
 }
 
@@ -271,33 +240,6 @@ function isAlive(pid: number): boolean {
   }
 }
 
-function unitName(root: string): string {
-  const { suffix } = scopeOf(root);
-  return suffix === '' ? 'bascule.service' : `bascule-${suffix}.service`;
-}
-
-async function install(launch: DaemonLaunch, argv: readonly string[]): Promise<string> {
-  requireRoot();
-  const path = join(UNIT_DIRECTORY, unitName(launch.root));
-  await mkdir(UNIT_DIRECTORY, { recursive: true });
-  await writeFileAtomic(path, renderUnit({ argv, root: scopeOf(launch.root).root }));
-  if (!hasSystemd()) return path;
-  await stop(launch.root);
-  await runOrThrow(['systemctl', 'daemon-reload']);
-  await runOrThrow(['systemctl', 'enable', '--now', unitName(launch.root)]);
-  return path;
-}
-
-async function uninstall(root: string): Promise<boolean> {
-  requireRoot();
-  const path = join(UNIT_DIRECTORY, unitName(root));
-  if (!existsSync(path)) return false;
-  if (hasSystemd()) await runOrThrow(['systemctl', 'disable', '--now', unitName(root)]);
-  await rm(path);
-  if (hasSystemd()) await runOrThrow(['systemctl', 'daemon-reload']);
-  return true;
-}
-
 async function erase(root: string): Promise<void> {
   await stop(root);
   const scope = scopeOf(root);
@@ -323,9 +265,4 @@ async function removeIfEmpty(folder: string): Promise<void> {
   } catch (error) {
     if (!['ENOENT', 'ENOTEMPTY', 'EBUSY'].includes(systemCodeOf(error) ?? '')) throw error;
   }
-}
-
-/** sd_booted(3). */
-function hasSystemd(): boolean {
-  return existsSync('/run/systemd/system');
 }

@@ -7,11 +7,9 @@ import {
   platformOfNode,
   type Descriptor,
   type Digest,
-  type Manifest,
   type Reference,
 } from '../../../lib/oci/index.ts';
-import { messageOf, UserError } from '../../../lib/errors.ts';
-import type { ImageRecord } from '../../image/index.ts';
+import { UserError } from '../../../lib/errors.ts';
 import { discard } from './answers.ts';
 import { Authorizer } from './authorization.ts';
 import { endpointOf, mirrorsOf } from './endpoints.ts';
@@ -32,10 +30,9 @@ import type {
 } from './face.ts';
 import { fetchLayers, type LayersFetch } from './layers.ts';
 import { createLimiter } from './limiter.ts';
-import { OCI_CONFIG, OCI_MANIFEST } from './media-types.ts';
 import { runsOn } from './platforms.ts';
-import { mountSources, pushBytes, pushLayers, putManifest, type PushTarget } from './push.ts';
-import { pushReferrers } from './referrers.ts';
+import { mountSources, pushLayers, putManifest, type PushTarget } from './push.ts';
+import { pushImage } from './push-image.ts';
 import { Repository, type Connection } from './repository.ts';
 import { checkedConfig, fetchBlob, fetchConfig, fetchManifest, findImage, refused, type Source } from './resolve.ts';
 import { searchIn } from './search.ts';
@@ -100,34 +97,9 @@ class Client implements RegistryClient {
   async push(text: string, o: TransferOptions): Promise<PushedImage> {
     const reference = parseReference(text);
     if (reference.digest !== undefined) throw pushByDigest(text);
-    const { images } = this.#o;
-    const image = images.get(familiarString(reference));
-    const diffIds = image.config.rootfs.diff_ids;
-    const target = await this.#target(reference, { ...o, diffIds });
-    const announcement = `The push refers to repository [${reference.domain}/${reference.path}]`;
-    o.onProgress?.({ kind: 'started', reference: familiarString(reference), text: announcement });
-    const layers = await pushLayers(diffIds, target);
-    const configBytes = images.configBytes(image.id);
-    await pushBytes(configBytes, target);
-    const config = { mediaType: OCI_CONFIG, digest: image.id, size: configBytes.length };
-    const manifest: Manifest = { schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers };
-    const bytes = Buffer.from(JSON.stringify(manifest));
-    const digest = await putManifest(target, { target: reference.tag ?? 'latest', mediaType: OCI_MANIFEST, bytes });
-    images.addRepoDigest(image.id, `${familiarName(reference)}@${digest}`);
-    await this.#pushDocuments(image, target, { mediaType: OCI_MANIFEST, digest, size: bytes.length });
-    return { digest, sizeBytes: bytes.length };
-  }
-
-  /** Provenance and bills of materials. The image is there and whole without: that they are not is no failure. */
-  async #pushDocuments({ id }: ImageRecord, target: PushTarget, subject: Descriptor): Promise<void> {
-    const { images, log } = this.#o;
-    const name = familiarName(target.reference);
-    try {
-      await pushReferrers(images.attachmentsOf(id), { ...target, subject, name });
-    } catch (error) {
-      target.signal?.throwIfAborted();
-      log.warn({ error: messageOf(error), image: id, name }, 'the documents of an image could not be pushed');
-    }
+    const image = this.#o.images.get(familiarString(reference));
+    const target = await this.#target(reference, { ...o, diffIds: image.config.rootfs.diff_ids });
+    return await pushImage(image, { ...target, log: this.#o.log });
   }
 
   async resolve(text: string, o: PullOptions): Promise<ResolvedImage> {
