@@ -143,7 +143,11 @@ async function reopened(log: string, control: string): Promise<boolean> {
   const before = (await stat(log)).ino;
   const fifo = await open(control, constants.O_WRONLY | constants.O_NONBLOCK).catch(() => undefined);
   if (fifo === undefined) return false;
-  await fifo.write(REOPEN_LOG).finally(() => fifo.close());
+  try {
+    await fifo.write(REOPEN_LOG);
+  } finally {
+    await fifo.close();
+  }
   const deadline = performance.now() + REOPEN_MS;
   while (performance.now() < deadline) {
     if ((await stat(log)).ino !== before) return true;
