@@ -125,6 +125,7 @@ export const RUN_FLAGS: Readonly<Record<string, string>> = {
   '--health-cmd': '',
   '--health-interval': '',
   '--health-retries': '',
+  '--health-start-interval': 'from API 1.44 on',
   '--health-start-period': '',
   '--health-timeout': '',
   '--hostname': '',

@@ -1,7 +1,7 @@
 import type { ContainerConfig, HostConfig } from './create-request.ts';
 import type { MergedConfig } from './merge-config.ts';
 
-/** `Config` of `docker inspect` (API 1.41): what the client sent with the image's defaults merged in. */
+/** `Config` of `docker inspect` (API 1.51): what the client sent with the image's defaults merged in. */
 export function dockerConfigOf(request: ContainerConfig, merged: MergedConfig): Record<string, unknown> {
   return {
     Hostname: request.Hostname ?? '',
@@ -46,7 +46,7 @@ const MASKED_PATHS = [
 ];
 const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
-/** `HostConfig` as `docker inspect` shows it when nothing is asked for (API 1.41). */
+/** `HostConfig` as `docker inspect` shows it when nothing is asked for (API 1.51). */
 const HOST_CONFIG_DEFAULTS: Readonly<Record<string, unknown>> = {
   Binds: null,
   ContainerIDFile: '',

@@ -52,7 +52,7 @@ export function createEventHub(nowMs: () => number, capacity = 4_096): EventHub 
   };
 }
 
-/** The JSON text of an event (API 1.41, EventMessage): `timeNano` needs more digits than a number has. */
+/** The JSON text of an event (API 1.51, EventMessage): `timeNano` needs more digits than a number has. */
 export function eventText(event: EngineEvent): string {
   const isOldStyle = event.type === 'container' || event.type === 'image';
   const text = JSON.stringify({

@@ -17,7 +17,7 @@ export function goFileMode(mode: number): number {
   return (GO_TYPES[mode & TYPE_MASK] ?? 0) + special + (mode & 0o777);
 }
 
-/** The header `X-Docker-Container-Path-Stat` (API 1.41, `HEAD /containers/{id}/archive`). */
+/** The header `X-Docker-Container-Path-Stat` (API 1.51, `HEAD /containers/{id}/archive`). */
 export function pathStatHeader(stat: PathStat): string {
   const value = {
     name: stat.name,

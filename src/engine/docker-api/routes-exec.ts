@@ -166,7 +166,7 @@ function consoleSizeOf(value: unknown): { columns: number; rows: number } | unde
   return rows && columns ? { rows, columns } : undefined;
 }
 
-/** `GET /exec/{id}/json` (API 1.41). */
+/** `GET /exec/{id}/json` (API 1.51). */
 function inspectExec(exec: Exec, failed: FailedStarts): object {
   const [entrypoint = '', ...args] = exec.request.args;
   return {

@@ -1,7 +1,7 @@
 import type { Container, NetworkStatistics, Statistics } from '../runtime/index.ts';
 import { ZERO_TIME } from './shape-container.ts';
 
-/** `GET /containers/{id}/stats` (API 1.41); `before` gives the `precpu` part from which clients take the share. */
+/** `GET /containers/{id}/stats` (API 1.51); `before` gives the `precpu` part from which clients take the share. */
 export function statisticsShape(
   container: Container,
   now: Statistics | undefined,
