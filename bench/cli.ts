@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from '../test/support/machine.ts';
+import { freePort } from '../test/support/free-port.ts';
 import { webProject } from '../test/support/web-project.ts';
 import { type Context, inTurn, timeProcess } from './context.ts';
 import type { Result } from './result.ts';

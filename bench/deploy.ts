@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { freePort } from '../test/support/machine.ts';
+import { freePort } from '../test/support/free-port.ts';
 import { waitFor } from '../test/support/wait.ts';
 import type { Context } from './context.ts';
 import type { Result, Series } from './result.ts';

@@ -1,6 +1,7 @@
 import { assertWhole, deployAndKillAt, settled, type Victim } from '../test/support/kill.ts';
 import { type Load, startLoad } from '../test/support/load.ts';
-import { freePort, type Machine, openMachine } from '../test/support/machine.ts';
+import { freePort } from '../test/support/free-port.ts';
+import { type Machine, openMachine } from '../test/support/machine.ts';
 import type { Result, Series } from './result.ts';
 
 const VICTIMS: readonly Victim[] = ['daemon', 'haproxy', 'conmon', 'instance'];

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { openTraffic } from '../src/delivery/traffic/index.ts';
 import { silentLog } from '../src/lib/log.ts';
 import { scopeOf } from '../src/lib/scope.ts';
-import { freePort } from '../test/support/machine.ts';
+import { freePort } from '../test/support/free-port.ts';
 import { waitFor } from '../test/support/wait.ts';
 import type { Result } from './result.ts';
 import { summarise } from './statistics.ts';

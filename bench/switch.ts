@@ -1,7 +1,8 @@
 import { request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startLoad } from '../test/support/load.ts';
-import { freePort, type Machine } from '../test/support/machine.ts';
+import { freePort } from '../test/support/free-port.ts';
+import { type Machine } from '../test/support/machine.ts';
 import { webProject } from '../test/support/web-project.ts';
 import type { Context } from './context.ts';
 import type { Result } from './result.ts';

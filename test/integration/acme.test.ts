@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import { type Certificates, openCertificates } from '../../src/delivery/certificates/index.ts';
 import { silentLog } from '../../src/lib/log.ts';
-import { freePort } from '../support/network-clients.ts';
+import { freePort } from '../support/free-port.ts';
 import { type Pebble, pebbleSkip, startPebble } from '../support/pebble.ts';
 import { openTrafficScene, ROUTE, type TrafficScene, trafficSkip } from '../support/traffic-scene.ts';
 import { waitFor } from '../support/wait.ts';

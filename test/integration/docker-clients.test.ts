@@ -5,7 +5,8 @@ import { after, before, describe, it } from 'node:test';
 import { run } from '../../src/lib/process.ts';
 import { cannotRunDockerCli, openTestEngine } from '../support/docker-engine.ts';
 import { isInstalled } from '../support/installed.ts';
-import { freePort, importBusybox, startDockerd } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
+import { importBusybox, startDockerd } from '../support/machine.ts';
 
 const skip = cannotRunDockerCli() || (isInstalled('dockerd') ? false : 'needs dockerd');
 

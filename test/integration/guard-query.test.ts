@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { askPrometheus } from '../../src/delivery/rollout/judge/guard-query.ts';
 import { type GuardState, judgeAnswer, unasked } from '../../src/delivery/rollout/judge/guard-state.ts';
-import { freePort } from '../support/network-clients.ts';
+import { freePort } from '../support/free-port.ts';
 import { type Prometheus, prometheusSkip, startPrometheus } from '../support/prometheus.ts';
 
 /** What a guard says of queries to a real Prometheus. */

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import type { Ledger } from '../../src/delivery/rollout/index.ts';
 import { type DeliveryScene, sceneForEach } from '../support/delivery-scene.ts';
 import { enginesUnderTest } from '../support/engines.ts';
-import { freePort } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
 import { shop, textAt, underLoad } from '../support/rollout-shop.ts';
 import { waitFor } from '../support/wait.ts';
 

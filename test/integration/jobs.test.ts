@@ -10,7 +10,7 @@ import type { RolloutOutcome } from '../../src/delivery/rollout/index.ts';
 import { UserError } from '../../src/lib/errors.ts';
 import { type DeliveryScene, openScene } from '../support/delivery-scene.ts';
 import { enginesUnderTest } from '../support/engines.ts';
-import { freePort } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
 import { output, textAt } from '../support/rollout-shop.ts';
 import { waitFor } from '../support/wait.ts';
 

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import type { Ledger } from '../../src/delivery/rollout/index.ts';
 import { type DeliveryScene, sceneForEach } from '../support/delivery-scene.ts';
 import { enginesUnderTest } from '../support/engines.ts';
-import { freePort } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
 import { renderLedgerPage } from '../../src/cli/ledger-page/page.ts';
 import { shop, underLoad } from '../support/rollout-shop.ts';
 import { waitFor } from '../support/wait.ts';

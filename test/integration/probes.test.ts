@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type ProbeTarget, startProbes } from '../../src/delivery/rollout/ledger/probes/index.ts';
 import { startBackend } from '../support/backend.ts';
-import { freePort } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
 import { waitFor } from '../support/wait.ts';
 
 /** The built-in probes against a real application. */

@@ -6,7 +6,8 @@ import { after, before, describe, it } from 'node:test';
 import { run } from '../../src/lib/process.ts';
 import { cannotRunDockerCli } from '../support/docker-engine.ts';
 import { isInstalled } from '../support/installed.ts';
-import { freePort, openMachine, type Machine } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
+import { openMachine, type Machine } from '../support/machine.ts';
 import { waitFor } from '../support/wait.ts';
 
 const skip = cannotRunDockerCli() || (isInstalled('skopeo') ? false : 'needs skopeo');

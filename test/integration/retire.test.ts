@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { type DeliveryScene, openScene, sceneForEach } from '../support/delivery-scene.ts';
 import { enginesUnderTest } from '../support/engines.ts';
-import { freePort } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
 import { textAt } from '../support/rollout-shop.ts';
 import { waitFor } from '../support/wait.ts';
 

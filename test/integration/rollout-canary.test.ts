@@ -12,7 +12,7 @@ import { type CanaryProject, canaryProject } from '../support/canary-project.ts'
 import { type DeliveryScene, openScene, sceneForEach } from '../support/delivery-scene.ts';
 import { enginesUnderTest } from '../support/engines.ts';
 import { type Load, startLoad } from '../support/load.ts';
-import { freePort } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
 import { prometheusSkip, startPrometheus } from '../support/prometheus.ts';
 import { waitFor } from '../support/wait.ts';
 

@@ -8,7 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { openScene } from '../support/delivery-scene.ts';
 import { enginesUnderTest } from '../support/engines.ts';
-import { freePort } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
 import { DATABASE, shop, starts, textAt, underLoad } from '../support/rollout-shop.ts';
 
 /** A daemon's process that is really killed, over real engines. Every single call is tried in killed-in-memory.test.ts. */

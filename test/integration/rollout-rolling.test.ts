@@ -3,7 +3,7 @@ import { beforeEach, describe, it } from 'node:test';
 import { UserError } from '../../src/lib/errors.ts';
 import { type DeliveryScene, sceneForEach } from '../support/delivery-scene.ts';
 import { enginesUnderTest } from '../support/engines.ts';
-import { freePort } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
 import { waitFor } from '../support/wait.ts';
 import { SERVE, shop, textAt, underLoad } from '../support/rollout-shop.ts';
 

@@ -4,7 +4,7 @@ import type { ControlRequest, RolloutStatus } from '../../src/delivery/rollout/i
 import { UserError } from '../../src/lib/errors.ts';
 import { type DeliveryScene, sceneForEach } from '../support/delivery-scene.ts';
 import { enginesUnderTest } from '../support/engines.ts';
-import { freePort } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
 import { shop, textAt, underLoad } from '../support/rollout-shop.ts';
 import { waitFor } from '../support/wait.ts';
 

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { UserError } from '../../src/lib/errors.ts';
 import { type DeliveryScene, projectOf, requestOf, sceneForEach } from '../support/delivery-scene.ts';
 import { enginesUnderTest } from '../support/engines.ts';
-import { freePort } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
 import { DATABASE, listens, output, SERVE, shop, starts, textAt, textOf, underLoad } from '../support/rollout-shop.ts';
 import { waitFor } from '../support/wait.ts';
 

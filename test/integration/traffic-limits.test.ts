@@ -10,7 +10,8 @@ import { connect, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { run } from '../../src/lib/process.ts';
-import { freePort, greet, startGreeter } from '../support/network-clients.ts';
+import { freePort } from '../support/free-port.ts';
+import { greet, startGreeter } from '../support/network-clients.ts';
 import { ask, BLUE, BOTH, openTrafficScene, ROUTE, type TrafficScene, trafficSkip } from '../support/traffic-scene.ts';
 import { waitFor } from '../support/wait.ts';
 

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { RequestSample } from '../../src/delivery/traffic/index.ts';
 import { startLoad } from '../support/load.ts';
-import { freePort } from '../support/network-clients.ts';
+import { freePort } from '../support/free-port.ts';
 import {
   type Answer,
   ask,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { UserError } from '../../src/lib/errors.ts';
 import { startLoad } from '../support/load.ts';
-import { freePort } from '../support/network-clients.ts';
+import { freePort } from '../support/free-port.ts';
 import { ask, BLUE, BOTH, openTrafficScene, ROUTE, type TrafficScene, trafficSkip } from '../support/traffic-scene.ts';
 
 describe('routes', { skip: await trafficSkip(), timeout: 540_000 }, () => {

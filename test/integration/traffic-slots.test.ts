@@ -14,7 +14,7 @@ import type { UserError } from '../../src/lib/errors.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { scopeOf } from '../../src/lib/scope.ts';
 import { startLoad } from '../support/load.ts';
-import { freePort } from '../support/network-clients.ts';
+import { freePort } from '../support/free-port.ts';
 import { openWebSocketProbe } from '../support/probes.ts';
 import { openTrafficScene, ROUTE, type TrafficScene, trafficSkip } from '../support/traffic-scene.ts';
 import { waitFor } from '../support/wait.ts';

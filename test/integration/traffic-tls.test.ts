@@ -10,7 +10,8 @@ import { openTraffic, type Certificate } from '../../src/delivery/traffic/index.
 import type { UserError } from '../../src/lib/errors.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { run } from '../../src/lib/process.ts';
-import { freePort, isRunning, tellProxy } from '../support/network-clients.ts';
+import { freePort } from '../support/free-port.ts';
+import { isRunning, tellProxy } from '../support/network-clients.ts';
 import { ask, openTrafficScene, ROUTE, type TrafficScene, trafficSkip } from '../support/traffic-scene.ts';
 import { waitFor } from '../support/wait.ts';
 

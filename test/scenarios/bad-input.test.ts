@@ -5,7 +5,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { CommandResult } from '../support/bascule.ts';
-import { freePort, openMachine, type Machine } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
+import { openMachine, type Machine } from '../support/machine.ts';
 import { webProject } from '../support/web-project.ts';
 
 interface Case {

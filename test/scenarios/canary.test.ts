@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { canaryProject } from '../support/canary-project.ts';
 import { type Load, startLoad } from '../support/load.ts';
-import { freePort, type Machine, openMachine } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
+import { type Machine, openMachine } from '../support/machine.ts';
 import { waitFor } from '../support/wait.ts';
 
 interface Status {

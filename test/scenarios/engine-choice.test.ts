@@ -5,7 +5,8 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { CommandResult } from '../support/bascule.ts';
-import { freePort, importBusybox, openMachine, startDockerd, type Machine } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
+import { importBusybox, openMachine, startDockerd, type Machine } from '../support/machine.ts';
 import { webProject } from '../support/web-project.ts';
 
 interface Status {

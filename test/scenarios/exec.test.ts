@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { freePort, openMachine } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
+import { openMachine } from '../support/machine.ts';
 import { webProject } from '../support/web-project.ts';
 
 const PROGRAM = join(import.meta.dirname, '..', '..', 'bin', 'bascule');

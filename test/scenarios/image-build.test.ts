@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { freePort, type Machine, openMachine } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
+import { type Machine, openMachine } from '../support/machine.ts';
 import { waitFor } from '../support/wait.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'it needs root';

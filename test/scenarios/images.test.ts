@@ -3,7 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { freePort, type Machine, openMachine } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
+import { type Machine, openMachine } from '../support/machine.ts';
 
 interface Listed {
   readonly id: string;

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { assertWhole, deployAndKillAt, settled, type Victim } from '../support/kill.ts';
 import { startLoad } from '../support/load.ts';
-import { freePort, openMachine } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
+import { openMachine } from '../support/machine.ts';
 import { webProject } from '../support/web-project.ts';
 
 const SERVICES = ['db', 'web', 'web', 'worker'];

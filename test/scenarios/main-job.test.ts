@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { startLoad } from '../support/load.ts';
-import { freePort, openMachine, type EngineKind, type Machine } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
+import { openMachine, type EngineKind, type Machine } from '../support/machine.ts';
 import { waitFor } from '../support/wait.ts';
 import { webProject } from '../support/web-project.ts';
 

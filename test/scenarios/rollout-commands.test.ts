@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { canaryProject } from '../support/canary-project.ts';
 import { type Load, startLoad } from '../support/load.ts';
-import { freePort, type Machine, openMachine } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
+import { type Machine, openMachine } from '../support/machine.ts';
 import { waitFor } from '../support/wait.ts';
 
 const PROGRAM = join(import.meta.dirname, '..', '..', 'bin', 'bascule');

@@ -7,7 +7,8 @@ import { X509Certificate } from 'node:crypto';
 import { selfSigned } from '../../src/delivery/certificates/index.ts';
 import type { CertificateView } from '../../src/server/client/index.ts';
 import { run } from '../../src/lib/process.ts';
-import { freePort, type Machine, openMachine } from '../support/machine.ts';
+import { freePort } from '../support/free-port.ts';
+import { type Machine, openMachine } from '../support/machine.ts';
 import { pebbleSkip, startPebble } from '../support/pebble.ts';
 import { waitFor } from '../support/wait.ts';
 

@@ -1,6 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { bascule, type CommandOptions, type CommandResult } from './bascule.ts';
 import { waitFor } from './wait.ts';
@@ -167,14 +166,4 @@ export function importBusybox(socket: string, base: string): void {
     stdio: 'ignore',
   });
   execFileSync('docker', ['-H', `unix://${socket}`, 'tag', 'busybox:latest', 'busybox:1'], { stdio: 'ignore' });
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }

@@ -17,15 +17,6 @@ export function text(url: string, headers: Record<string, string> = {}): Promise
   });
 }
 
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0);
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 export async function ownAddresses(): Promise<readonly string[]> {
   const { stdout } = await run(['ip', '-j', '-4', 'address', 'show', 'up', 'scope', 'global']);
   const links = JSON.parse(stdout) as { addr_info?: { local?: string }[] }[];

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { selfSigned } from '../../src/delivery/certificates/index.ts';
 import { run } from '../../src/lib/process.ts';
-import { freePort } from './network-clients.ts';
+import { freePort } from './free-port.ts';
 import { waitFor } from './wait.ts';
 
 /** Why there is no ACME server to test against; false when there is one. */

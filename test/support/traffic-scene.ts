@@ -7,7 +7,7 @@ import { silentLog } from '../../src/lib/log.ts';
 import { run } from '../../src/lib/process.ts';
 import { type Scope, scopeOf } from '../../src/lib/scope.ts';
 import { type Backend, startBackend } from './backend.ts';
-import { freePort } from './network-clients.ts';
+import { freePort } from './free-port.ts';
 
 /** Why tests of traffic cannot run here; false when they can. */
 export async function trafficSkip(): Promise<string | false> {
