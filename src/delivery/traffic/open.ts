@@ -4,7 +4,7 @@ import { openDatabase } from '../../lib/database.ts';
 import type { Log } from '../../lib/log.ts';
 import type { Scope } from '../../lib/scope.ts';
 import { createAccessLog } from './access-log.ts';
-import { chooseDoor } from './haproxy/process.ts';
+import { chooseDoor, keepDoor } from './haproxy/doors.ts';
 import { createHttpProxy } from './haproxy/proxy.ts';
 import { socketPathOf } from './haproxy/render-haproxy.ts';
 import { openTrafficKeys } from './keys.ts';
@@ -45,7 +45,7 @@ export async function openTraffic({ scope, directory, log, ...rest }: TrafficOpt
   const record = openTrafficRecord(database, certificates);
   const laneCount = rest.laneCount ?? DEFAULT_LANE_COUNT;
   const runDirectory = join(scope.runDirectory, 'haproxy');
-  const doors = await rememberedDoors(record);
+  const doors = await rememberedDoors(record, scope.runDirectory);
   const keys = await openTrafficKeys(directory);
   const proxy = await createHttpProxy({
     program: rest.haproxy ?? 'haproxy',
@@ -81,15 +81,14 @@ export async function openTraffic({ scope, directory, log, ...rest }: TrafficOpt
 }
 
 /** Chosen once: a running proxy of ours has them, and rules of the kernel lead to them. */
-async function rememberedDoors(record: TrafficRecord): Promise<Doors> {
-  const httpPort = await rememberedDoor(record, 'http-port', []);
-  return { httpPort, tlsPort: await rememberedDoor(record, 'tls-port', [httpPort]) };
-}
-
-async function rememberedDoor(record: TrafficRecord, name: DoorName, taken: readonly number[]): Promise<number> {
-  const remembered = record.door(name);
-  if (remembered !== undefined) return remembered;
-  const port = await chooseDoor(taken);
-  record.rememberDoor(name, port);
-  return port;
+async function rememberedDoors(record: TrafficRecord, runDirectory: string): Promise<Doors> {
+  const doorOf = async (name: DoorName, taken: readonly number[]): Promise<number> => {
+    const remembered = record.door(name);
+    const port = remembered ?? (await chooseDoor(runDirectory, taken));
+    if (remembered === undefined) record.rememberDoor(name, port);
+    else await keepDoor(runDirectory, port);
+    return port;
+  };
+  const httpPort = await doorOf('http-port', []);
+  return { httpPort, tlsPort: await doorOf('tls-port', [httpPort]) };
 }

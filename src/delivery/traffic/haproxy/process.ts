@@ -1,11 +1,8 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { systemCodeOf, UserError } from '../../../lib/errors.ts';
+import { UserError } from '../../../lib/errors.ts';
 import { readTextIfThere, writeFileAtomic } from '../../../lib/files.ts';
 import { run } from '../../../lib/process.ts';
-import { IPV6_SLOTS, slotPort } from '../ports.ts';
 import type { Intent } from '../state.ts';
 import { certificateDirectoryOf, certificateFileOf, renderList } from './certificates.ts';
 import {
@@ -26,9 +23,6 @@ import { parseVersion, type ProxyVersion } from './version.ts';
 
 const configPathOf = (runDirectory: string): string => `${runDirectory}/haproxy.cfg`;
 const pidPathOf = (runDirectory: string): string => `${runDirectory}/haproxy.pid`;
-
-/** Ports that Linux does not hand out by itself (its default range ends at 60,999). */
-const PORTS = { first: 61_000, last: 64_999 };
 
 export async function versionOf(program: string): Promise<ProxyVersion> {
   return parseVersion((await run([program, '-v'])).stdout);
@@ -138,39 +132,6 @@ export function connectionsFor(limits: string): number {
   const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1] ?? '1024';
   const descriptors = hard === 'unlimited' ? Number.POSITIVE_INFINITY : Number(hard);
   return Math.min(MOST_CONNECTIONS, Math.floor((descriptors * 0.9) / 2));
-}
-
-/**
- * A port that nobody listens on, with the slots for IPv6 after it; at random, so that two daemons that start together
- * do not meet.
- * @param taken rows that are somebody's already, though nobody listens there yet
- */
-export async function chooseDoor(taken: readonly number[]): Promise<number> {
-  const rows = Math.floor((PORTS.last - PORTS.first + 1) / (IPV6_SLOTS + 1));
-  for (let attempt = 0; attempt < 100; attempt++) {
-    const port = PORTS.first + randomInt(rows) * (IPV6_SLOTS + 1);
-    if (!taken.includes(port) && (await isRowFree(port))) return port;
-  }
-  throw new UserError({
-    code: 'no-free-port',
-    kind: 'unavailable',
-    message: `no free row of ${IPV6_SLOTS + 1} ports for the proxy between ${PORTS.first} and ${PORTS.last}`,
-    fix: 'See with `ss -ltnp` what listens there, and free a part of this range.',
-  });
-}
-
-async function isRowFree(port: number): Promise<boolean> {
-  const slots = Array.from({ length: IPV6_SLOTS }, (_, slot) => isFree({ host: '::', port: slotPort(port, slot) }));
-  return (await Promise.all([isFree({ host: '0.0.0.0', port }), ...slots])).every(Boolean);
-}
-
-/** Where there is no IPv6, nobody listens by it. */
-function isFree(where: { readonly host: string; readonly port: number }): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', (error) => resolve(systemCodeOf(error) !== 'EADDRINUSE'));
-    server.listen({ ...where, ipv6Only: true, exclusive: true }, () => server.close(() => resolve(true)));
-  });
 }
 
 function notStarted(words: string): UserError {
