@@ -23,9 +23,9 @@ export async function openLab(): Promise<Lab> {
   const id = randomBytes(2).toString('hex');
   const octet = 1 + ((randomBytes(1)[0] ?? 0) % 250);
   const [bridge, outside] = [`tl${id}b`, `tl${id}o`];
-  const inner = { network: `10.213.${octet}`, hosts: [`tl${id}-1`, `tl${id}-2`] as const };
-  const outer = `10.214.${octet}`;
-  const outer6 = `fd00:214:${octet}:`;
+  const inner = { network: `10.215.${octet}`, hosts: [`tl${id}-1`, `tl${id}-2`] as const };
+  const outer = `10.216.${octet}`;
+  const outer6 = `fd00:216:${octet}:`;
   const server: { process?: ChildProcess } = {};
   const close = async (): Promise<void> => {
     server.process?.kill('SIGKILL');
