@@ -37,6 +37,12 @@ describe('requests, one by one', { skip: await trafficSkip(), timeout: 540_000 }
     await waitFor(() => samples.length >= count, { timeoutMs: 10_000, what: `${count} samples` });
     return [...samples];
   }
+  /** In this order: threads of the proxy write their lines as they come to it. */
+  async function reportedInTurn(...asks: readonly (() => Promise<unknown>)[]): Promise<readonly RequestSample[]> {
+    const seen: RequestSample[] = [];
+    for (const work of asks) seen.push(...(await reported(1, work)));
+    return seen;
+  }
 
   it('are silent until the route is observed', async () => {
     await ask(scene.url);
@@ -66,12 +72,12 @@ describe('requests, one by one', { skip: await trafficSkip(), timeout: 540_000 }
     const cohorts = [{ kind: 'header', name: 'x-beta' }] as const;
     await scene.traffic.setRoute(ROUTE, { ...BOTH, weight: 5_000, cohorts, observed: true });
     await scene.traffic.setPreview(ROUTE, 'lane-001', { header: { name: 'bascule-preview', value: 't' } });
-    const seen = await reported(4, async () => {
-      await ask(scene.url, { headers: { 'bascule-bucket': '100' } });
-      await ask(scene.url, { headers: { 'bascule-bucket': '9000' } });
-      await ask(scene.url, { headers: { 'x-beta': '1' } });
-      await ask(scene.url, { headers: { 'bascule-preview': 't' } });
-    });
+    const seen = await reportedInTurn(
+      () => ask(scene.url, { headers: { 'bascule-bucket': '100' } }),
+      () => ask(scene.url, { headers: { 'bascule-bucket': '9000' } }),
+      () => ask(scene.url, { headers: { 'x-beta': '1' } }),
+      () => ask(scene.url, { headers: { 'bascule-preview': 't' } }),
+    );
     assert.deepEqual(
       seen.map(({ client }) => client),
       [100, 9_000, undefined, undefined],
@@ -103,14 +109,15 @@ describe('requests, one by one', { skip: await trafficSkip(), timeout: 540_000 }
       `${bucket}.`,
       `.${signature}`,
     ];
-    const seen = await reported(forged.length + 2, async () => {
-      assert.equal(cookieOf(await ask(url, { headers: { cookie: `a=b; ${first}; c=d` } })), undefined);
-      for (const value of forged) {
+    const seen = await reportedInTurn(
+      async () => assert.equal(cookieOf(await ask(url, { headers: { cookie: `a=b; ${first}; c=d` } })), undefined),
+      ...forged.map((value) => async () => {
         const answer = await ask(url, { headers: { cookie: `bascule-bucket=${value}` } });
         assert.match(cookieOf(answer) ?? '', /^bascule-bucket=[0-9]+[.]/, value);
-      }
-      assert.equal(cookieOf(await ask(url, { headers: { cookie: first, 'bascule-bucket': '0' } })), undefined);
-    });
+      }),
+      async () =>
+        assert.equal(cookieOf(await ask(url, { headers: { cookie: first, 'bascule-bucket': '0' } })), undefined),
+    );
     assert.deepEqual(
       seen.map(({ chosenBy, isNewClient }) => `${chosenBy} ${isNewClient === true}`),
       ['weight false', ...forged.map(() => 'weight true'), 'client false'],
@@ -127,9 +134,7 @@ describe('requests, one by one', { skip: await trafficSkip(), timeout: 540_000 }
       const { text } = await ask(`${url}echo`, { headers: { 'x-bascule-probe': value } });
       assert.equal((JSON.parse(text) as { headers: Record<string, string> }).headers['x-bascule-probe'], undefined);
     };
-    const seen = await reported(values.length, async () => {
-      for (const value of values) await askAs(value);
-    });
+    const seen = await reportedInTurn(...values.map((value) => () => askAs(value)));
     assert.deepEqual(
       seen.map(({ chosenBy }) => chosenBy),
       ['probe', 'weight', 'weight', 'weight', 'weight'],
