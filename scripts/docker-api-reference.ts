@@ -3,30 +3,19 @@
  * with the tests that drive the docker CLI with them.
  * usage: node scripts/docker-api-reference.ts [--check]      --check: only say whether they agree
  */
-import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { apiRouter } from '../src/engine/docker-api/routes.ts';
 import type { Rooms } from '../src/engine/docker-api/rooms.ts';
 import { ENDPOINTS, RUN_FLAGS, SHORT_FORMS } from './docker-api-surface.ts';
+import { putTables } from './generated-tables.ts';
 
 const FILE = 'docs/docker-api.md';
 const TESTS = ['test/integration/{docker,network-docker,isolation}*.test.ts', 'test/support/docker-*.txt'];
 const problems: string[] = [];
 
-const text = readFileSync(FILE, 'utf8');
-const updated = [
-  ['endpoints', endpointTable()],
-  ['flags', flagTable()],
-].reduce(
-  (document, [name, table]) =>
-    document.replace(
-      new RegExp(`(<!-- generated: ${name} -->\n)[^]*?(<!-- end -->)`),
-      (_all, start: string, end: string) => `${start}${table}${end}`,
-    ),
-  text,
-);
-if (!process.argv.includes('--check')) writeFileSync(FILE, updated);
-else if (updated !== text)
+const isCurrent = putTables(FILE, { endpoints: endpointTable(), flags: flagTable() });
+if (!isCurrent && process.argv.includes('--check'))
   problems.push(`${FILE} is not what the engine has: run \`node scripts/docker-api-reference.ts\``);
 for (const problem of problems) console.error(problem);
 process.exitCode = problems.length === 0 ? 0 : 1;

@@ -3,13 +3,14 @@
  * show it, and every build check. A test says what it shows by a comment above it: `// shows: COPY --link, ADD --link`.
  * usage: node scripts/dockerfile-reference.ts [--check]      --check: only say whether they agree
  */
-import { globSync, readFileSync, writeFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { RULES } from '../src/engine/build/dockerfile/checks/rules.ts';
 import { MOUNT_KEYS } from '../src/engine/build/dockerfile/run-mount.ts';
 import { FLAGS, KEYWORDS } from '../src/engine/build/dockerfile/statement.ts';
 import { nearestWord } from '../src/lib/nearest.ts';
 import { MEANINGS, REFUSED } from './dockerfile-meanings.ts';
+import { putTables } from './generated-tables.ts';
 
 const FILE = 'docs/dockerfile.md';
 const TESTS = ['src/engine/build/**/*.test.ts', 'src/lib/*.test.ts', 'test/integration/*.test.ts'];
@@ -32,20 +33,8 @@ for (const item of Object.keys(MEANINGS)) {
   if (!shown.has(item)) problems.push(`no test shows ${item}`);
 }
 
-const text = readFileSync(FILE, 'utf8');
-const updated = [
-  ['instructions', instructionTable()],
-  ['checks', checkTable()],
-].reduce(
-  (document, [name, table]) =>
-    document.replace(
-      new RegExp(`(<!-- generated: ${name} -->\n)[^]*?(<!-- end -->)`),
-      (_all, start: string, end: string) => `${start}${table}${end}`,
-    ),
-  text,
-);
-if (!process.argv.includes('--check')) writeFileSync(FILE, updated);
-else if (updated !== text)
+const isCurrent = putTables(FILE, { instructions: instructionTable(), checks: checkTable() });
+if (!isCurrent && process.argv.includes('--check'))
   problems.push(`${FILE} is not what the tests show: run \`node scripts/dockerfile-reference.ts\``);
 for (const problem of problems) console.error(problem);
 process.exitCode = problems.length === 0 ? 0 : 1;

@@ -8,7 +8,8 @@ import type { Moved } from '../../traffic/index.ts';
 import { cancellableUntil, pointOfNoReturn, undoWaves } from '../plan/undo.ts';
 import type { ProgressEvent } from '../progress.ts';
 import { sayPaused } from '../judge/stage-decision.ts';
-import { type Step, type StepKind, titleOf } from '../plan/step.ts';
+import type { Step, StepKind } from '../plan/step.ts';
+import { titleOf } from '../plan/step-title.ts';
 import type { World } from './world.ts';
 
 export interface Execution {

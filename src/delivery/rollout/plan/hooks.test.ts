@@ -8,7 +8,8 @@ import { planRetire } from './retire.ts';
 import { undoWaves } from './undo.ts';
 import { EMPTY_STANDING } from './standing.ts';
 import { inversesOf } from './inverse.ts';
-import { type Step, titleOf } from './step.ts';
+import type { Step } from './step.ts';
+import { titleOf } from './step-title.ts';
 
 const release = {
   project: 'p',

@@ -1,4 +1,5 @@
-import { type Step, type StepBody, titleOf } from './step.ts';
+import type { Step, StepBody } from './step.ts';
+import { titleOf } from './step-title.ts';
 
 /** What takes a step back, one act after the other. Empty: nothing has to be taken back, or nothing can be. */
 export function inversesOf(step: Step): readonly Step[] {

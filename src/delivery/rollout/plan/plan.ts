@@ -6,7 +6,8 @@ import type { LaneId, PublishedPort, RouteId, TrafficState } from '../../traffic
 import type { CertificateNeeds } from './certificate-needs.ts';
 import type { PlannedStep, RolloutKind } from '../outcome.ts';
 import type { Standing } from './standing.ts';
-import { titleOf, type Step, type StepBody } from './step.ts';
+import type { Step, StepBody } from './step.ts';
+import { titleOf } from './step-title.ts';
 
 /** A rollout decided: what is done, in waves. The steps of one wave run side by side. */
 export interface Plan {

@@ -7,7 +7,7 @@ import type { Plan } from '../plan.ts';
 import { undoWaves } from '../undo.ts';
 import { planRetire } from '../retire.ts';
 import { liveSets } from '../standing.ts';
-import { titleOf } from '../step.ts';
+import { titleOf } from '../step-title.ts';
 
 const NAMES = ['web', 'api', 'db', 'cache'] as const;
 

@@ -4,7 +4,7 @@ import { PlannedMachine, type Sketch } from '../../../../../test/support/planned
 import type { ProjectSettings } from '../../../compose/index.ts';
 import type { Plan } from '../plan.ts';
 import { undoWaves } from '../undo.ts';
-import { titleOf } from '../step.ts';
+import { titleOf } from '../step-title.ts';
 
 const SHOP: Sketch = {
   web: { image: 1, replicas: 2, published: true, stateful: false, needs: ['api'] },
