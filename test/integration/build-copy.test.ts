@@ -19,9 +19,10 @@ describe('COPY and its flags', { skip, timeout: 540_000 }, () => {
     await bench?.[Symbol.asyncDispose]();
   });
 
-  /** Names below /to, one a line. */
+  let lists = 0;
+  /** Names below /to, one a line. The list has a number: the same files of the same second are one layer, whose list is kept. */
   async function names(instructions: string, files: Readonly<Record<string, string>>): Promise<readonly string[]> {
-    const Dockerfile = `FROM busybox\nWORKDIR /to\n${instructions}\nRUN ${LIST}\n`;
+    const Dockerfile = `FROM busybox\nWORKDIR /to\n${instructions}\nRUN ${LIST} # ${++lists}\n`;
     const { output } = await bench.build({
       files: { ...files, Dockerfile, '.dockerignore': 'Dockerfile\n.dockerignore' },
     });
