@@ -24,6 +24,7 @@ programs() {
     case $purpose in check | build) return ;; esac
     cat <<'LIST'
 runc runc
+crun crun
 conmon conmon
 ip iproute2
 nft nftables

@@ -12,6 +12,7 @@ import type { ContainerSpec } from '../../src/engine/runtime/index.ts';
 import { openDatabase } from '../../src/lib/database.ts';
 import { run } from '../../src/lib/process.ts';
 import { scopeOf } from '../../src/lib/scope.ts';
+import { runtimeStatesIn } from '../support/runtime-states.ts';
 import { logText, openRuntimeLab, type RuntimeLab } from '../support/runtime-lab.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -133,8 +134,7 @@ describe('runtime after a SIGKILL of its process', { skip }, () => {
       await owner.kill();
       const opened = await reopen();
       const running = opened.runtime.list().filter(({ state }) => state.status === 'running');
-      const states = await run(['runc', '--root', join(opened.runDirectory, 'oci'), 'list', '--quiet']);
-      assert.deepEqual(states.stdout.trim().split('\n').filter(Boolean).sort(), running.map(({ id }) => id).sort());
+      assert.deepEqual(runtimeStatesIn(opened.runDirectory), running.map(({ id }) => id).sort());
       const mounts = (await readFile('/proc/mounts', 'utf8')).split('\n');
       const roots = mounts.filter((line) => line.includes(`${opened.runDirectory}/containers/`));
       assert.equal(roots.length, running.length, `killed after ${afterMs} ms`);
@@ -144,6 +144,22 @@ describe('runtime after a SIGKILL of its process', { skip }, () => {
       await opened.close();
       lab = undefined;
       owner = await openOwner(root);
+    }
+  });
+
+  it('goes on with containers of another OCI runtime than the one that it would take now', async () => {
+    const ids = [await owner.start('sleep 1000', { runtime: 'runc' }), await owner.start('sleep 1000')];
+    await owner.kill();
+    const { runtime } = await reopen();
+    for (const id of ids) {
+      const exec = runtime.createExec(id, { args: ['sh', '-c', 'exit 7'] });
+      const { exit, output } = await runtime.startExec(exec.id);
+      for await (const _ of output) continue;
+      assert.equal(await exit, 7);
+      await runtime.pause(id);
+      await runtime.unpause(id);
+      await runtime.stop(id, { timeoutSeconds: 0 });
+      await runtime.remove(id, { force: false, removeVolumes: true });
     }
   });
 
@@ -165,7 +181,7 @@ async function powerCut(root: string, ids: readonly string[]): Promise<void> {
   for (const id of ids) {
     const bundle = join(runDirectory, 'containers', id);
     process.kill(Number(await readFile(join(bundle, 'conmon.pid'), 'utf8')), 'SIGKILL');
-    await run(['runc', '--root', join(runDirectory, 'oci'), 'delete', '--force', id]);
+    process.kill(Number(await readFile(join(bundle, 'pid'), 'utf8')), 'SIGKILL');
     await run(['umount', '--lazy', join(bundle, 'rootfs')]);
   }
   await run(['sh', '-c', `umount -l ${runDirectory}/netns/* 2>/dev/null; true`]);

@@ -9,6 +9,7 @@ import { SOCKET_FAMILIES } from '../../src/engine/runtime/seccomp-profile.ts';
 import type { StepRequest } from '../../src/engine/runtime/index.ts';
 import { UserError } from '../../src/lib/errors.ts';
 import { run } from '../../src/lib/process.ts';
+import { runtimeStatesIn } from '../support/runtime-states.ts';
 import { logText, openRuntimeLab, specOf, type RuntimeLab } from '../support/runtime-lab.ts';
 import { waitFor } from '../support/wait.ts';
 
@@ -483,8 +484,7 @@ describe('runtime', { skip }, () => {
         .then((result) => ({ ...result, output: output.join('') }));
     };
     const leftovers = async (): Promise<readonly string[]> => {
-      const { stdout } = await run(['runc', '--root', join(lab.runDirectory, 'oci'), 'list', '--quiet']);
-      return [...(await readdir(join(lab.runDirectory, 'steps'))), ...stdout.split('\n').filter(Boolean)];
+      return [...(await readdir(join(lab.runDirectory, 'steps'))), ...runtimeStatesIn(lab.runDirectory)];
     };
 
     it('give their output and exit code, and leave nothing', async () => {

@@ -159,7 +159,10 @@ function checkedDeviceRule(text: string): string {
   throw invalidParameter(`invalid device cgroup rule format: '${text}'`, 'Write it like "c 1:3 rwm".');
 }
 
-type NamespacePart = Pick<ContainerSpec, 'pidMode' | 'ipcMode' | 'utsMode' | 'oomScoreAdj' | 'cgroupNamespace'>;
+type NamespacePart = Pick<
+  ContainerSpec,
+  'pidMode' | 'ipcMode' | 'utsMode' | 'oomScoreAdj' | 'cgroupNamespace' | 'runtime'
+>;
 
 function namespacesOf(inputs: SpecInputs, hostConfig: HostConfig): NamespacePart {
   const shared = (field: string): string | undefined => {
@@ -169,7 +172,7 @@ function namespacesOf(inputs: SpecInputs, hostConfig: HostConfig): NamespacePart
     return `container:${inputs.containerIdOf(mode.slice('container:'.length))}`;
   };
   const [pidMode, ipcMode, utsMode] = ['PidMode', 'IpcMode', 'UTSMode'].map(shared);
-  const score = hostConfig['OomScoreAdj'];
+  const { OomScoreAdj: score, Runtime: runtime } = hostConfig;
   const cgroupNamespace = cgroupNamespaceOf(hostConfig.CgroupnsMode ?? '');
   return {
     ...(pidMode === undefined ? {} : { pidMode }),
@@ -177,6 +180,7 @@ function namespacesOf(inputs: SpecInputs, hostConfig: HostConfig): NamespacePart
     ...(utsMode === undefined ? {} : { utsMode }),
     ...(typeof score === 'number' && score !== 0 ? { oomScoreAdj: score } : {}),
     ...(cgroupNamespace === undefined ? {} : { cgroupNamespace }),
+    ...(runtime === 'runc' || runtime === 'crun' ? { runtime } : {}),
   };
 }
 

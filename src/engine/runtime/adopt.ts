@@ -9,7 +9,7 @@ import { fifoOf } from './conmon.ts';
 import { isUp, type Containers, type Entry } from './containers.ts';
 import type { HealthChecks } from './health.ts';
 import type { LogRotation } from './log-rotation.ts';
-import type { Host } from './host.ts';
+import { runtimeOf, type Host } from './host.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { identify } from './process-identity.ts';
 import { startsAtBoot } from './restart-plan.ts';
@@ -35,7 +35,7 @@ export async function observeHalfStarted(host: Host, containers: Containers): Pr
   for (const entry of containers.all()) {
     if (isUp(entry) || entry.state.status === 'removing') continue;
     const [init, conmon] = await Promise.all([processIn(entry.paths.pidFile), processIn(entry.paths.conmonPidFile)]);
-    if (init === undefined || conmon === undefined || existsSync(fifoOf(host.runtime, entry.id))) continue;
+    if (init === undefined || conmon === undefined || existsSync(fifoOf(runtimeOf(host, entry.id), entry.id))) continue;
     const startedAt = new Date().toISOString();
     containers.setState(entry, { ...entry.state, init, conmon, status: 'running', error: '', startedAt });
   }
@@ -132,10 +132,11 @@ async function removeLeftovers(host: Host, containers: Containers): Promise<void
 }
 
 async function removeStates(host: Host, known: ReadonlySet<string>): Promise<void> {
-  const { machine, runtime, paths } = host;
-  const states = await namesIn(paths.states);
-  const unknown = states.filter((id) => !known.has(id));
-  await Promise.all(unknown.map((id) => run(runtimeArgv(runtime, 'delete', '--force', id))));
+  const { machine, runtimes, paths } = host;
+  for (const runtime of runtimes) {
+    const unknown = (await namesIn(runtime.stateDirectory)).filter((id) => !id.startsWith('.') && !known.has(id));
+    await Promise.all(unknown.map((id) => run(runtimeArgv(runtime, 'delete', '--force', id))));
+  }
   for (const id of await childGroups(machine.cgroupVersion, paths.cgroupParent)) {
     if (known.has(id)) continue;
     const group = `${paths.cgroupParent}/${id}`;

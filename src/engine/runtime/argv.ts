@@ -4,6 +4,8 @@ export type Argv = [string, ...string[]];
 export interface OciRuntime {
   readonly name: 'runc' | 'crun';
   readonly program: string;
+  /** Arguments before its own: those of what starts it, where `program` is that. */
+  readonly leading: readonly string[];
   /** Where it keeps its state, on the run directory. */
   readonly stateDirectory: string;
 }
@@ -46,10 +48,7 @@ export function conmonArgv(plan: ConmonPlan): Argv {
     `k8s-file:${plan.logPath}`,
     '--log-level',
     'warning',
-    '--runtime-arg',
-    '--root',
-    '--runtime-arg',
-    plan.runtime.stateDirectory,
+    ...[...plan.runtime.leading, '--root', plan.runtime.stateDirectory].flatMap((word) => ['--runtime-arg', word]),
     ...(plan.terminal ? ['--terminal'] : []),
     ...(plan.openStdin ? ['--stdin'] : []),
     ...(plan.openStdin && !plan.stdinOnce ? ['--leave-stdin-open'] : []),
@@ -62,12 +61,12 @@ export function attachName(id: string): string {
 }
 
 export function runtimeArgv(runtime: OciRuntime, ...rest: readonly string[]): Argv {
-  return [runtime.program, '--root', runtime.stateDirectory, ...rest];
+  return [runtime.program, ...runtime.leading, '--root', runtime.stateDirectory, ...rest];
 }
 
 /** Failures go to a file, in JSON: the error stream belongs to the process. */
 export function loggedRuntimeArgv(runtime: OciRuntime, logFile: string, ...rest: readonly string[]): Argv {
-  return [runtime.program, '--root', runtime.stateDirectory, '--log', logFile, '--log-format', 'json', ...rest];
+  return runtimeArgv(runtime, '--log', logFile, '--log-format', 'json', ...rest);
 }
 
 export interface ExecPlan {
@@ -90,10 +89,13 @@ export function execArgv(runtime: OciRuntime, plan: ExecPlan): Argv {
   );
 }
 
-/** The same on a terminal: `script` gives one; its command is fixed text, what varies comes by the environment. */
-export function terminalExecArgv(): Argv {
-  const command =
-    'stty cols "$BASCULE_COLUMNS" rows "$BASCULE_ROWS"; exec "$BASCULE_RUNTIME" --root "$BASCULE_STATE" --log "$BASCULE_LOG" --log-format json exec --tty --process "$BASCULE_PROCESS" --pid-file "$BASCULE_PID" "$BASCULE_ID"';
+/**
+ * The same on a terminal: `script` gives one; its command is text that is fixed for a runtime, what varies comes by the
+ * environment.
+ */
+export function terminalExecArgv({ leading }: OciRuntime): Argv {
+  const words = leading.map((word) => `'${word.replaceAll("'", `'\\''`)}' `).join('');
+  const command = `stty cols "$BASCULE_COLUMNS" rows "$BASCULE_ROWS"; exec "$BASCULE_RUNTIME" ${words}--root "$BASCULE_STATE" --log "$BASCULE_LOG" --log-format json exec --tty --process "$BASCULE_PROCESS" --pid-file "$BASCULE_PID" "$BASCULE_ID"`;
   return ['script', '--quiet', '--flush', '--return', '--command', command, '/dev/null'];
 }
 

@@ -1,7 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-
-const ROOT = '/sys/fs/cgroup';
+import { CGROUP_ROOT } from './cgroup.ts';
 
 /**
  * Says that a process is about to be moved into a control group. For that the kernel takes a lock against every fork,
@@ -26,5 +25,5 @@ export function ownProcessesFile(text: string, version: 1 | 2): string | undefin
   const own = rows.find((row) => (version === 2 ? row?.[1] === '0' : row?.[2]?.split(',').includes('pids')));
   const path = own?.[3];
   if (path === undefined || path.split('/').includes('..') || path.endsWith(' (deleted)')) return undefined;
-  return join(ROOT, version === 2 ? '' : (own?.[2] ?? ''), path, 'cgroup.procs');
+  return join(CGROUP_ROOT, version === 2 ? '' : (own?.[2] ?? ''), path, 'cgroup.procs');
 }

@@ -2,7 +2,8 @@ import { readdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCodeOf } from '../../lib/errors.ts';
 
-const ROOT = '/sys/fs/cgroup';
+/** Where control groups are mounted. */
+export const CGROUP_ROOT = '/sys/fs/cgroup';
 const CONTROLLERS = ['memory', 'cpu', 'cpuacct', 'cpu,cpuacct', 'cpuset', 'devices', 'freezer', 'pids', 'blkio'];
 const OTHERS = [
   'systemd',
@@ -18,7 +19,7 @@ const OTHERS = [
 
 /** The folder of a control group, e.g. of `/bascule/<id>`; the controller matters on version 1 only. */
 export function cgroupDirectory(version: 1 | 2, controller: string, path: string): string {
-  return version === 2 ? join(ROOT, path) : join(ROOT, controller, path);
+  return version === 2 ? join(CGROUP_ROOT, path) : join(CGROUP_ROOT, controller, path);
 }
 
 export async function readCgroupFile(path: string): Promise<string | undefined> {
@@ -55,7 +56,9 @@ export async function processesOf(version: 1 | 2, path: string): Promise<readonl
 /** Removes empty groups; those that live stay. @returns whether none is left */
 export async function removeCgroup(version: 1 | 2, path: string): Promise<boolean> {
   const directories =
-    version === 2 ? [join(ROOT, path)] : [...CONTROLLERS, ...OTHERS].map((controller) => join(ROOT, controller, path));
+    version === 2
+      ? [join(CGROUP_ROOT, path)]
+      : [...CONTROLLERS, ...OTHERS].map((controller) => join(CGROUP_ROOT, controller, path));
   const gone = await Promise.all(directories.map((directory) => isRemoved(directory)));
   return gone.every(Boolean);
 }

@@ -14,7 +14,7 @@ const PROGRAMS = [
 
 /** What containers need on this machine. */
 export async function checkMachine(host: Host): Promise<readonly RuntimeCheck[]> {
-  const version = await run([host.runtime.program, '--version']);
+  const version = await run([host.runtime.program, ...host.runtime.leading, '--version']);
   const filesystems = await readFile('/proc/filesystems', 'utf8');
   return [
     line(host.runtime.name, version.exitCode === 0, firstLine(version.stdout), `Reinstall ${host.runtime.name}.`),

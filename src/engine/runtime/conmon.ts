@@ -7,8 +7,8 @@ import { run } from '../../lib/process.ts';
 import { conmonArgv, runtimeArgv, type OciRuntime } from './argv.ts';
 import { expectMigration } from './cgroup-lock.ts';
 import type { Entry } from './containers.ts';
-import { commandFailed, exitCodeOfFailure, startFailed } from './failures.ts';
-import type { Host } from './host.ts';
+import { commandFailed, findRefusal, startFailed } from './failures.ts';
+import { wantedRuntime, type Host } from './host.ts';
 import { RUNTIME_ENVIRONMENT } from './machine.ts';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 
@@ -46,7 +46,7 @@ async function spawnConmon(host: Host, entry: Entry): Promise<Outcome> {
   const { spec, paths } = entry;
   const [program, ...args] = conmonArgv({
     id: entry.id,
-    runtime: host.runtime,
+    runtime: wantedRuntime(host, spec.runtime),
     bundle: paths.bundle,
     pidFile: paths.pidFile,
     conmonPidFile: paths.conmonPidFile,
@@ -87,16 +87,17 @@ async function readOutcome(pipe: Readable, bundle: string): Promise<Outcome> {
 }
 
 async function explainRefusal(entry: Entry, message: string): Promise<Error> {
-  const exitCode = await exitCodeOfFailure(entry.paths.root, entry.spec);
-  return exitCode === undefined ? startFailed(message) : commandFailed(message, exitCode);
+  const refusal = await findRefusal(entry.paths.root, entry.spec);
+  return refusal === undefined ? startFailed(message) : commandFailed(refusal);
 }
 
 /**
- * Lets a created container begin. runc's init waits until somebody reads its fifo: reading it is all that
- * `runc start` does, and saves a process of 8 ms. Others are asked by command.
+ * Lets a created container begin. runc's init waits until somebody reads its fifo, crun's until somebody writes to it:
+ * that is all that their `start` does, and saves a process of some milliseconds. Should it not do, they are asked.
  */
 export async function beginProcess(runtime: OciRuntime, id: string, init: ProcessIdentity): Promise<void> {
-  if (runtime.name === 'runc' && (await readFifo(join(runtime.stateDirectory, id, 'exec.fifo'), init))) return;
+  const fifo = fifoOf(runtime, id);
+  if (runtime.name === 'runc' ? await readFifo(fifo, init) : await writeFifo(fifo)) return;
   const result = await run(runtimeArgv(runtime, 'start', id));
   if (result.exitCode !== 0) throw startFailed(result.stderr);
 }
@@ -125,12 +126,28 @@ async function readFifo(path: string, init: ProcessIdentity): Promise<boolean> {
   }
 }
 
+/** Its init has the fifo open since before `create` ended: without a reader, opening fails at once. */
+async function writeFifo(path: string): Promise<boolean> {
+  try {
+    const fifo = await open(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    try {
+      await fifo.write('1');
+    } finally {
+      await fifo.close();
+    }
+    await rm(path, { force: true });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function releaseFifo(path: string): Promise<void> {
   const fifo = await open(path, constants.O_RDWR | constants.O_NONBLOCK).catch(() => undefined);
   await fifo?.close();
 }
 
-/** Whether a container was created but never began: then runc's fifo is still there. */
+/** Whether a container was created but never began: then the runtime's fifo is still there. */
 export function fifoOf(runtime: OciRuntime, id: string): string {
   return join(runtime.stateDirectory, id, 'exec.fifo');
 }

@@ -59,6 +59,8 @@ export interface ContainerSpec {
   readonly deviceRules?: readonly string[];
   readonly annotations?: Readonly<Record<string, string>>;
   readonly oomScoreAdj?: number;
+  /** The OCI runtime, by name; absent: this machine's fastest. */
+  readonly runtime?: 'runc' | 'crun';
   /** As the client sent it, for inspection. */
   readonly docker: {
     readonly Config: object;

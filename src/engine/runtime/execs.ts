@@ -1,20 +1,27 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { readFile, readlink, rm } from 'node:fs/promises';
+import { readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { readTextIfThere } from '../../lib/files.ts';
 import { newId } from '../../lib/id.ts';
 import { run } from '../../lib/process.ts';
-import { execArgv, terminalExecArgv, terminalExecEnvironment, type Argv, type ExecPlan } from './argv.ts';
+import {
+  execArgv,
+  terminalExecArgv,
+  terminalExecEnvironment,
+  type Argv,
+  type ExecPlan,
+  type OciRuntime,
+} from './argv.ts';
 import { expectMigration } from './cgroup-lock.ts';
 import { isUp, type Containers, type Entry } from './containers.ts';
 import { containerNotRunning, containerPaused, execNotFound, execStarted } from './errors.ts';
 import type { Emit } from './events.ts';
 import { tellingRefusal } from './exec-refusal.ts';
 import type { Exec, ExecRequest, ExecStreams, TerminalSize } from './face.ts';
-import { exitCodeOfFailure } from './failures.ts';
-import type { Host } from './host.ts';
+import { findRefusal, type Refusal } from './failures.ts';
+import { runtimeOf, type Host } from './host.ts';
 import { RUNTIME_ENVIRONMENT } from './machine.ts';
 import { mergePieces, type Source } from './pieces.ts';
 import { identify, sendSignal } from './process-identity.ts';
@@ -93,14 +100,15 @@ export class Execs {
     const { host } = this.#parts;
     void expectMigration(host.machine.cgroupVersion);
     const plan = planOf(host, exec);
-    await writeProcess(host, exec, plan);
+    const size = o.size ?? DEFAULT_SIZE;
+    await writeProcess(host, exec, { plan, size });
     const child = exec.request.tty
-      ? launchTerminal(host, plan, o.size ?? DEFAULT_SIZE)
-      : launch(execArgv(host.runtime, plan));
+      ? launchTerminal(runtimeOf(host, plan.id), plan, size)
+      : launch(execArgv(runtimeOf(host, plan.id), plan));
     exec.child = child;
     const exit = this.#exitOf(exec, plan, child);
     exit.catch(() => {}); // whoever awaits it learns of it
-    const output = tellingRefusal(outputOf(child), plan);
+    const output = tellingRefusal(outputOf(child), plan, () => refusalOf(exec));
     return { stdin: stdinOf(exec, child), output, exit, kill: () => void killExec(plan, child) };
   }
 
@@ -138,14 +146,17 @@ export class Execs {
     exec.container.execIds.delete(exec.id);
   }
 
-  /** The terminal is that of `script`, whose only child is the runtime's command. */
+  /** The terminal is the one that the process itself has: not every runtime hands on the size of its own. */
   async resize(id: string, size: TerminalSize): Promise<void> {
-    const pid = this.#get(id).child?.pid;
-    if (pid === undefined) return;
-    const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
-    const terminal = await readlink(`/proc/${children.trim().split(' ')[0]}/fd/0`).catch(() => '');
-    if (!terminal.startsWith('/dev/pts/')) return;
-    await run(['stty', '-F', terminal, 'cols', String(size.columns), 'rows', String(size.rows)]);
+    const exec = this.#get(id);
+    const pid = Number((await readTextIfThere(planOf(this.#parts.host, exec).pidFile)) ?? 0);
+    if (!exec.request.tty || !exec.running || !(pid > 0)) return;
+    for (const descriptor of [0, 1, 2]) {
+      const terminal = `/proc/${pid}/fd/${descriptor}`;
+      if (!(await readlink(terminal).catch(() => '')).startsWith('/dev/pts/')) continue;
+      await run(['stty', '-F', terminal, 'cols', String(size.columns), 'rows', String(size.rows)]);
+      return;
+    }
   }
 
   #get(id: string): ExecEntry {
@@ -187,7 +198,11 @@ function planOf(host: Host, exec: ExecEntry): ExecPlan {
 }
 
 /** The few small files are read and written at once: a thread for each takes longer than the files. */
-async function writeProcess(host: Host, exec: ExecEntry, plan: ExecPlan): Promise<void> {
+async function writeProcess(
+  host: Host,
+  exec: ExecEntry,
+  { plan, size }: { readonly plan: ExecPlan; readonly size: TerminalSize },
+): Promise<void> {
   const { paths, spec } = exec.container;
   const { request } = exec;
   const { process } = JSON.parse(readFileSync(paths.config, 'utf8')) as OciSpec;
@@ -195,7 +210,13 @@ async function writeProcess(host: Host, exec: ExecEntry, plan: ExecPlan): Promis
     ? await Promise.all([readInRoot(paths.root, '/etc/passwd'), readInRoot(paths.root, '/etc/group')])
     : ['', ''];
   const user = request.user ? resolveUser(request.user, spec.groupAdd, { passwd, group }) : undefined;
-  const rendered: OciProcess = renderExecProcess({ containerProcess: process, request, user, machine: host.machine });
+  const rendered: OciProcess = renderExecProcess({
+    containerProcess: process,
+    request,
+    user,
+    size,
+    machine: host.machine,
+  });
   mkdirSync(join(plan.processFile, '..'), { recursive: true });
   writeFileSync(plan.processFile, JSON.stringify(rendered), { mode: 0o600 });
 }
@@ -205,9 +226,9 @@ function launch(argv: Argv): ChildProcess {
   return spawn(program, args, { stdio: 'pipe', detached: true, env: RUNTIME_ENVIRONMENT });
 }
 
-function launchTerminal(host: Host, plan: ExecPlan, size: TerminalSize): ChildProcess {
-  const [program, ...args] = terminalExecArgv();
-  const variables = terminalExecEnvironment(host.runtime, plan, size);
+function launchTerminal(runtime: OciRuntime, plan: ExecPlan, size: TerminalSize): ChildProcess {
+  const [program, ...args] = terminalExecArgv(runtime);
+  const variables = terminalExecEnvironment(runtime, plan, size);
   return spawn(program, args, { stdio: 'pipe', detached: true, env: { ...RUNTIME_ENVIRONMENT, ...variables } });
 }
 
@@ -232,10 +253,13 @@ function destroyOutput(child: ChildProcess): void {
 /** Where the process never began (no pid file) the code says why: 127 not there, 126 anything else, as Docker has it. */
 async function realExitCode(exec: ExecEntry, plan: ExecPlan, exitCode: number): Promise<number> {
   if (exitCode === 0 || (await readTextIfThere(plan.pidFile)) !== undefined) return exitCode;
-  const { spec, paths } = exec.container;
-  const workingDirectory = exec.request.workingDirectory ?? spec.workingDirectory;
-  const env = [...spec.env, ...(exec.request.env ?? [])];
-  return (await exitCodeOfFailure(paths.root, { args: exec.request.args, env, workingDirectory })) ?? 126;
+  return (await refusalOf(exec))?.exitCode ?? 126;
+}
+
+async function refusalOf({ container: { spec, paths }, request }: ExecEntry): Promise<Refusal | undefined> {
+  const workingDirectory = request.workingDirectory ?? spec.workingDirectory;
+  const env = [...spec.env, ...(request.env ?? [])];
+  return findRefusal(paths.root, { args: request.args, env, workingDirectory });
 }
 
 const SIGKILL = 9;

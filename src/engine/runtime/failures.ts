@@ -43,12 +43,15 @@ export function startFailed(text: string): UserError {
   });
 }
 
-/** The same, where the command is to blame: `details.exitCode` is 127 (not there) or 126 (cannot be run). */
-export function commandFailed(text: string, exitCode: 126 | 127): UserError {
+/**
+ * The same, where the command is to blame: `details.exitCode` is 127 (not there) or 126 (cannot be run). It is worded as
+ * Docker's clients know it, whichever runtime refused.
+ */
+export function commandFailed({ exitCode, message }: Refusal): UserError {
   return new UserError({
     code: exitCode === 127 ? 'command-not-found' : 'command-not-executable',
     kind: 'invalid',
-    message: `${REFUSED}: ${failureMessage(text)}`,
+    message: `${REFUSED}: runc create failed: unable to start container process: ${message}`,
     fix: 'Check the command and entrypoint: the program must be in the image, in PATH and executable.',
     details: { exitCode },
   });
@@ -60,14 +63,28 @@ export interface Command {
   readonly workingDirectory: string;
 }
 
-/** 127 or 126 where the program (127: or its folder) is missing or not executable; undefined: something else was wrong. */
-export async function exitCodeOfFailure(root: string, command: Command): Promise<126 | 127 | undefined> {
+/** Why a command cannot be run, in the words of runc, which Docker's clients know. */
+export interface Refusal {
+  readonly exitCode: 126 | 127;
+  readonly message: string;
+}
+
+/** What is wrong with a command that was not started; undefined: something else was wrong. */
+export async function findRefusal(root: string, command: Command): Promise<Refusal | undefined> {
   const [program = ''] = command.args;
   const folder = command.workingDirectory;
-  if (folder !== '' && !(await isThere(await resolveInRoot(root, folder)))) return 127;
+  if (folder !== '' && !(await isThere(await resolveInRoot(root, folder))))
+    return {
+      exitCode: 127,
+      message: `chdir to cwd ("${folder}") set in config.json failed: no such file or directory`,
+    };
   const state = await findCommand(root, { ...command, program });
-  if (state === 'missing') return 127;
-  return state === 'not-executable' ? 126 : undefined;
+  if (state === 'not-executable') return { exitCode: 126, message: `exec: "${program}": permission denied` };
+  if (state !== 'missing') return undefined;
+  const why = program.includes('/')
+    ? `stat ${program}: no such file or directory`
+    : 'executable file not found in $PATH';
+  return { exitCode: 127, message: `exec: "${program}": ${why}` };
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -22,7 +22,7 @@ import type { StopOptions, UpdateRequest } from './face.ts';
 import { startFailed } from './failures.ts';
 import type { HealthChecks } from './health.ts';
 import type { LogRotation } from './log-rotation.ts';
-import type { Host } from './host.ts';
+import { runtimeOf, type Host } from './host.ts';
 import { sendSignal } from './process-identity.ts';
 import { Removal } from './removal.ts';
 import { renderResources, ULIMIT_NAMES } from './render-resources.ts';
@@ -83,7 +83,7 @@ export class Lifecycle {
     try {
       await prepareBundle(host, containers, entry);
       const held = await createUnderConmon(host, entry);
-      await beginProcess(host.runtime, entry.id, held.init);
+      await beginProcess(runtimeOf(host, entry.id), entry.id, held.init);
       const { finishedAt: _finished, health: _health, ...state } = entry.state;
       containers.setState(entry, {
         ...state,
@@ -187,7 +187,7 @@ export class Lifecycle {
   }
 
   async #runtimeCommand(command: 'pause' | 'resume', entry: Entry): Promise<void> {
-    const result = await run(runtimeArgv(this.#parts.host.runtime, command, entry.id));
+    const result = await run(runtimeArgv(runtimeOf(this.#parts.host, entry.id), command, entry.id));
     if (result.exitCode !== 0) throw startFailed(result.stderr);
   }
 
@@ -207,7 +207,9 @@ export class Lifecycle {
       const resources = { ...entry.spec.resources, ...request.resources };
       if (isUp(entry) && request.resources !== undefined) {
         const input = JSON.stringify(renderResources(resources, host.machine.resources));
-        const result = await run(runtimeArgv(host.runtime, 'update', '--resources', '-', entry.id), { input });
+        const result = await run(runtimeArgv(runtimeOf(host, entry.id), 'update', '--resources', '-', entry.id), {
+          input,
+        });
         if (result.exitCode !== 0) throw startFailed(result.stderr);
       }
       const restartPolicy = request.restartPolicy ?? entry.spec.restartPolicy;

@@ -3,9 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readTextIfThere } from '../../lib/files.ts';
 import { platformOfNode } from '../../lib/oci/index.ts';
-import type { OciRuntime } from './argv.ts';
 import { capabilitiesOfMask } from './capabilities.ts';
-import { runtimeMissing } from './errors.ts';
+import { CGROUP_ROOT } from './cgroup.ts';
 import { parseHardLimits } from './render-resources.ts';
 import type { Machine } from './render-spec.ts';
 
@@ -17,8 +16,6 @@ const SYSTEM_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
  * time. Containers get nothing of it: their environment is in their specification.
  */
 export const RUNTIME_ENVIRONMENT = { PATH: SYSTEM_PATH, GOGC: 'off' } as const;
-
-const CGROUP_ROOT = '/sys/fs/cgroup';
 
 /** What this machine has: looked at once. */
 export async function detectMachine(): Promise<Machine> {
@@ -51,21 +48,6 @@ function limitsSwap(cgroupVersion: 1 | 2): boolean {
       ? ['memory/memory.memsw.limit_in_bytes']
       : ['system.slice/memory.swap.max', 'init.scope/memory.swap.max', 'init/memory.swap.max'];
   return files.some((file) => existsSync(join(CGROUP_ROOT, file)));
-}
-
-/**
- * The OCI runtime of this machine. runc works with every layout of control groups; crun before 1.9 refuses the hybrid
- * one, so it is taken where there is no runc and control groups are version 2.
- * @throws UserError `runtime-missing`
- */
-export function chooseRuntime(machine: Machine, stateDirectory: string): OciRuntime {
-  const runc = findProgram('runc');
-  if (runc !== undefined) return { name: 'runc', program: runc, stateDirectory };
-  const crun = findProgram('crun');
-  if (crun === undefined) throw runtimeMissing('neither runc nor crun is installed');
-  if (machine.cgroupVersion === 1)
-    throw runtimeMissing('crun needs control groups of version 2 here, and runc is missing');
-  return { name: 'crun', program: crun, stateDirectory };
 }
 
 /** The program that reaps orphans for `--init`; undefined where none is installed. */

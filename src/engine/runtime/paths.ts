@@ -28,7 +28,9 @@ export interface RuntimePaths {
   readonly exits: string;
   readonly bundles: string;
   readonly sockets: string;
+  /** Of runc. */
   readonly states: string;
+  readonly crunStates: string;
   readonly steps: string;
   readonly execs: string;
   /** Places where parts of volumes are bound: `<id of the container>-…`. */
@@ -50,6 +52,7 @@ export function runtimePaths(scope: Scope, directory: string): RuntimePaths {
     bundles,
     sockets,
     states: join(scope.runDirectory, 'oci'),
+    crunStates: join(scope.runDirectory, 'crun'),
     steps: join(scope.runDirectory, 'steps'),
     execs: join(scope.runDirectory, 'execs'),
     subpaths: join(scope.runDirectory, 'subpaths'),

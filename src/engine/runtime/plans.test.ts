@@ -6,7 +6,7 @@ import { nextDelayMs, nextHealth, planHealth, STARTING } from './health-plan.ts'
 import { signalNumber } from './signals.ts';
 import { filterProcesses, parseNetworkDevices } from './statistics.ts';
 
-const runtime = { name: 'runc', program: '/usr/sbin/runc', stateDirectory: '/run/s' } as const;
+const runtime = { name: 'runc', program: '/usr/sbin/runc', leading: [], stateDirectory: '/run/s' } as const;
 
 describe('command lines', () => {
   it('hold only what old conmon knows', () => {

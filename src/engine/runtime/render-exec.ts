@@ -1,5 +1,5 @@
 import { ALL_CAPABILITIES } from './capabilities.ts';
-import type { ExecRequest } from './face.ts';
+import type { ExecRequest, TerminalSize } from './face.ts';
 import type { OciProcess } from './oci.ts';
 import { renderCapabilities, type Machine } from './render-spec.ts';
 import type { ResolvedUser } from './users.ts';
@@ -10,18 +10,22 @@ export interface ExecInput {
   readonly request: ExecRequest;
   /** Absent: the container's user. */
   readonly user: ResolvedUser | undefined;
+  /** Of the terminal, where there is one. */
+  readonly size: TerminalSize;
   readonly machine: Machine;
 }
 
 /** A further process: like the container's own, but for what was asked (OCI Runtime Specification, `process`). */
-export function renderExecProcess({ containerProcess: own, request, user, machine }: ExecInput): OciProcess {
+export function renderExecProcess({ containerProcess: own, request, user, size, machine }: ExecInput): OciProcess {
   const identity = user === undefined ? own.user : userOf(user);
   const held = request.privileged
     ? ALL_CAPABILITIES.filter((name) => machine.capabilities.includes(name))
     : own.capabilities.bounding;
+  const { consoleSize: _, ...shared } = own;
   return {
-    ...own,
+    ...shared,
     terminal: request.tty ?? false,
+    ...(request.tty ? { consoleSize: { height: size.rows, width: size.columns } } : {}),
     args: request.args,
     env: mergeEnvironment(own.env, [
       ...(user === undefined ? [] : [`HOME=${user.home}`]),

@@ -141,7 +141,13 @@ describe('OCI specification', () => {
     const { process } = render();
     const request = { args: ['id'], env: ['A=2', 'B=3'], workingDirectory: '/x' };
     const user = { uid: 9, gid: 9, additionalGids: [9], home: '/nine' };
-    const rendered = renderExecProcess({ containerProcess: process, request, user, machine });
+    const rendered = renderExecProcess({
+      size: { columns: 80, rows: 24 },
+      containerProcess: process,
+      request,
+      user,
+      machine,
+    });
     assert.deepEqual(rendered.args, ['id']);
     assert.equal(rendered.cwd, '/x');
     assert.deepEqual(rendered.capabilities.effective, []);

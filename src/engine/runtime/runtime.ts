@@ -3,6 +3,7 @@ import { adoptContainers, observeHalfStarted } from './adopt.ts';
 import { attachTo, resizeTerminal } from './attach.ts';
 import { checkMachine } from './checks.ts';
 import { connect, disconnect } from './connections.ts';
+import { chooseRuntimes } from './choose-runtime.ts';
 import type { Container } from './container.ts';
 import { containerOf, Containers, isUp, type Entry } from './containers.ts';
 import { containerNotRunning, logsUnreadable } from './errors.ts';
@@ -16,7 +17,7 @@ import type { Host } from './host.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { LogRotation } from './log-rotation.ts';
 import { readLogs } from './logs.ts';
-import { chooseRuntime, detectMachine, findInit } from './machine.ts';
+import { detectMachine, findInit } from './machine.ts';
 import { runtimePaths, type RuntimePaths } from './paths.ts';
 import { openRecords } from './records.ts';
 import { usersOfVolume } from './removal.ts';
@@ -41,14 +42,24 @@ async function openHost(options: RuntimeOptions): Promise<Host> {
   const machine = await detectMachine();
   const paths = runtimePaths(scope, directory);
   await makeFolders(paths);
-  const runtime = chooseRuntime(machine, paths.states);
-  return { machine, paths, images, networks, volumes, log, runtime, mountCalls: openMountCalls() };
+  const runtimes = await chooseRuntimes(machine, paths);
+  return {
+    machine,
+    paths,
+    images,
+    networks,
+    volumes,
+    log,
+    runtimes,
+    runtime: runtimes[0],
+    mountCalls: openMountCalls(),
+  };
 }
 
 /** Where roots of containers are, root alone may pass: else a set-user-ID program that one of them made runs here. */
 async function makeFolders(paths: RuntimePaths): Promise<void> {
   const [open, closed] = [
-    [paths.exits, paths.sockets, paths.states],
+    [paths.exits, paths.sockets, paths.states, paths.crunStates],
     [paths.containers, paths.bundles, paths.steps, paths.subpaths],
   ];
   await Promise.all(open.map((path) => mkdir(path, { recursive: true, mode: 0o711 })));
@@ -198,16 +209,16 @@ type MachineFace = Pick<
 
 function machineFace(parts: Parts): MachineFace {
   const { host, containers, lifecycle, supervisor, health, rotation, listeners } = parts;
-  const { machine, runtime } = host;
+  const { machine, runtime, runtimes } = host;
   return {
     onEvent: (listener) => void listeners.add(listener),
     runStep: (o) =>
-      runStep({ machine, runtime, paths: host.paths, volumePath: (name) => host.volumes.mountpoint(name) }, o),
+      runStep({ machine, runtimes, paths: host.paths, volumePath: (name) => host.volumes.mountpoint(name) }, o),
     isImageUsed: (id) => containers.all().some((entry) => entry.spec.imageId === id),
     isVolumeUsed: (name) => usersOfVolume(containers, name).length > 0,
     usersOfVolume: (name) => usersOfVolume(containers, name),
     info: () => ({
-      runtimes: [runtime.name],
+      runtimes: runtimes.map(({ name }) => name),
       defaultRuntime: runtime.name,
       cgroupVersion: machine.cgroupVersion,
       initBinary: findInit() ?? '',

@@ -12,7 +12,7 @@ import { wasOomKilled } from './cgroup.ts';
 import { hostDevices } from './devices.ts';
 import type { MountSpec } from './container.ts';
 import type { StepNetwork, StepRequest, StepResult } from './face.ts';
-import { exitCodeOfFailure, startFailed } from './failures.ts';
+import { findRefusal, startFailed } from './failures.ts';
 import type { RuntimePaths } from './paths.ts';
 import type { ResolvedMount } from './render-mounts.ts';
 import { writeReadable } from './readable-file.ts';
@@ -22,7 +22,7 @@ import { resolveUser } from './users.ts';
 
 export interface StepHost {
   readonly machine: Machine;
-  readonly runtime: OciRuntime;
+  readonly runtimes: readonly [OciRuntime, ...OciRuntime[]];
   readonly paths: RuntimePaths;
   volumePath(name: string): string;
 }
@@ -116,13 +116,15 @@ function extraHostLines(hosts: readonly string[]): string {
     .join('');
 }
 
-/** Where memory is limited the container is kept until we have asked whether that ended it. */
+/** Where memory is limited the container is kept until we have asked whether that ended it: runc alone does so. */
 async function execute(host: StepHost, o: StepRequest, place: StepPlace): Promise<StepResult> {
-  const keep = Boolean(o.resources?.memoryBytes) && host.runtime.name === 'runc';
+  const keeping = o.resources?.memoryBytes ? host.runtimes.find(({ name }) => name === 'runc') : undefined;
+  const runtime = keeping ?? host.runtimes[0];
+  const keep = keeping !== undefined;
   const logFile = join(place.bundle, 'log.json');
   const pidFile = join(place.bundle, 'pid');
   const [program, ...args] = loggedRuntimeArgv(
-    host.runtime,
+    runtime,
     logFile,
     ...['run', ...(keep ? ['--keep'] : []), '--bundle', place.bundle, '--pid-file', pidFile, place.id],
   );
@@ -140,7 +142,7 @@ async function execute(host: StepHost, o: StepRequest, place: StepPlace): Promis
     });
     const oomKilled =
       keep && (await wasOomKilled(host.machine.cgroupVersion, `${host.paths.cgroupParent}/${place.id}`));
-    if (keep || o.signal?.aborted) await run(runtimeArgv(host.runtime, 'delete', '--force', place.id));
+    if (keep || o.signal?.aborted) await run(runtimeArgv(runtime, 'delete', '--force', place.id));
     o.signal?.throwIfAborted();
     const failure = exitCode === 0 ? undefined : await startFailure(logFile, pidFile);
     return failure === undefined ? { exitCode, oomKilled } : await reportFailure(o, failure);
@@ -184,7 +186,7 @@ async function startFailure(logFile: string, pidFile: string): Promise<string | 
 /** A command that is not there is an outcome of the step (the runtime has said so); anything else is an error. */
 async function reportFailure(o: StepRequest, logText: string): Promise<StepResult> {
   const failure = startFailed(logText);
-  const exitCode = await exitCodeOfFailure(o.rootDirectory, o);
-  if (exitCode === undefined) throw failure;
-  return { exitCode, oomKilled: false };
+  const refusal = await findRefusal(o.rootDirectory, o);
+  if (refusal === undefined) throw failure;
+  return { exitCode: refusal.exitCode, oomKilled: false };
 }

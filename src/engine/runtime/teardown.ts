@@ -4,7 +4,7 @@ import { run } from '../../lib/process.ts';
 import { runtimeArgv } from './argv.ts';
 import { removeCgroup } from './cgroup.ts';
 import type { Entry } from './containers.ts';
-import type { Host } from './host.ts';
+import { runtimeOf, type Host } from './host.ts';
 import { unmountContainer } from './root-mount.ts';
 import { unbind } from './volume-source.ts';
 
@@ -17,12 +17,13 @@ export async function tearDown(host: Host, entry: Entry): Promise<void> {
 }
 
 /**
- * Where the control groups go, no process is left in them, and all that `runc delete` would do is to remove its state:
- * a process of 20 ms is saved. Otherwise (processes outlive the first one, groups were made inside) the runtime is asked.
+ * Where the control groups go, no process is left in them, and all that the runtime's `delete` would do is to remove its
+ * state: a process of 20 ms is saved. Otherwise (processes outlive the first one, groups were made inside) the runtime is asked.
  */
 async function deleteState(host: Host, entry: Entry): Promise<void> {
-  const { runtime, machine } = host;
-  if (runtime.name === 'runc' && (await removeCgroup(machine.cgroupVersion, entry.paths.cgroup)))
+  const { machine } = host;
+  const runtime = runtimeOf(host, entry.id);
+  if (await removeCgroup(machine.cgroupVersion, entry.paths.cgroup))
     return rm(join(runtime.stateDirectory, entry.id), { recursive: true, force: true });
   await run(runtimeArgv(runtime, 'delete', '--force', entry.id));
   await removeCgroup(machine.cgroupVersion, entry.paths.cgroup);
