@@ -48,7 +48,8 @@ function resources({ target, observed, kind }: Scene, used: readonly string[]): 
 }
 
 /** Remains under the names that are needed now, for instance of a release that was warm once. */
-function clearAway({ instances }: Scene, { newcomers }: Portion): readonly Step[] {
+function clearAway({ instances, hasRemainsOf }: Scene, { set, newcomers }: Portion): readonly Step[] {
+  if (!hasRemainsOf(set.record.origin)) return [];
   return newcomers
     .filter(({ instance }) => instances.has(instance))
     .map(({ instance }) => step('left over, does not run', { kind: 'remove-instance', instance }));

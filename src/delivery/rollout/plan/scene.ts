@@ -4,7 +4,9 @@ import type { LaneId, LaneInstance, PublishedPort } from '../../traffic/index.ts
 import type { Release } from '../../release/index.ts';
 import { rememberLevels } from './levels.ts';
 import { type DeployInput, neededBy, type PlannedPort } from './plan.ts';
+import { remembered } from './remembered.ts';
 import { liveSets, type SetRecord } from './standing.ts';
+import type { Fitness } from './step.ts';
 
 /** What a plan is made from, with everything that is looked up by a name indexed once. */
 export interface Scene extends DeployInput {
@@ -26,8 +28,12 @@ export interface Scene extends DeployInput {
   readonly gates: ReadonlySet<string>;
   /** Groups of services, each group needing only those before it. */
   levelsOf(services: ReadonlySet<string>): readonly (readonly string[])[];
-  /** The lanes of a set, and the port behind each; taken apart once. */
-  doorsOf(record: Pick<SetRecord, 'lanes'>): readonly LaneDoor[];
+  /** The lanes of a set, and the port behind each. */
+  doorsOf(record: SetRecord): readonly LaneDoor[];
+  /** When instances of a set are fit for the traffic of the target's ports. */
+  fitnessOf(record: SetRecord): Fitness;
+  /** Something is there of what this release made. */
+  hasRemainsOf(release: number): boolean;
 }
 
 export interface LaneDoor {
@@ -39,13 +45,15 @@ export interface LaneDoor {
 export function sceneOf(input: DeployInput): Scene {
   const { observed, ports, standing, target } = input;
   const needs = needsOf(target);
+  const portsBy = Map.groupBy(ports, ({ service }) => service);
+  const origins = new Set(observed.fleet.instances.map(({ release }) => release));
   return {
     ...input,
     instances: new Map(observed.fleet.instances.map((instance) => [instance.name, instance])),
     servers: new Map(
       observed.traffic.lanes.map(({ id, instances }) => [id, new Map(instances.map((each) => [each.name, each]))]),
     ),
-    portsBy: Map.groupBy(ports, ({ service }) => service),
+    portsBy,
     publishedBy: Map.groupBy(standing.ports, ({ route }) => route.split('/', 2)[1] ?? ''),
     liveBy: Map.groupBy(liveSets(standing), ({ service }) => service),
     currentBy: new Map((standing.current?.sets ?? []).map((set) => [set.service, set])),
@@ -53,18 +61,24 @@ export function sceneOf(input: DeployInput): Scene {
     neededFor: turnedAround(needs),
     gates: gatesOf(needs),
     levelsOf: rememberLevels(needs),
-    doorsOf: rememberDoors(),
+    doorsOf: remembered(doorsOf),
+    fitnessOf: remembered((record) => fitnessOf(input, portsBy, record)),
+    hasRemainsOf: (release) => origins.has(release),
   };
 }
 
-function rememberDoors(): Scene['doorsOf'] {
-  const known = new WeakMap<SetRecord['lanes'], readonly LaneDoor[]>();
-  return ({ lanes }) => {
-    const found = known.get(lanes);
-    if (found !== undefined) return found;
-    const doors = Object.entries(lanes).map(([port, lane]) => ({ lane, port: Number(port) }));
-    known.set(lanes, doors);
-    return doors;
+function doorsOf({ lanes }: SetRecord): readonly LaneDoor[] {
+  return Object.entries(lanes).map(([port, lane]) => ({ lane, port: Number(port) }));
+}
+
+function fitnessOf({ target }: DeployInput, portsBy: Scene['portsBy'], record: SetRecord): Fitness {
+  const { service, mayExit, network } = record;
+  const ports = (portsBy.get(service) ?? []).filter(({ protocol }) => protocol !== 'udp');
+  return {
+    timeoutMs: target.model.settings.healthTimeoutMs,
+    mayExit,
+    ports: [...new Set(ports.map((port) => port.target))],
+    ...(network === undefined ? {} : { network }),
   };
 }
 

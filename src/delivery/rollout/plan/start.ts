@@ -1,6 +1,6 @@
 import type { Service } from '../../compose/index.ts';
 import type { Release } from '../../release/index.ts';
-import { stepEach } from './plan.ts';
+import { type InstanceBody, stepEach } from './plan.ts';
 import type { Draft, Waves } from './draft.ts';
 import { hookedService, hooksOf } from './hooks.ts';
 import { joinSteps } from './join.ts';
@@ -8,7 +8,7 @@ import { addToLanes, changesWhere, switchSteps } from './routes.ts';
 import type { Scene } from './scene.ts';
 import type { Portion } from './sets.ts';
 import { liveReleases, type SetRecord } from './standing.ts';
-import type { Fitness, Step } from './step.ts';
+import type { Step } from './step.ts';
 
 /**
  * Starts instances, those of each service behind those that it needs; at the end all of them are known to be healthy.
@@ -100,34 +100,31 @@ function waitSteps(scene: Scene, { set: { record }, newcomers }: Portion): reado
     return stepEach('others wait for it', namesOf(newcomers), [{ kind: 'wait-completed', timeoutMs: JOB_TIMEOUT_MS }]);
   }
   return stepEach('capacity before traffic', namesOf(newcomers), [
-    { ...fitnessOf(scene, record), kind: 'wait-healthy' },
+    { ...scene.fitnessOf(record), kind: 'wait-healthy' },
   ]);
 }
 
-/** When instances of a set are fit for the traffic of the target's ports. */
-export function fitnessOf({ target, portsBy }: Scene, { service, mayExit, network }: SetRecord): Fitness {
-  const ports: number[] = [];
-  for (const port of portsBy.get(service) ?? []) {
-    if (port.protocol !== 'udp' && !ports.includes(port.target)) ports.push(port.target);
-  }
-  return {
-    timeoutMs: target.model.settings.healthTimeoutMs,
-    mayExit,
-    ports,
-    ...(network === undefined ? {} : { network }),
-  };
-}
+/** The cause of commands that stand in the Compose file. */
+export const DECLARED = 'declared in the Compose file';
 
 /** Commands that a release declares for the beginning or the end of an instance. */
 export function hookSteps(
   release: Release | undefined,
-  { service, job }: Pick<SetRecord, 'service' | 'job'>,
+  set: Pick<SetRecord, 'service' | 'job'>,
   o: { readonly hook: 'post_start' | 'pre_stop'; readonly instances: readonly string[] },
 ): readonly Step[] {
+  return stepEach(DECLARED, o.instances, hookBodies(release, set, o.hook));
+}
+
+/** None, or the one step of each instance. */
+export function hookBodies(
+  release: Release | undefined,
+  { service, job }: Pick<SetRecord, 'service' | 'job'>,
+  hook: 'post_start' | 'pre_stop',
+): readonly InstanceBody<'run-hooks'>[] {
   const model = release?.model.services[service];
-  if (release === undefined || model === undefined || job || !hasHooks(model, o.hook)) return [];
-  const body = { kind: 'run-hooks', release: release.number, service, hook: o.hook } as const;
-  return stepEach('declared in the Compose file', o.instances, [body]);
+  if (release === undefined || model === undefined || job || !hasHooks(model, hook)) return [];
+  return [{ kind: 'run-hooks', release: release.number, service, hook }];
 }
 
 function hasHooks(service: Service, hook: 'post_start' | 'pre_stop'): boolean {

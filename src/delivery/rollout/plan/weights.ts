@@ -53,7 +53,7 @@ export function tcpShares({ from, to }: TcpChange): {
 
 /** The instances of both sides of one service. */
 export interface Sides {
-  readonly service: string;
+  /** How many there are. */
   readonly counts: { readonly old: number; readonly fresh: number };
   old(): TcpSide;
   fresh(): TcpSide;
@@ -73,23 +73,20 @@ export class Balance {
     this.#tcp = new Map(changes.tcp.map((change) => [change.route, tcpShares(change).before]));
   }
 
-  weigh(cause: string, sides: readonly Sides[]): readonly Step[] {
-    const by = new Map(sides.map((each) => [each.service, each]));
-    const http = this.#changes.http.flatMap((change): readonly WeightChange[] => {
-      const each = by.get(change.service);
-      const weight = each === undefined ? 0 : weightOf(each);
+  /** Says of those whose shares are not what they were. */
+  weigh(cause: string, sidesOf: (service: string) => Sides): readonly Step[] {
+    const http: WeightChange[] = [];
+    for (const change of this.#changes.http) {
+      const weight = weightOf(sidesOf(change.service));
       const from = this.#http.get(change.route)!;
-      if (each === undefined || from.weight === weight) return [];
+      if (from.weight === weight) continue;
       const to = httpShares(change, {}).at(weight);
       this.#http.set(change.route, to);
-      return [{ route: change.route, to, from }];
-    });
-    const tcp = this.#changes.tcp.flatMap((change) => {
-      const each = by.get(change.service);
-      if (each === undefined) return [];
-      const { route, port } = change;
+      http.push({ route: change.route, to, from });
+    }
+    const tcp = this.#changes.tcp.flatMap(({ route, port, service }) => {
       const from = this.#tcp.get(route)!;
-      const to = tcpSides(each);
+      const to = tcpSides(sidesOf(service));
       if (JSON.stringify(to) === JSON.stringify(from)) return [];
       this.#tcp.set(route, to);
       return [{ route, port, to, from }];

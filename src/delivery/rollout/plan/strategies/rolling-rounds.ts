@@ -31,18 +31,19 @@ export interface Move {
  * has fewer instances than the lower of both numbers less `maxUnavailable`, nor more than the higher and `maxSurge`.
  */
 export function roundsOf(rolls: readonly Roll[]): readonly (readonly Move[])[] {
-  const states = new Map(rolls.map((roll) => [roll.service, new RollState(roll)]));
-  const length = Math.max(0, ...[...states.values()].map((state) => state.rounds));
+  const states = rolls.map((roll) => new RollState(roll));
+  const by = new Map(states.map((state) => [state.roll.service, state]));
+  const isUsedByOld = ({ usedBy }: Roll): boolean => usedBy.some((name) => (by.get(name)?.old ?? 0) > 0);
+  const length = Math.max(0, ...states.map((state) => state.rounds));
   const rounds: (readonly Move[])[] = [];
-  for (let round = 1; [...states.values()].some((state) => !state.isDone); round++) {
+  for (let round = 1; states.some((state) => !state.isDone); round++) {
     const progress = { done: Math.min(round, length), of: length };
-    const isUsedByOld = ({ usedBy }: Roll): boolean => usedBy.some((name) => (states.get(name)?.old ?? 0) > 0);
-    const begun = [...states.values()].map((state) => state.grow(progress, isUsedByOld(state.roll)));
+    const begun = states.map((state) => state.grow(progress, isUsedByOld(state.roll)));
     // Those that use others leave first.
-    const after = new Map([...states].toReversed().map(([name, state]) => [name, state.shrink(progress, isUsedByOld)]));
+    const left = states.toReversed().map((state) => state.shrink(progress, isUsedByOld));
     rounds.push(
       begun
-        .map((move) => ({ ...move, after: after.get(move.service) ?? 0 }))
+        .map((move, index) => ({ ...move, after: left.at(-1 - index)! }))
         .filter((move) => move.before + move.starting + move.after > 0),
     );
   }

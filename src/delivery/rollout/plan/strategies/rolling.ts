@@ -2,7 +2,7 @@ import { isAlive, type Plan, step } from '../plan.ts';
 import { smokeTests } from '../checks.ts';
 import { type Draft, type Waves } from '../draft.ts';
 import { planOf } from '../finish.ts';
-import { discardWaves, leaveWaves } from '../leave.ts';
+import { type Departure, discardWaves, leaveWaves, type Remains, type WayOut, wayOutOf } from '../leave.ts';
 import { createWaves } from '../prepare.ts';
 import { changesWhere, isAdded, type RouteChanges, sideOf } from '../routes.ts';
 import type { PlacedSet, Portion } from '../sets.ts';
@@ -10,7 +10,7 @@ import { laneSteps, laterChanges, portionsOf, settleWaves, standUpWaves, tipOver
 import { startWaves } from '../start.ts';
 import { Balance, type Sides } from '../weights.ts';
 import { type SetRecord, setKey } from '../standing.ts';
-import type { Step } from '../step.ts';
+import type { Step, TcpSide } from '../step.ts';
 import { type Move, roundsOf } from './rolling-rounds.ts';
 import { type RollSettings, rollSettings } from './rolling-settings.ts';
 
@@ -29,10 +29,7 @@ export function planRolling(draft: Draft): Plan | undefined {
     ...rolling.waves(),
     ...tipOverWaves(draft, rest, rolling.promotion()),
     ...settleWaves(draft, new Set(rolled.map(({ before }) => setKey(before)))),
-    ...discardWaves(
-      draft,
-      rolled.map(({ before }) => before),
-    ),
+    ...discardWaves(draft, rolling.remains()),
   ]);
 }
 
@@ -83,11 +80,53 @@ function settingsOf({ scene }: Draft, { record, starting }: PlacedSet): RollSett
 }
 
 /** Where a service stands between two batches. */
-interface Standpoint extends Rolled {
+class Standpoint implements Sides {
+  readonly rolled: Rolled;
+  readonly way: WayOut;
   /** Old instances that are still there. */
-  left: readonly string[];
-  /** New instances that are there already. */
-  come: number;
+  #left: readonly string[];
+  /** So many new instances are there already. */
+  #come = 0;
+  /** Of the old ones that are there, so many are about to leave: they do not count. */
+  leaving = 0;
+
+  constructor(rolled: Rolled, way: WayOut) {
+    this.rolled = rolled;
+    this.way = way;
+    this.#left = rolled.old;
+  }
+
+  get counts(): Sides['counts'] {
+    return { old: this.#left.length - this.leaving, fresh: this.#come };
+  }
+
+  old(): TcpSide {
+    const { network } = this.rolled.before;
+    return sideOf({ network, instances: this.#left.slice(0, this.counts.old) });
+  }
+
+  fresh(): TcpSide {
+    const { record, starting } = this.rolled.set;
+    const instances = starting.slice(0, this.#come).map(({ instance }) => instance);
+    return sideOf({ network: record.network, instances });
+  }
+
+  /** The next of the new ones. */
+  come(count: number): Portion {
+    const { set } = this.rolled;
+    const from = this.#come;
+    this.#come += count;
+    return { set, newcomers: set.starting.slice(from, this.#come) };
+  }
+
+  /** Those that were said to be leaving. */
+  leave(): Departure {
+    const { old } = this.counts;
+    const instances = this.#left.slice(old);
+    this.#left = this.#left.slice(0, old);
+    this.leaving = 0;
+    return { way: this.way, instances };
+  }
 }
 
 class Rolling {
@@ -98,7 +137,12 @@ class Rolling {
 
   constructor(draft: Draft, rolled: readonly Rolled[]) {
     this.#draft = draft;
-    this.#points = new Map(rolled.map((each) => [each.set.record.service, { ...each, left: each.old, come: 0 }]));
+    this.#points = new Map(
+      rolled.map((each) => {
+        const way = wayOutOf(draft.scene, each.before, 'its successors serve');
+        return [each.set.record.service, new Standpoint(each, way)];
+      }),
+    );
     this.#balance = new Balance(this.#changes(), draft.scene.target.model.settings.drainMs);
   }
 
@@ -122,7 +166,12 @@ class Rolling {
     return this.#balance.promotion('all batches have come');
   }
 
-  #rollOf({ set, old, settings }: Standpoint) {
+  /** Of the sets that were replaced. */
+  remains(): readonly Omit<Remains, 'instances'>[] {
+    return [...this.#points.values()].map(({ way, rolled }) => ({ way, record: rolled.before, left: rolled.old }));
+  }
+
+  #rollOf({ rolled: { set, old, settings } }: Standpoint) {
     const { service } = set.record;
     const { portsBy } = this.#draft.scene;
     const usedBy = this.#usersOf(service);
@@ -145,16 +194,25 @@ class Rolling {
   }
 
   #round(moves: readonly Move[], o: { readonly isFirst: boolean; readonly isLast: boolean }): Waves {
-    const weights = this.#weigh('old instances make room', moves, ({ before }) => before);
-    const makingRoom = [weights, ...this.#leave(moves, ({ before }) => before)];
-    const batches = moves.flatMap((move) => this.#batch(move));
+    const makingRoom = this.#makeRoom(moves);
+    const batches = moves.filter(({ starting }) => starting > 0).map((move) => this.#pointOf(move).come(move.starting));
     return [
       ...(o.isFirst ? this.#firstStart(batches, makingRoom) : this.#start(batches, makingRoom)),
       this.#weigh('the next batch is healthy', moves, ({ after }) => after),
       this.#monitor(batches),
-      ...this.#leave(moves, ({ after }) => after),
+      ...this.#leave(moves.filter(({ after }) => after > 0)),
       o.isLast ? [] : this.#delay(moves),
     ];
+  }
+
+  #makeRoom(moves: readonly Move[]): Waves {
+    const leaving = moves.filter(({ before }) => before > 0);
+    if (leaving.length === 0) return [];
+    return [this.#weigh('old instances make room', leaving, ({ before }) => before), ...this.#leave(leaving)];
+  }
+
+  #pointOf({ service }: Pick<Move, 'service'>): Standpoint {
+    return this.#points.get(service)!;
   }
 
   /** Together with everything that is not replaced in batches. */
@@ -174,55 +232,21 @@ class Rolling {
     ];
   }
 
-  #batch({ service, starting }: Move): readonly Portion[] {
-    if (starting === 0) return [];
-    const point = this.#points.get(service)!;
-    const newcomers = point.set.starting.slice(point.come, point.come + starting);
-    point.come += starting;
-    return [{ set: point.set, newcomers }];
-  }
-
-  /** Each side's share is its part of the instances; those that are about to leave do not count. */
+  /** Each side's share is its part of the instances. */
   #weigh(cause: string, moves: readonly Move[], leaving: (move: Move) => number): readonly Step[] {
-    const sides = moves.map((move): Sides => {
-      const { set, before, left, come } = this.#points.get(move.service)!;
-      const staying = left.length - leaving(move);
-      return {
-        service: move.service,
-        counts: { old: staying, fresh: come },
-        old: () => sideOf({ network: before.network, instances: left.slice(0, staying) }),
-        fresh: () => {
-          const instances = set.starting.slice(0, come).map(({ instance }) => instance);
-          return sideOf({ network: set.record.network, instances });
-        },
-      };
-    });
-    return this.#balance.weigh(cause, sides);
+    for (const move of moves) this.#pointOf(move).leaving = leaving(move);
+    return this.#balance.weigh(cause, (service) => this.#points.get(service)!);
   }
 
   /** Those that use others leave before them. */
-  #leave(moves: readonly Move[], leaving: (move: Move) => number): Waves {
-    const counts = new Map(moves.map((move) => [move.service, leaving(move)]));
-    const services = new Set([...counts].filter(([, count]) => count > 0).map(([name]) => name));
-    if (services.size === 0) return [];
-    const levels = this.#draft.scene.levelsOf(services).toReversed();
-    return levels.flatMap((level) =>
-      leaveWaves(
-        this.#draft,
-        level.map((name) => this.#departure(this.#points.get(name)!, counts.get(name)!)),
-      ),
-    );
-  }
-
-  #departure(point: Standpoint, count: number) {
-    const instances = point.left.slice(-count);
-    point.left = point.left.slice(0, -count);
-    return { record: point.before, instances, cause: 'its successors serve' };
+  #leave(moves: readonly Move[]): Waves {
+    const levels = this.#draft.scene.levelsOf(new Set(moves.map(({ service }) => service))).toReversed();
+    return levels.flatMap((level) => leaveWaves(level.map((service) => this.#pointOf({ service }).leave())));
   }
 
   #monitor(batches: readonly Portion[]): readonly Step[] {
     return batches.flatMap(({ set, newcomers }) => {
-      const { monitor } = this.#points.get(set.record.service)!.settings;
+      const { monitor } = this.#pointOf(set.record).rolled.settings;
       if (monitor === undefined) return [];
       const instances = newcomers.map(({ instance }) => instance);
       return [step('declared in update_config', { kind: 'monitor', instances, ...monitor })];
@@ -230,7 +254,7 @@ class Rolling {
   }
 
   #delay(moves: readonly Move[]): readonly Step[] {
-    const durationMs = Math.max(0, ...moves.map(({ service }) => this.#points.get(service)!.settings.delayMs));
+    const durationMs = Math.max(0, ...moves.map((move) => this.#pointOf(move).rolled.settings.delayMs));
     return durationMs === 0 ? [] : [step('declared in update_config', { kind: 'delay', durationMs })];
   }
 }
