@@ -158,5 +158,83 @@ for (const engine of engines) {
       );
       assert.equal(await textAt(port), 'version=1');
     });
+
+    it('replaces beside a canary what is ill, and what is reached past the proxy', async () => {
+      const [port, tcp] = [await freePort(), await freePort()];
+      const command =
+        'mkdir -p /tmp/w && echo version=$V > /tmp/w/index.html && echo ok > /tmp/w/well && exec httpd -f -p 8000 -h /tmp/w';
+      const feed = (version: string): string => `  feed:
+    image: busybox
+    command: ["httpd", "-f", "-p", "9000", "-h", "/etc"]
+    environment: {VERSION: "${version}"}
+    ports: [{target: 9000, published: "${tcp}", app_protocol: tcp}]
+    stop_grace_period: 1s
+`;
+      const settings =
+        ', drain: 1s, strategy: canary, analysis: {enabled: false}, canary: {steps: [{weight: 10%, for: 30m}]}';
+      const file = (version: string): string =>
+        shop({ name: 'beside', port, version, settings, command, more: feed(version) }).replace(
+          '8000/"]',
+          '8000/well"]',
+        );
+      await scene.deploy(file('1'));
+      const rollout = scene.deploy(file('2'));
+      rollout.catch(() => {});
+      const isWaiting = (): boolean => scene.delivery.running('beside')?.step?.kind === 'analyse';
+      await waitFor(isWaiting, { timeoutMs: 60_000, what: 'the canary has its share' });
+      const serving = async () =>
+        (await scene.delivery.ps('beside')).instances.filter(({ role }) => role === 'current');
+      const before = await serving();
+      const ill = before.find(({ service }) => service === 'web')!;
+      const gone = before.find(({ service }) => service === 'feed')!;
+
+      await using load = await underLoad(port);
+      await scene.fleet.removeInstance(gone.name);
+      const session = await scene.fleet.exec(ill.name, {
+        args: ['rm', '/tmp/w/well'],
+        env: {},
+        tty: false,
+        attachStdin: false,
+      });
+      for await (const _ of session.output);
+      const isReplaced = async (): Promise<boolean> => {
+        const now = await serving();
+        return [ill, gone].every((old) =>
+          now.some(({ name, id, health }) => name === old.name && id !== old.id && health !== 'unhealthy'),
+        );
+      };
+      await waitFor(isReplaced, { timeoutMs: 60_000, what: 'both have successors of their names' });
+      const shares = async (): Promise<readonly (readonly [string | undefined, number | undefined])[]> => {
+        const { tcpRoutes } = await scene.traffic.observe();
+        const { instances } = await scene.fleet.observe('beside');
+        const nameAt = (address: string): string | undefined =>
+          instances.find(({ addresses }) => Object.values(addresses).includes(address))?.name;
+        return (tcpRoutes.get('beside/feed/9000') ?? []).map(
+          ({ address, weight }) => [nameAt(address), weight] as const,
+        );
+      };
+      const isShared = async (): Promise<boolean> => {
+        const now = new Map(await shares());
+        return now.get(gone.name) === 9_000 && now.get('beside-feed-r2-1') === 1_000;
+      };
+      await waitFor(isShared, { timeoutMs: 30_000, what: 'the successor has the share of its side' });
+      const isBack = async (): Promise<boolean> => {
+        const { lanes } = await scene.traffic.observe();
+        const lane = lanes.find(({ instances }) => instances.some(({ name }) => name === ill.name));
+        return lane?.instances.length === 2 && lane.instances.every(({ state }) => state === 'up');
+      };
+      await waitFor(isBack, { timeoutMs: 30_000, what: 'the successor of the ill one gets requests' });
+      assert.ok(isWaiting(), 'while the canary goes on');
+      const { lost, examples } = await load.stop();
+      assert.equal(lost, 0, JSON.stringify(examples));
+
+      scene.delivery.control({ project: 'beside', author: 'test', action: { kind: 'abort' } });
+      await assert.rejects(rollout, /aborted by test/);
+      const isAlone = async (): Promise<boolean> => {
+        const now = await shares();
+        return now.length === 1 && now[0]?.[0] === gone.name;
+      };
+      await waitFor(isAlone, { timeoutMs: 30_000, what: 'all of the flows go back' });
+    });
   });
 }

@@ -1,6 +1,6 @@
 import { UserError } from '../../../lib/errors.ts';
 import { instanceSpecOf } from '../../fleet/index.ts';
-import type { PreviewMatch, RouteShare, TcpTarget } from '../../traffic/index.ts';
+import type { PreviewMatch, RouteShare } from '../../traffic/index.ts';
 import { analyse } from '../judge/analyse.ts';
 import { monitor, waitOut } from '../judge/monitor.ts';
 import { obtainCertificate } from './obtain-certificate.ts';
@@ -11,8 +11,8 @@ import { drainInstance } from './drain.ts';
 import { refreshTraffic, removeFromLane } from '../upkeep/refresh-traffic.ts';
 import { smokeTest } from './smoke-test.ts';
 import type { Standing } from '../plan/standing.ts';
-import type { StepKind, StepOf, TcpSide } from '../plan/step.ts';
-import { weighedTargets } from './tcp-targets.ts';
+import type { StepKind, StepOf } from '../plan/step.ts';
+import { targetsOf, targetsOfShares } from './tcp-targets.ts';
 import type { StepContext, World } from './world.ts';
 
 type Handlers = { readonly [K in StepKind]: (step: StepOf<K>, context: StepContext) => Promise<void> };
@@ -103,34 +103,15 @@ async function switchRoutes(
 
 async function switchTcp({ route, port, to }: StepOf<'switch-tcp'>, { world, moved }: StepContext): Promise<void> {
   if (to === undefined) return await world.traffic.removeRoute(route);
-  moved(await world.traffic.setTcpRoute(route, await targetsOf(world, to, port)));
+  moved(await world.traffic.setTcpRoute(route, await targetsOf(world.fleet, to, port)));
 }
 
-/** Each side's share is spread evenly over those of its instances that have an address now. */
 async function setTcpWeights({ route, port, to }: StepOf<'set-tcp-weights'>, { world }: StepContext): Promise<void> {
-  const sides = await Promise.all(
-    to
-      .filter(({ weight }) => weight > 0)
-      .map(async (side) => ({ weight: side.weight, targets: await targetsOf(world, side, port) })),
-  );
-  await world.traffic.setTcpRoute(route, weighedTargets(sides));
+  await world.traffic.setTcpRoute(route, await targetsOfShares(world.fleet, to, port));
 }
 
 function plainMatch(match: StepOf<'set-preview'>['match']): PreviewMatch {
   return match.kind === 'host' ? { host: match.host } : { header: { name: match.name, value: match.value } };
-}
-
-/** The instances of one side that have an address now. */
-async function targetsOf(
-  { fleet }: World,
-  { instances, network }: TcpSide,
-  port: number,
-): Promise<readonly TcpTarget[]> {
-  const seen = await Promise.all(instances.map((name) => fleet.inspect(name)));
-  return seen.flatMap((instance) => {
-    const address = network === undefined ? '127.0.0.1' : instance?.addresses[network];
-    return address === undefined ? [] : [{ address, port }];
-  });
 }
 
 function setStanding({ standing }: StepOf<'set-standing'>, { world, project }: StepContext): Promise<void> {

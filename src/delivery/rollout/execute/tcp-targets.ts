@@ -1,4 +1,6 @@
+import type { Fleet } from '../../fleet/index.ts';
 import type { TcpTarget } from '../../traffic/index.ts';
+import type { TcpShare, TcpSide } from '../plan/step.ts';
 
 const WHOLE = 10_000;
 
@@ -17,4 +19,31 @@ export function weighedTargets(
   });
   const rest = WHOLE - shares.reduce((total, { weight }) => total + weight, 0);
   return shares.map((target, index) => (index === 0 ? { ...target, weight: target.weight + rest } : target));
+}
+
+/** The instances of one side that have an address now. */
+export async function targetsOf(
+  fleet: Pick<Fleet, 'inspect'>,
+  { instances, network }: TcpSide,
+  port: number,
+): Promise<readonly TcpTarget[]> {
+  const seen = await Promise.all(instances.map((name) => fleet.inspect(name)));
+  return seen.flatMap((instance) => {
+    const address = network === undefined ? '127.0.0.1' : instance?.addresses[network];
+    return address === undefined ? [] : [{ address, port }];
+  });
+}
+
+/** Each side's share is spread evenly over those of its instances that have an address now. */
+export async function targetsOfShares(
+  fleet: Pick<Fleet, 'inspect'>,
+  shares: readonly TcpShare[],
+  port: number,
+): Promise<readonly TcpTarget[]> {
+  const sides = await Promise.all(
+    shares
+      .filter(({ weight }) => weight > 0)
+      .map(async (side) => ({ weight: side.weight, targets: await targetsOf(fleet, side, port) })),
+  );
+  return weighedTargets(sides);
 }

@@ -70,7 +70,7 @@ function sayExit({ exitCode, oomKilled }: ObservedInstance): string {
 
 /**
  * Replaces broken instances of one set. One that still runs goes only when its successor is healthy; one that is
- * gone, or writes to a volume, is made again under its name.
+ * gone, or writes to a volume, is made again under its name. Beside a rollout all are: its plan knows their names.
  */
 export function planHeal(input: HealInput, broken: readonly BrokenInstance[]): Plan {
   const [first] = broken;
@@ -78,7 +78,7 @@ export function planHeal(input: HealInput, broken: readonly BrokenInstance[]): P
   const base = { kind: 'heal', project: input.project, warnings: [] } as const;
   if (first === undefined || release === undefined) return { ...base, waves: [], unchanged: true };
   const { set } = first;
-  const beside = set.stateful ? [] : broken.filter(({ isRunning }) => isRunning);
+  const beside = set.stateful || input.isBeside === true ? [] : broken.filter(({ isRunning }) => isRunning);
   const again = broken.filter((each) => !beside.includes(each));
   const names = freeNames(release, input, set);
   const successors = beside.map((each) => ({ each, ...names.next().value! }));

@@ -1,24 +1,45 @@
+import type { ObservedInstance } from '../../fleet/index.ts';
 import type { StepRecord } from '../execute/journal.ts';
 import type { BrokenInstance } from '../plan/heal.ts';
+import { instanceOf, type Observed } from '../plan/plan.ts';
 import { liveReleases, type LiveRelease, type Standing } from '../plan/standing.ts';
 import type { Step } from '../plan/step.ts';
 
+/** Where a rollout stands, and what there is beside it. */
+export interface BesideRollout {
+  readonly standing: Standing;
+  readonly observed: Observed;
+  /** Of the rollout; undefined: nobody knows them. */
+  readonly steps: readonly StepRecord[] | undefined;
+}
+
 /**
- * Whether an instance may be made again under its name while a rollout runs: it does not run, no step of the rollout
- * is about it (but one that has connected it to the new release), and its flows do not go past the proxy, where shares
- * are by address. Pure.
- * @param steps of the rollout; undefined: nobody knows them
+ * Whether an instance may be made again under its name while a rollout runs: no step of the rollout is about it (but
+ * one that has connected it to the new release), and it does not run, or may go before its successor comes. Pure.
  */
-export function isUntouched(
-  { name, set, isRunning }: BrokenInstance,
-  standing: Standing,
-  steps: readonly StepRecord[] | undefined,
-): boolean {
-  if (steps === undefined || isRunning) return false;
+export function mayBeReplaced(broken: BrokenInstance, o: BesideRollout): boolean {
+  const { name, isRunning } = broken;
+  if (o.steps === undefined) return false;
+  const isUntouched = o.steps.every((each) => isDoneConnection(each) || !namesOf(each.step).includes(name));
+  return isUntouched && (!isRunning || mayGoFirst(broken, o));
+}
+
+/** Others of its service are well and get its requests, and none reach it past the proxy. */
+function mayGoFirst({ name, set }: BrokenInstance, { standing, observed }: BesideRollout): boolean {
   const isPlain = standing.ports.every(
     ({ route, protocol }) => protocol === 'http' || serviceOf(route) !== set.service,
   );
-  return isPlain && steps.every((each) => isDoneConnection(each) || !namesOf(each.step).includes(name));
+  return isPlain && set.instances.some((other) => other !== name && isWell(instanceOf(observed, other)));
+}
+
+function isWell(instance: ObservedInstance | undefined): boolean {
+  return instance?.state === 'running' && (instance.health === 'healthy' || instance.health === 'none');
+}
+
+/** Those that run leave one after the other. */
+export function oneAtATime(broken: readonly BrokenInstance[]): readonly BrokenInstance[] {
+  const first = broken.find(({ isRunning }) => isRunning);
+  return broken.filter((each) => !each.isRunning || each === first);
 }
 
 function isDoneConnection({ step, outcome }: StepRecord): boolean {

@@ -7,7 +7,8 @@ import { lookAround } from '../plan/planning.ts';
 import type { StepRecord } from '../execute/journal.ts';
 import { type Running, runningAlone } from '../execute/locks.ts';
 import { runPlan } from '../execute/run-rollout.ts';
-import { isUntouched, withCandidate } from './beside-rollout.ts';
+import { mayBeReplaced, oneAtATime, withCandidate } from './beside-rollout.ts';
+import { followTcp } from './follow-tcp.ts';
 import { liveReleases, liveSets, setKey, type Standing } from '../plan/standing.ts';
 
 /** Replaces instances that are gone or ill, where nobody else is about to touch them. */
@@ -75,7 +76,7 @@ async function healProject(parts: Parts, project: string, patience: Patience): P
   const steps = isRollout ? stepsOf(parts, project, running) : undefined;
   // What a rollout touches is looked at when it has ended.
   const found = brokenInstances({ standing, observed, resting: patience.resting() }).filter(
-    (each) => !isRollout || isUntouched(each, standing, steps),
+    (each) => !isRollout || mayBeReplaced(each, { standing, observed, steps }),
   );
   const broken = patience.confirmed(found);
   const [first] = broken;
@@ -128,8 +129,10 @@ async function replaceBeside(parts: Parts, { project, same, patience }: Replacin
   const all = withCandidate(standing, steps);
   const releases = releasesOf(parts, project, all);
   const input: HealInput = { project, standing: all, observed, releases, resting: patience.resting(), isBeside: true };
-  const still = brokenInstances(input).filter(
-    (each) => same.some(({ name }) => name === each.name) && isUntouched(each, standing, steps),
+  const still = oneAtATime(
+    brokenInstances(input).filter(
+      (each) => same.some(({ name }) => name === each.name) && mayBeReplaced(each, { standing, observed, steps }),
+    ),
   );
   const plan = planHeal(input, still);
   if (plan.unchanged) return;
@@ -147,6 +150,9 @@ async function replaceBeside(parts: Parts, { project, same, patience }: Replacin
   const aside = { kind: 'heal', rollout: own.rollout, ...stays, ended } as const;
   parts.asides.add(project, { ...aside, stepAside: () => stepAside.abort() });
   await ended;
+  await followTcp(parts, project).catch((error: unknown) => {
+    parts.log.warn({ project, err: error }, `could not follow addresses: ${messageOf(error)}`);
+  });
   for (const { set } of still.slice(0, 1)) patience.rest(setKey(set));
 }
 

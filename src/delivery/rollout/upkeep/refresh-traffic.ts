@@ -26,7 +26,10 @@ export async function refreshTraffic(o: Outside, standing: Standing, extent: 'la
 type Seen = ReadonlyMap<string, ObservedInstance | undefined>;
 
 /** A person took it out of traffic; a successor under its name is another one. */
-function isWithdrawn({ withdrawn }: Outside, instance: ObservedInstance | undefined): boolean {
+export function isWithdrawn(
+  { withdrawn }: Pick<Outside, 'withdrawn'>,
+  instance: ObservedInstance | undefined,
+): boolean {
   return instance !== undefined && withdrawn.of(instance.project).get(instance.name)?.id === instance.id;
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { messageOf } from '../../../lib/errors.ts';
 import type { Parts } from '../parts.ts';
+import { followTcp } from './follow-tcp.ts';
 import { refreshTraffic } from './refresh-traffic.ts';
 import { liveSets } from '../plan/standing.ts';
 
@@ -46,12 +47,16 @@ export async function refreshAll(parts: Parts): Promise<void> {
   for (const project of parts.journal.standingProjects()) await refreshProject(parts, project);
 }
 
-/** A rollout moves TCP routes itself, and brings them up to date when it turns back. */
+/** A rollout moves TCP routes itself; whoever is being replaced beside it comes into them when it is healthy. */
 async function refreshProject(parts: Parts, project: string): Promise<void> {
   const standing = parts.journal.standing(project);
   const extent = parts.locks.running(project) === undefined ? 'all' : 'lanes';
+  const isHealing = parts.asides.of(project).some(({ kind }) => kind === 'heal');
   if (standing.current === undefined) return;
-  await refreshTraffic(parts, standing, extent).catch((error: unknown) => {
+  try {
+    await refreshTraffic(parts, standing, extent);
+    if (extent === 'lanes' && !isHealing) await followTcp(parts, project);
+  } catch (error) {
     parts.log.warn({ project, err: error }, `could not follow addresses: ${messageOf(error)}`);
-  });
+  }
 }
