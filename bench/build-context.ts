@@ -3,6 +3,7 @@ import { randomFillSync } from 'node:crypto';
 import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Context, timeProcess } from './context.ts';
+import { buildExecutable } from './executable.ts';
 import { ratioOf, type Result, type Series } from './result.ts';
 
 const FOLDERS = 100;
@@ -29,7 +30,7 @@ interface Side {
 /** COPY of 20,000 files, 400 MB: each time a new context, an empty cache, and then nothing or one file changed. */
 export async function measureBuildContext(context: Context): Promise<Result> {
   const { machine, docker, dockerd, engineSocket } = context;
-  const bascule = join(import.meta.dirname, '..', 'bin', 'bascule');
+  const bascule = buildExecutable();
   const env = { BASCULE_ROOT: machine.root };
   const sides = {
     ours: side(await machine.daemonPid(), {
@@ -66,7 +67,7 @@ export async function measureBuildContext(context: Context): Promise<Result> {
       ratioOf(CASES[each].what, { ours: series(each, 'ours'), peer: series(each, 'peer') }, CASES[each].target),
     ),
     notes: [
-      'Whole processes, from shell to prompt. Every first build reads a copy of the files that was just written, with an empty cache.',
+      'Whole processes, from shell to prompt; `bascule` is the single executable of `npm run build`. Every first build reads a copy of the files that was just written, with an empty cache.',
       'Memory is that of the daemon alone (VmHWM), not of the programs that it starts.',
     ],
   };

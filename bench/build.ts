@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { type Context, inTurn, timeProcess } from './context.ts';
+import { buildExecutable, CHECKOUT } from './executable.ts';
 import { ratioOf, type Result, type Series } from './result.ts';
 
 const FIVE_STEPS = `FROM busybox
@@ -17,17 +18,22 @@ const TWENTY_STEPS = `FROM busybox\n${Array.from({ length: 20 }, (_, index) => `
 export async function measureBuild(context: Context): Promise<Result> {
   const { machine, docker, dockerd } = context;
   machine.write({ 'five/Dockerfile': FIVE_STEPS, 'twenty/Dockerfile': TWENTY_STEPS });
-  const bascule = join(import.meta.dirname, '..', 'bin', 'bascule');
-  const ours = (name: string, ...words: string[]) =>
+  const executable = buildExecutable();
+  const run = (bascule: string, name: string, ...words: string[]) =>
     timeProcess([bascule, 'image', 'build', '-q', ...words, join(machine.folder, name)], {
       env: { BASCULE_ROOT: machine.root },
     });
+  const ours = (name: string, ...words: string[]) => run(executable, name, ...words);
   const peer = (name: string, ...words: string[]) =>
     timeProcess([docker, '-H', `unix://${dockerd.socket}`, 'buildx', 'build', '-q', ...words, join(machine.folder, name)]); // prettier-ignore
   const both = (name: string, ...words: string[]) =>
     inTurn(context.runs, { ours: () => ours(name, ...words), peer: () => peer(name, ...words) });
   const [five, fiveCached] = [await both('five', '--no-cache'), await both('five')];
   const [twenty, twentyCached] = [await both('twenty', '--no-cache'), await both('twenty')];
+  const checkout = await inTurn(context.runs, {
+    five: () => run(CHECKOUT, 'five'),
+    twenty: () => run(CHECKOUT, 'twenty'),
+  });
   const bare = await inTurn(context.runs, { runc: bareRuns(machine.folder) });
   const of = (what: string, { ours: own, peer: other }: { ours: number[]; peer: number[] }): Pair => ({
     ours: ms(`${what}: \`bascule image build\``, own),
@@ -44,7 +50,13 @@ export async function measureBuild(context: Context): Promise<Result> {
   return {
     name: 'build',
     title: 'Building an image',
-    series: [...Object.values(pairs).flatMap(({ ours: own, peer: other }) => [own, other]), step, runc],
+    series: [
+      ...Object.values(pairs).flatMap(({ ours: own, peer: other }) => [own, other]),
+      ms('5 RUN steps, all cached: `bascule image build` of a checkout', checkout.five),
+      ms('20 RUN steps, all cached: `bascule image build` of a checkout', checkout.twenty),
+      step,
+      runc,
+    ],
     ratios: [
       ratioOf('5 steps, no cache', pairs.five, 3),
       ratioOf('5 steps, all cached', pairs.fiveCached, 3),
@@ -52,7 +64,9 @@ export async function measureBuild(context: Context): Promise<Result> {
       ratioOf('20 steps, all cached', pairs.twentyCached, 3),
       ratioOf('bare runc run to a RUN step', { ours: step, peer: runc }, 0.5),
     ],
-    notes: ['Whole processes, from shell to prompt.'],
+    notes: [
+      'Whole processes, from shell to prompt. `bascule` is the single executable of `npm run build`, as it is installed, where no checkout is named.',
+    ],
   };
 }
 

@@ -58,6 +58,8 @@ process.exitCode = 70; // if nothing is left to wait for before the command has 
 void runCli(process.argv.slice(2), host).then((code) => {
   process.exitCode = code;
   process.stdin.unref?.();
+  // All is said: to take everything down in order would cost 3 ms more.
+  if (process.stdout.writableLength + process.stderr.writableLength === 0) process.exit();
 });
 
 /** Serves in this process until SIGTERM or SIGINT. The wings are loaded only here, so that commands start fast. */

@@ -1,14 +1,14 @@
-import { randomBytes } from 'node:crypto';
 import { open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { systemCodeOf } from './errors.ts';
+import { lateCrypto } from './late-crypto.ts';
 
 /**
  * Replaces a file so that after a crash it holds either the old or the new content, whole:
  * write to a temporary name, sync, rename, sync the folder.
  */
 export async function writeFileAtomic(path: string, data: string | Uint8Array, mode = 0o644): Promise<void> {
-  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
+  const temporary = `${path}.${lateCrypto().randomBytes(6).toString('hex')}.tmp`;
   try {
     const file = await open(temporary, 'wx', mode);
     try {

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
+import { lateCrypto } from './late-crypto.ts';
 
 /** Where one daemon keeps its things. Two daemons with different roots run side by side on one machine. */
 export interface Scope {
@@ -16,6 +16,6 @@ export const DEFAULT_ROOT = '/var/lib/bascule';
 export function scopeOf(root: string): Scope {
   const absolute = resolve(root);
   if (absolute === DEFAULT_ROOT) return { root: absolute, runDirectory: '/run/bascule', suffix: '' };
-  const suffix = createHash('sha256').update(absolute).digest('hex').slice(0, 8);
+  const suffix = lateCrypto().createHash('sha256').update(absolute).digest('hex').slice(0, 8);
   return { root: absolute, runDirectory: `/run/bascule-${suffix}`, suffix };
 }

@@ -2,9 +2,6 @@ import { UserError } from '../lib/errors.ts';
 import { engineSilent, engineUnavailable } from '../lib/engine-unavailable.ts';
 import type { SystemCheck } from './routes/system.ts';
 
-// As in client/transport.ts: an import would read the whole of undici.
-const { request: httpRequest } = process.getBuiltinModule('node:http');
-
 const DEADLINE_MS = 5_000;
 const ANSWER_LIMIT = 1_000_000;
 
@@ -65,7 +62,8 @@ export async function checkEngine(socketPath: string): Promise<SystemCheck> {
 
 function ask(socketPath: string, signal: AbortSignal): Promise<{ readonly status: number; readonly text: string }> {
   return new Promise((resolve, reject) => {
-    const outgoing = httpRequest({ socketPath, path: '/version', headers: { host: 'docker' }, signal }, (response) => {
+    const { request } = process.getBuiltinModule('node:http'); // an import would read the whole of undici
+    const outgoing = request({ socketPath, path: '/version', headers: { host: 'docker' }, signal }, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => (text = (text + chunk).slice(0, ANSWER_LIMIT)));

@@ -32,8 +32,9 @@ const COMMANDS: readonly Entry[] = [
   { names: ['purge'], load: async () => (await import('./purge.ts')).addPurge },
 ];
 
-/** The command that the words call; all of them where that is none, so that help and suggestions know them. */
+/** The command that the words call; all of them where that is none, so that help and suggestions know them. None for the version. */
 export async function commandsFor(words: readonly string[]): Promise<readonly AddCommand[]> {
+  if (words.length === 1 && words[0] === '--version') return [];
   const called = commandWord(words);
   const entry = COMMANDS.find(({ names }) => called !== undefined && names.includes(called));
   return Promise.all((entry === undefined ? COMMANDS : [entry]).map(({ load }) => load()));

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { readTextIfThere, writeFileAtomic } from '../files.ts';
+import { lateCrypto } from '../late-crypto.ts';
 import { readConfig, writeConfig, type LoginPlace } from './store.ts';
 
 /** What `docker --context NAME` speaks to (docker/cli, `cli/context/store`). */
@@ -63,7 +63,7 @@ export async function useContext(place: LoginPlace, name: string): Promise<void>
 }
 
 function fileOf(place: LoginPlace, name: string): string {
-  const digest = createHash('sha256').update(name).digest('hex');
+  const digest = lateCrypto().createHash('sha256').update(name).digest('hex');
   return join(dirname(place.file), 'contexts/meta', digest, 'meta.json');
 }
 

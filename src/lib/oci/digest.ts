@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { lateCrypto } from '../late-crypto.ts';
 
 /** `sha256:` and 64 hexadecimal digits (OCI Image Specification, Descriptors: Digests). */
 export type Digest = `sha256:${string}`;
@@ -10,7 +10,7 @@ export function isDigest(text: string): text is Digest {
 }
 
 export function digestOf(data: string | Uint8Array): Digest {
-  return `sha256:${createHash('sha256').update(data).digest('hex')}`;
+  return `sha256:${lateCrypto().createHash('sha256').update(data).digest('hex')}`;
 }
 
 /** The 64 hexadecimal digits of a digest. */

@@ -162,16 +162,21 @@ export function createClient(socketPath: string, signal?: AbortSignal): Client {
       return lastOf(lines, ({ line }) => onLine(line));
     },
     buildImage: ({ spec, context }, { onEvent, signal: looking }) => {
-      const stream = { type: 'application/vnd.bascule.build', content: Readable.from(bodyOf(spec, context)) };
+      const stream = { type: 'application/vnd.bascule.build', content: bodyOf(spec, context) };
       const call: ApiRequest = { method: 'POST', path: '/v1/images/build', stream, signal: looking };
       return lastOf(callLines<Line<ImageBuildEvent>>(socketPath, call), onEvent);
     },
   };
 }
 
-async function* bodyOf(spec: ImageBuildSpec, context: Readable | undefined): AsyncGenerator<Uint8Array> {
-  yield Buffer.from(`${JSON.stringify(spec)}\n`);
-  if (context !== undefined) yield* context as AsyncIterable<Uint8Array>;
+function bodyOf(spec: ImageBuildSpec, context: Readable | undefined): string | Readable {
+  const line = `${JSON.stringify(spec)}\n`;
+  return context === undefined ? line : Readable.from(lineAndContext(line, context));
+}
+
+async function* lineAndContext(line: string, context: Readable): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(line);
+  yield* context as AsyncIterable<Uint8Array>;
 }
 
 type Line<Event> = Event | { readonly result: unknown } | { readonly error: ApiErrorBody };

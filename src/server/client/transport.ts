@@ -1,19 +1,15 @@
-import type { IncomingMessage, RequestOptions } from 'node:http';
 import { connect } from 'node:net';
-import type { Duplex, Readable } from 'node:stream';
-import { createInterface } from 'node:readline';
+import { type Duplex, Readable } from 'node:stream';
 import { systemCodeOf, UserError, type ErrorKind } from '../../lib/errors.ts';
-
-// An import would read all its exports, and with WebSocket the whole of undici: 25 ms of every command.
-const { request: httpRequest } = process.getBuiltinModule('node:http');
+import { type Answer, exchange } from './exchange.ts';
 
 export interface ApiRequest {
   readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
   readonly body?: unknown;
-  /** Sent as the body is made, instead of `body`. */
-  readonly stream?: { readonly type: string; readonly content: Readable };
+  /** Sent as it is, or as it is made; instead of `body`. */
+  readonly stream?: { readonly type: string; readonly content: Readable | string };
   readonly signal?: AbortSignal;
 }
 
@@ -28,8 +24,8 @@ export interface ApiErrorBody {
 
 /** One call whose answer is one JSON value. */
 export async function callJson<T>(socketPath: string, call: ApiRequest): Promise<T> {
-  const response = await send(socketPath, call);
-  const text = await textOf(response).catch((error: unknown) => {
+  const answer = await send(socketPath, call);
+  const text = await textOf(answer.body).catch((error: unknown) => {
     throw brokenOff(error) ? daemonGone(socketPath, error) : error;
   });
   return (text === '' ? undefined : JSON.parse(text)) as T;
@@ -37,37 +33,52 @@ export async function callJson<T>(socketPath: string, call: ApiRequest): Promise
 
 /** One call whose answer is a stream of JSON lines. */
 export async function* callLines<T>(socketPath: string, call: ApiRequest): AsyncGenerator<T> {
-  const response = await send(socketPath, call);
+  const { body } = await send(socketPath, call);
   try {
-    for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
-      if (line !== '') yield JSON.parse(line) as T;
-    }
-    if (!response.complete && call.signal?.aborted !== true) throw daemonGone(socketPath);
+    for await (const line of linesOf(body)) if (line !== '') yield JSON.parse(line) as T;
   } catch (error) {
     throw brokenOff(error) && call.signal?.aborted !== true ? daemonGone(socketPath, error) : error;
-  } finally {
-    response.destroy();
   }
+}
+
+/** Without their ends; the last one may lack it. */
+async function* linesOf(pieces: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  let open: Buffer[] = [];
+  for await (const piece of pieces) {
+    const end = piece.lastIndexOf('\n');
+    if (end >= 0)
+      yield* Buffer.concat([...open, piece.subarray(0, end)])
+        .toString('utf8')
+        .split('\n');
+    open = end < 0 ? [...open, piece] : [piece.subarray(end + 1)];
+  }
+  yield Buffer.concat(open).toString('utf8');
 }
 
 /** One call whose answer is bytes. Where it breaks off, reading it fails. */
 export async function callBytes(socketPath: string, call: ApiRequest): Promise<Readable> {
-  return await send(socketPath, call);
+  const { body, leave } = await send(socketPath, call);
+  return Readable.from(body, { objectMode: false }).once('close', leave);
 }
 
 /** One call that turns the connection into a raw two-way stream (HTTP/1.1 Upgrade). */
 export function callUpgrade(socketPath: string, call: ApiRequest): Promise<Duplex> {
+  // An import would read all its exports, and with WebSocket the whole of undici: 25 ms of every command.
+  const { request } = process.getBuiltinModule('node:http');
   return new Promise((resolve, reject) => {
-    const outgoing = httpRequest({
-      ...requestOptions(socketPath, call),
+    const outgoing = request({
+      socketPath,
+      method: call.method,
+      path: pathOf(call),
       headers: { ...headersOf(call), connection: 'Upgrade', upgrade: 'tcp' },
+      ...(call.signal === undefined ? {} : { signal: call.signal }),
     });
     outgoing.once('upgrade', (_response, socket, head) => {
       if (head.length > 0) socket.unshift(head);
       resolve(socket);
     });
     outgoing.once('response', (response) => {
-      textOf(response).then((text) => reject(errorOf(response, text)), reject);
+      textOf(response).then((text) => reject(errorOf(response.statusCode ?? 500, text)), reject);
     });
     outgoing.once('error', (error) => reject(connectionError(socketPath, error)));
     outgoing.end(call.body === undefined ? undefined : JSON.stringify(call.body));
@@ -97,29 +108,27 @@ export async function isAnswering(socketPath: string): Promise<boolean> {
   }
 }
 
-function send(socketPath: string, call: ApiRequest): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const outgoing = httpRequest(requestOptions(socketPath, call), (response) => {
-      if ((response.statusCode ?? 500) < 400) resolve(response);
-      else textOf(response).then((text) => reject(errorOf(response, text)), reject);
-    });
-    outgoing.once('error', (error) => reject(connectionError(socketPath, error)));
-    if (call.stream !== undefined) {
-      const { content } = call.stream;
-      content.once('error', (error) => outgoing.destroy(error));
-      content.pipe(outgoing);
-    } else outgoing.end(call.body === undefined ? undefined : JSON.stringify(call.body));
+async function send(socketPath: string, call: ApiRequest): Promise<Answer> {
+  const answer = await exchange(socketPath, {
+    method: call.method,
+    path: pathOf(call),
+    headers: headersOf(call),
+    ...bodyOf(call),
+    ...(call.signal === undefined ? {} : { signal: call.signal }),
+  }).catch((error: unknown) => {
+    throw connectionError(socketPath, error as Error);
   });
+  if (answer.status >= 400) throw errorOf(answer.status, await textOf(answer.body));
+  return answer;
 }
 
-function requestOptions(socketPath: string, call: ApiRequest): RequestOptions {
-  return {
-    socketPath,
-    method: call.method,
-    path: `${call.path}${queryOf(call.query)}`,
-    headers: headersOf(call),
-    ...(call.signal === undefined ? {} : { signal: call.signal }),
-  };
+function bodyOf({ body, stream }: ApiRequest): { readonly body?: string | Readable } {
+  if (stream !== undefined) return { body: stream.content };
+  return body === undefined ? {} : { body: JSON.stringify(body) };
+}
+
+function pathOf(call: ApiRequest): string {
+  return `${call.path}${queryOf(call.query)}`;
 }
 
 function headersOf(call: ApiRequest): Record<string, string> {
@@ -137,17 +146,15 @@ function queryOf(query: ApiRequest['query']): string {
   return parameters.size === 0 ? '' : `?${parameters.toString()}`;
 }
 
-async function textOf(response: IncomingMessage): Promise<string> {
+async function textOf(pieces: AsyncIterable<unknown>): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
+  for await (const chunk of pieces) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString('utf8');
 }
 
-function errorOf(response: IncomingMessage, text: string): Error {
+function errorOf(status: number, text: string): Error {
   const body = parseErrorBody(text);
-  return body === undefined
-    ? new Error(`the daemon answered ${response.statusCode}: ${text.slice(0, 500)}`)
-    : new UserError(body);
+  return body === undefined ? new Error(`the daemon answered ${status}: ${text.slice(0, 500)}`) : new UserError(body);
 }
 
 /** Reads an error body, or undefined where the text is none. */
