@@ -12,7 +12,7 @@ export interface Kills {
   /** How often each victim is killed at each step. */
   readonly rounds: number;
   readonly victims: readonly Victim[];
-  /** All together, shared out evenly: one that has had its time ends where it stands. */
+  /** Whoever has not done by then ends where it stands. */
   readonly minutes: number;
   /** To whose samples these are added. */
   readonly before: Result | undefined;
@@ -26,18 +26,23 @@ export function victimsOf(words = VICTIMS.join(',')): readonly Victim[] {
   return words.split(',') as readonly Victim[];
 }
 
-/** SIGKILL of each victim at the start of each step of a deployment, one victim after the other. A mixed end state throws. */
+/**
+ * SIGKILL of each victim at the start of each step of a deployment, the victims side by side, each on a machine of its
+ * own: mostly they wait. A mixed end state throws.
+ */
 export async function measureKills({ rounds, victims, minutes, before }: Kills): Promise<Result> {
-  const series: Series[] = [];
-  const notes: string[] = [];
-  for (const victim of victims) {
-    const name = `SIGKILL of ${victim}: requests lost by one kill`;
-    const deadlineMs = performance.now() + (minutes * 60_000) / victims.length;
-    const found = await killAll(victim, { rounds, deadlineMs });
-    const samples = [...(before?.series.find((each) => each.name === name)?.samples ?? []), ...found.lost];
-    series.push({ name, unit: 'count', samples });
-    notes.push(noteOf(victim, { ...found, samples }));
-  }
+  const deadlineMs = performance.now() + minutes * 60_000;
+  const measured = await Promise.all(
+    victims.map(async (victim) => {
+      const name = `SIGKILL of ${victim}: requests lost by one kill`;
+      const found = await killAll(victim, { rounds, deadlineMs });
+      const samples = [...(before?.series.find((each) => each.name === name)?.samples ?? []), ...found.lost];
+      const own: Series = { name, unit: 'count', samples };
+      return { own, note: noteOf(victim, { ...found, samples }) };
+    }),
+  );
+  const series = measured.map(({ own }) => own);
+  const notes = measured.map(({ note }) => note);
   const isNew = ({ name }: Series): boolean => series.some((each) => each.name === name);
   const kept = (before?.series ?? []).filter((each) => !isNew(each));
   const keptNotes = (before?.notes ?? []).filter((note) => !victims.some((victim) => note.startsWith(`${victim}:`)));
