@@ -9,6 +9,7 @@ import type { Host } from './host.ts';
 import { resolveLinks, type Links } from './links.ts';
 import { findInit } from './machine.ts';
 import { resolveMounts } from './mount-sources.ts';
+import { followTargets } from './mount-targets.ts';
 import { hostnameOf, openNetworking, type Networking } from './network-files.ts';
 import type { ResolvedMount } from './render-mounts.ts';
 import { renderSpec, specText, type Namespaces } from './render-spec.ts';
@@ -69,14 +70,15 @@ async function specOf(host: Host, containers: Containers, entry: Entry, around: 
     resolveMounts(spec.mounts, { host, root: paths.root, id: entry.id }),
     spec.security.privileged ? hostDevices() : resolveDevices(spec.devices),
   ]);
+  const all = around.init === undefined ? mounts : [...mounts, initMount(around.init)];
   const rendered = renderSpec({
     spec: { ...spec, hostname: hostnameOf(entry), env: [...around.links.env, ...spec.env], security: securityOf(spec) },
     user: resolveUser(spec.user, spec.groupAdd, { passwd, group }),
     rootDirectory: paths.root,
     cgroupsPath: paths.cgroup,
     namespaces: namespacesOf(containers, entry, around.networking),
-    mounts: around.init === undefined ? mounts : [...mounts, initMount(around.init)],
-    files: around.networking.files,
+    mounts: await followTargets(paths.root, all),
+    files: await followTargets(paths.root, around.networking.files),
     devices,
     machine: host.machine,
     ...(around.init === undefined ? {} : { initPath: INIT_PATH }),

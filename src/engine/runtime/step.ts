@@ -13,6 +13,7 @@ import { hostDevices } from './devices.ts';
 import type { MountSpec } from './container.ts';
 import type { StepNetwork, StepRequest, StepResult } from './face.ts';
 import { findRefusal, startFailed } from './failures.ts';
+import { followTargets } from './mount-targets.ts';
 import type { RuntimePaths } from './paths.ts';
 import type { ResolvedMount } from './render-mounts.ts';
 import { writeReadable } from './readable-file.ts';
@@ -74,8 +75,11 @@ async function writeBundle(host: StepHost, o: StepRequest, place: StepPlace): Pr
     rootDirectory: o.rootDirectory,
     cgroupsPath: `${host.paths.cgroupParent}/${place.id}`,
     namespaces: { network: networkNamespace(o.network), pid: 'private', ipc: 'private', uts: 'private' },
-    mounts: (o.mounts ?? []).map((mount) => resolveMount(host, mount)),
-    files,
+    mounts: await followTargets(
+      o.rootDirectory,
+      (o.mounts ?? []).map((mount) => resolveMount(host, mount)),
+    ),
+    files: await followTargets(o.rootDirectory, files),
     devices: isPrivileged ? await hostDevices() : [],
     // On version 1 that is ten mounts (5 ms), and without a limit there is nothing to learn from it.
     hidesCgroups: !isPrivileged && host.machine.cgroupVersion === 1 && Object.keys(o.resources ?? {}).length === 0,
