@@ -1,38 +1,36 @@
-import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { scopeOf } from '../src/lib/scope.ts';
-import { startLoad } from '../test/support/load.ts';
 import { freePort } from '../test/support/free-port.ts';
 import { type Machine } from '../test/support/machine.ts';
 import { openEventStreamProbe, openWebSocketProbe, type Probe } from '../test/support/probes.ts';
 import type { Context } from './context.ts';
+import { capacityOf, startPacedLoad } from './paced-load.ts';
 import type { Result } from './result.ts';
 
 const TIMES = 100;
-const CONNECTIONS = 16;
-/** Behind the load, before memory is looked at again: what is kept of single requests goes with their rollouts. */
-const REST_MS = 30_000;
+const CONNECTIONS = 32;
+const CAPACITY_SECONDS = 10;
+/** Of what the proxy carries; half is to be held, however busy the machine is with the deployments. */
+const SHARE = 0.55;
+/** Behind a rollout, its requests are still looked at one by one for 30 seconds: so long the proxy carries less. */
+const REST_MS = 35_000;
 
-/** 100 deployments and 100 rollbacks under half of what the proxy can carry here, long connections open. */
+/** 100 deployments and 100 rollbacks under more than half of what the proxy can carry here, long connections open. */
 export async function measureEndurance({ machine }: Context): Promise<Result> {
   const port = await freePort();
-  const write = (version: string): void => machine.write({ 'compose.yaml': project(port, version) });
+  const write = (version: string): void =>
+    machine.write({ 'compose.yaml': project(port, version), 'nginx.conf': application(version) });
   write('v0');
   await machine.must(['up']);
-  const capacity = await capacityOf(port);
+  await delay(REST_MS);
+  const asking = { url: `http://127.0.0.1:${port}/`, connections: CONNECTIONS, folder: machine.folder };
+  const capacity = await capacityOf(asking, CAPACITY_SECONDS);
   const processes = await processesOf(machine);
   const before = processes.map(sizeOf);
-  const rate = Math.ceil(capacity / 2);
-  await using load = await startLoad({
-    url: `http://127.0.0.1:${port}/`,
-    connections: CONNECTIONS,
-    ratePerSecond: rate,
-    newConnectionShare: 0.1,
-    maxDurationMs: 3_600_000,
-  });
+  const rate = Math.ceil(capacity.perSecond * SHARE);
+  const load = startPacedLoad({ ...asking, ratePerSecond: rate });
   const probes: Probe[] = [];
   const deploys: number[] = [];
   for (let index = 1; index <= TIMES; index++) {
@@ -59,9 +57,16 @@ export async function measureEndurance({ machine }: Context): Promise<Result> {
       { name: '`bascule deploy` under this load, command to prompt', unit: 'ms', samples: deploys },
       { name: '`bascule rollback` under this load, command to prompt', unit: 'ms', samples: rollbacks },
     ],
-    ratios: [],
+    ratios: [
+      {
+        name: 'requests a second all the while, over half of what the proxy carries alone',
+        value: (2 * report.perSecond) / capacity.perSecond,
+        target: 1,
+      },
+    ],
     notes: [
-      `Requests: ${report.requests} at ${report.requestsPerSecond.toFixed(0)} a second (asked for: ${rate}; the proxy carries ${capacity.toFixed(0)} here), a tenth on new connections: **${report.lost} lost**. Latency p50 ${report.latencyMs.p50.toFixed(1)} ms, p99 ${report.latencyMs.p99.toFixed(1)} ms.`,
+      `Before, nothing else going on, as fast as they are answered: ${capacity.perSecond.toFixed(0)} a second (${capacity.lost} lost). wrk, proxy and application share the machine; the same wrk, ${CONNECTIONS} connections, a tenth of the requests on new ones, and the same application asked all the while.`,
+      `All the while: ${report.requests} requests at ${report.perSecond.toFixed(0)} a second (asked for: ${rate}): **${report.lost} lost** (${report.losses}). Latency p50 ${report.p50Ms.toFixed(1)} ms, p99 ${report.p99Ms.toFixed(1)} ms. Nothing is tried again.`,
       `Instances at the end of the deployments, which follow each other without a pause: ${instances.length} (one serves, one is warm, the others leave: those with open connections stay for them).`,
       `Long connections: ${long.length} (WebSockets and event streams, opened at deployments 1, 26, 51 and 76), **${broken} broken**, ${long.reduce((sum, each) => sum + each.messages, 0)} messages.`,
       ...processes.map(
@@ -72,34 +77,56 @@ export async function measureEndurance({ machine }: Context): Promise<Result> {
   };
 }
 
-/** One service that changes with every release. Its program is this machine's own Node, mounted read-only. */
+/**
+ * One service that changes with every release: nginx says the version; WebSockets and event streams go through it to
+ * a program beside it. Both are this machine's own, mounted read-only.
+ */
 function project(port: number, version: string): string {
   const repository = join(import.meta.dirname, '..');
-  const folders = ['/lib', '/lib64', '/usr/lib'].map((folder) => `"${folder}:${folder}:ro"`);
+  const folders = ['/lib', '/lib64', '/usr/lib', '/usr/sbin'].map((folder) => `"${folder}:${folder}:ro"`);
   return `name: endurance
 x-bascule: {keep: 1s, drain: 1h}
 services:
   web:
     image: busybox
-    command: ["/node/node", "/repository/bench/live-server.ts"]
+    command: ["sh", "-c", "/node/node /repository/bench/live-server.ts & exec /usr/sbin/nginx -c /nginx.conf -e stderr"]
     environment: {VERSION: "${version}"}
+    configs: [{source: nginx, target: /nginx.conf}]
     volumes: [${folders.join(', ')}, "${dirname(process.execPath)}:/node:ro", "${repository}:/repository:ro"]
     ports: ["${port}:8000"]
     stop_grace_period: 1s
-    healthcheck: {test: ["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8000/"], interval: 5s, start_period: 20s, start_interval: 200ms}
+    healthcheck: {test: ["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8000/live"], interval: 5s, start_period: 20s, start_interval: 200ms}
+configs: {nginx: {file: nginx.conf}}
 `;
 }
 
-const run = promisify(execFile);
-
-async function capacityOf(port: number): Promise<number> {
-  const { stdout } = await run('wrk', ['-t1', `-c${CONNECTIONS}`, '-d5s', `http://127.0.0.1:${port}/`]);
-  return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]);
+function application(version: string): string {
+  return `daemon off;
+user root;
+pid /tmp/nginx.pid;
+worker_processes 1;
+events { worker_connections 4096; }
+http {
+  access_log off;
+  keepalive_requests 1000000;
+  client_body_temp_path /tmp/body; proxy_temp_path /tmp/proxy; fastcgi_temp_path /tmp/fcgi;
+  uwsgi_temp_path /tmp/uwsgi; scgi_temp_path /tmp/scgi;
+  server {
+    listen 8000;
+    location = / { default_type text/plain; return 200 "${version}"; }
+    location / {
+      proxy_pass http://127.0.0.1:8001;
+      proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $http_connection;
+      proxy_buffering off; proxy_read_timeout 1h;
+    }
+  }
+}
+`;
 }
 
 async function longConnections(port: number): Promise<readonly Probe[]> {
   return await Promise.all([
-    openWebSocketProbe(`ws://127.0.0.1:${port}/`, 200),
+    openWebSocketProbe(`ws://127.0.0.1:${port}/live`, 200),
     openEventStreamProbe(`http://127.0.0.1:${port}/events`),
   ]);
 }

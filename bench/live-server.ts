@@ -1,4 +1,4 @@
 import { startBackend } from '../test/support/backend.ts';
 
-/** The application of `endurance`, in a container: its version, event streams, echoed WebSockets. */
-await startBackend(process.env['VERSION'] ?? 'none', '0.0.0.0', 8000);
+/** The slow part of the application of `endurance`, in its container behind nginx: event streams, echoed WebSockets. */
+await startBackend(process.env['VERSION'] ?? 'none', '127.0.0.1', 8001);
