@@ -135,6 +135,20 @@ describe('runtime', { skip }, () => {
   });
 
   describe('confinement', () => {
+    it('changes the limits of what runs', async () => {
+      const id = await lab.run('sleep 1000');
+      await lab.runtime.update(id, { resources: { pidsLimit: 33, cpuShares: 512 } });
+      const groups = await readFile(`/proc/${lab.runtime.get(id).state.pid}/cgroup`, 'utf8');
+      const file = ['pids', '']
+        .map((controller) => {
+          const group = new RegExp(`^\\d+:${controller}:(/.*)$`, 'm').exec(groups)?.[1] ?? '/none';
+          return join('/sys/fs/cgroup', controller, group, 'pids.max');
+        })
+        .find((path) => existsSync(path));
+      assert.equal(await readFile(file!, 'utf8'), '33\n');
+      await lab.runtime.remove(id, { force: true, removeVolumes: true });
+    });
+
     it("has Docker's fourteen capabilities, no new privileges, and a filter", async () => {
       const { text } = await lab.output('grep -E "CapEff|NoNewPrivs|Seccomp:" /proc/self/status');
       assert.match(text, /CapEff:\s+00000000a80425fb/);

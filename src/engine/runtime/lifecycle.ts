@@ -1,4 +1,5 @@
-import { chmod, mkdir } from 'node:fs/promises';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { messageOf, UserError } from '../../lib/errors.ts';
 import { newId } from '../../lib/id.ts';
 import { run } from '../../lib/process.ts';
@@ -206,10 +207,10 @@ export class Lifecycle {
       const { host, containers, emit } = this.#parts;
       const resources = { ...entry.spec.resources, ...request.resources };
       if (isUp(entry) && request.resources !== undefined) {
-        const input = JSON.stringify(renderResources(resources, host.machine.resources));
-        const result = await run(runtimeArgv(runtimeOf(host, entry.id), 'update', '--resources', '-', entry.id), {
-          input,
-        });
+        // In a file: crun opens its standard input by name, which a socket has not.
+        const file = join(entry.paths.bundle, 'resources.json');
+        await writeFile(file, JSON.stringify(renderResources(resources, host.machine.resources)));
+        const result = await run(runtimeArgv(runtimeOf(host, entry.id), 'update', '--resources', file, entry.id));
         if (result.exitCode !== 0) throw startFailed(result.stderr);
       }
       const restartPolicy = request.restartPolicy ?? entry.spec.restartPolicy;
