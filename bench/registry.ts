@@ -1,193 +1,137 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { Agent, request } from 'node:http';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DebianRegistry } from '../test/support/debian-registry.ts';
-import { OCI_MANIFEST, pushImage } from '../test/support/registry.ts';
-import { waitFor } from '../test/support/wait.ts';
 import { type Context, timeProcess } from './context.ts';
+import { pullMany, PULLS, pushSmall } from './registry-crowd.ts';
+import { forgetPeak, memoryOf, outputOf, type Served, servePeer, serveOurs } from './registry-servers.ts';
 import { ratioOf, type Result, type Series } from './result.ts';
 
-const FILES = 20_000;
+/** `BENCH_FILES`: fewer, for a trial. */
+const FILES = Number(process.env['BENCH_FILES'] ?? 20_000);
 const FILE_BYTES = 20_000;
-const PULLS = 1_000;
-const BASCULE = join(import.meta.dirname, '..', 'bin', 'bascule');
+const MOST_RUNS = 5;
+const CROWDS = 7;
+const IMAGE = 'bench-tree:latest';
 
-/** A registry as a process: where it listens, and what it takes of memory. */
-interface Served extends AsyncDisposable {
-  readonly host: string;
-  readonly pid: number;
-}
-
-interface Side {
-  readonly socket: string;
-  serve(): Promise<Served>;
-}
+type Side = 'ours' | 'peer';
+const SIDES: readonly Side[] = ['ours', 'peer'];
+const SERVE: Readonly<Record<Side, () => Promise<Served>>> = { ours: serveOurs, peer: servePeer };
 
 /** Pushing and pulling 400 MB in 20,000 files, 1,000 small pulls at once, and memory: beside dockerd and docker-registry. */
 export async function measureRegistry(context: Context): Promise<Result> {
-  const runs = Math.min(context.runs, 5);
+  const runs = Math.min(context.runs, MOST_RUNS);
   const base = mkdtempSync('/var/tmp/bascule-bench-registry-');
-  const sides: Readonly<Record<'ours' | 'peer', Side>> = {
-    ours: { socket: context.engineSocket, serve: serveOurs },
-    peer: { socket: context.dockerd.socket, serve: servePeer },
-  };
+  const samples = createSamples();
   try {
-    const tar = writeTree(base);
-    for (const { socket } of Object.values(sides)) docker(context, socket, 'import', tar, 'bench-tree:latest');
-    const ours = emptySamples();
-    const peer = emptySamples();
-    for (let run = 0; run <= runs; run++) {
-      for (const [name, side] of Object.entries(sides)) {
-        const samples = name === 'ours' ? ours : peer;
-        await measureOnce(context, { side, samples, isCounted: run > 0, run });
-      }
-    }
-    return resultOf({ ...ours, own: await pushToOwn(context, runs) }, peer);
+    const o = { context, samples, tar: writeTree(base) };
+    for (let run = 0; run < runs; run++)
+      for (const client of run % 2 === 0 ? SIDES : SIDES.toReversed()) await measureClient(client, o);
+    await measureCrowds(samples);
+    await pushToOwn(runs, o);
+    return resultOf(samples);
   } finally {
     rmSync(base, { recursive: true, force: true });
   }
 }
 
+/** By what was measured. */
 interface Samples {
-  readonly push: number[];
-  readonly pull: number[];
-  readonly small: number[];
-  readonly idleMb: number[];
-  readonly peakMb: number[];
+  add(key: string, value: number): void;
+  get(key: string): readonly number[];
 }
 
-function emptySamples(): Samples {
-  return { push: [], pull: [], small: [], idleMb: [], peakMb: [] };
+function createSamples(): Samples {
+  const lists = new Map<string, number[]>();
+  return {
+    add: (key, value) => void lists.set(key, [...(lists.get(key) ?? []), value]),
+    get: (key) => lists.get(key) ?? [],
+  };
 }
 
-/** With an empty registry on a port of its own: nobody has pushed there before, and nothing can be mounted. */
-async function measureOnce(
-  context: Context,
-  o: { readonly side: Side; readonly samples: Samples; readonly isCounted: boolean; readonly run: number },
-): Promise<void> {
-  const { socket } = o.side;
-  await using served = await o.side.serve();
+interface Measuring {
+  readonly context: Context;
+  readonly samples: Samples;
+  readonly tar: string;
+}
+
+/**
+ * One client with its own registry and with the other's. A registry is empty when it is pushed to: nothing is there already, and
+ * nothing can be mounted. The image is imported anew: nobody has pushed or pulled it before.
+ */
+async function measureClient(client: Side, o: Measuring): Promise<void> {
+  const other = client === 'ours' ? 'peer' : 'ours';
+  docker(o.context, client, 'import', o.tar, IMAGE);
+  await transfer({ ...o, client, registry: client, push: 'fresh', pulls: true });
+  await transfer({ ...o, client, registry: client, push: 'pulled', pulls: false });
+  await transfer({ ...o, client, registry: other, push: 'pulled', pulls: true });
+  docker(o.context, client, 'rmi', '-f', IMAGE);
+}
+
+interface Transfer extends Measuring {
+  readonly client: Side;
+  readonly registry: Side;
+  /** What is pushed. */
+  readonly push: 'fresh' | 'pulled';
+  /** Whether it is pulled again, too. */
+  readonly pulls: boolean;
+}
+
+async function transfer({ context, samples, client, registry, push, pulls }: Transfer): Promise<void> {
+  await using served = await SERVE[registry]();
   const idleMb = memoryOf(served.pid, 'VmRSS');
-  const image = `${served.host}/bench/tree:${o.run}`;
-  docker(context, socket, 'tag', 'bench-tree:latest', image);
-  const push = docker(context, socket, 'push', '-q', image);
-  docker(context, socket, 'rmi', '-f', image, 'bench-tree:latest');
-  const pull = docker(context, socket, 'pull', '-q', image);
-  docker(context, socket, 'tag', image, 'bench-tree:latest');
-  docker(context, socket, 'rmi', image);
-  const small = await pullMany(`http://${served.host}`);
-  if (!o.isCounted) return;
-  o.samples.push.push(push);
-  o.samples.pull.push(pull);
-  o.samples.small.push(small);
-  o.samples.idleMb.push(idleMb);
-  o.samples.peakMb.push(memoryOf(served.pid, 'VmHWM'));
+  const image = `${served.host}/bench/tree:1`;
+  docker(context, client, 'tag', IMAGE, image);
+  samples.add(`push ${push} ${client} ${registry}`, docker(context, client, 'push', '-q', image));
+  if (pulls) {
+    docker(context, client, 'rmi', '-f', image, IMAGE);
+    samples.add(`pull ${client} ${registry}`, docker(context, client, 'pull', '-q', image));
+    docker(context, client, 'tag', image, IMAGE);
+  }
+  docker(context, client, 'rmi', image);
+  if (client !== registry || !pulls) return;
+  samples.add(`idle ${registry}`, idleMb);
+  samples.add(`most ${registry}`, memoryOf(served.pid, 'VmHWM'));
+}
+
+/** Bursts at both registries in turn. */
+async function measureCrowds(samples: Samples): Promise<void> {
+  await using ours = await serveOurs();
+  await using peer = await servePeer();
+  const registries = { ours, peer };
+  const images = { ours: await pushSmall(ours.host), peer: await pushSmall(peer.host) };
+  for (const side of SIDES) forgetPeak(registries[side].pid);
+  for (let crowd = 0; crowd < CROWDS; crowd++)
+    for (const side of SIDES) samples.add(`crowd ${side}`, await pullMany(images[side]));
+  for (const side of SIDES) samples.add(`crowd memory ${side}`, memoryOf(registries[side].pid, 'VmHWM'));
 }
 
 /** To the registry of the daemon itself, which shares the engine's store. At the end: it keeps the layers there. */
-async function pushToOwn(context: Context, runs: number): Promise<number[]> {
+async function pushToOwn(runs: number, { context, samples, tar }: Measuring): Promise<void> {
   await context.machine.must(['daemon', 'config', 'set', 'registry.listen', '127.0.0.1:0']);
   await context.machine.must(['daemon', 'restart']);
-  const env = { BASCULE_ROOT: context.machine.root };
-  const status = JSON.parse(outputOf(['registry', 'status', '--json'], env)) as { address: string };
-  const host = status.address.replace('http://', '');
-  return Array.from({ length: runs }, (_, run) => {
-    const image = `${host}/bench/own:${run}-${process.pid}`;
-    docker(context, context.engineSocket, 'tag', 'bench-tree:latest', image);
-    const took = docker(context, context.engineSocket, 'push', '-q', image);
-    docker(context, context.engineSocket, 'rmi', image);
-    return took;
-  });
-}
-
-function resultOf(ours: Samples & { readonly own: number[] }, peer: Samples): Result {
-  const series = {
-    pushOurs: ms('push 400 MB in 20,000 files: Bascule to `bascule registry serve`', ours.push),
-    pushPeer: ms('push 400 MB in 20,000 files: dockerd to docker-registry', peer.push),
-    own: ms("the same to the registry of Bascule's own daemon", ours.own),
-    pullOurs: ms('pull 400 MB in 20,000 files: Bascule from `bascule registry serve`', ours.pull),
-    pullPeer: ms('pull 400 MB in 20,000 files: dockerd from docker-registry', peer.pull),
-    smallOurs: ms('1,000 small pulls at once: `bascule registry serve`', ours.small),
-    smallPeer: ms('1,000 small pulls at once: docker-registry', peer.small),
-    idleOurs: mb('registry, idle: Bascule', ours.idleMb),
-    idlePeer: mb('registry, idle: docker-registry', peer.idleMb),
-    peakOurs: mb('registry, at most: Bascule', ours.peakMb),
-    peakPeer: mb('registry, at most: docker-registry', peer.peakMb),
-  };
-  return {
-    name: 'registry',
-    title: 'Registry',
-    series: Object.values(series),
-    ratios: [
-      ratioOf('push', { ours: series.pushOurs, peer: series.pushPeer }, 2),
-      ratioOf('push to the own daemon', { ours: series.own, peer: series.pushPeer }, 2),
-      ratioOf('pull', { ours: series.pullOurs, peer: series.pullPeer }, 2),
-      ratioOf('1,000 small pulls', { ours: series.smallOurs, peer: series.smallPeer }),
-      ratioOf('memory at most', { ours: series.peakOurs, peer: series.peakPeer }),
-    ],
-    notes: [
-      'The same `docker` client drives both engines; each run begins with an empty registry.',
-      'A small pull is four requests: manifest, configuration, two layers of 1 kB. All are asked for from this one process.',
-      'Half of each file is random, half is text.',
-    ],
-  };
-}
-
-async function serveOurs(): Promise<Served> {
-  const root = mkdtempSync('/var/tmp/bascule-bench-root-');
-  const child = spawn(
-    BASCULE,
-    ['registry', 'serve', '--root', root, '--listen', '127.0.0.1:0', '--log-level', 'info'],
-    {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    },
-  );
-  let text = '';
-  child.stdout.on('data', (part: Buffer) => (text += text.length < 10_000 ? part.toString('utf8') : ''));
-  const host = await waitFor(() => /"address":"http:\/\/([^"]+)"/.exec(text)?.[1], {
-    timeoutMs: 20_000,
-    what: 'it listens',
-  });
-  return {
-    host,
-    pid: child.pid ?? 0,
-    async [Symbol.asyncDispose]() {
-      await end(child);
-      rmSync(root, { recursive: true, force: true });
-    },
-  };
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  const ended = once(child, 'exit');
-  child.kill('SIGTERM');
-  await ended;
-}
-
-async function servePeer(): Promise<Served> {
-  const registry = await new DebianRegistry().start();
-  return { host: registry.host, pid: registry.pid, [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose]() };
+  const status = outputOf(['registry', 'status', '--json'], { BASCULE_ROOT: context.machine.root });
+  const { address } = JSON.parse(status) as { address: string };
+  docker(context, 'ours', 'import', tar, IMAGE);
+  for (let run = 0; run < runs; run++) {
+    const image = `${address.replace('http://', '')}/bench/own:${run}-${process.pid}`;
+    docker(context, 'ours', 'tag', IMAGE, image);
+    samples.add('own', docker(context, 'ours', 'push', '-q', image));
+    docker(context, 'ours', 'rmi', image);
+  }
 }
 
 /** Milliseconds of the client's process. */
-function docker(context: Context, socket: string, ...words: readonly string[]): number {
+function docker(context: Context, side: Side, ...words: readonly string[]): number {
+  const socket = side === 'ours' ? context.engineSocket : context.dockerd.socket;
   return timeProcess([context.docker, '-H', `unix://${socket}`, ...words]);
-}
-
-function outputOf(words: readonly string[], env: Readonly<Record<string, string>>): string {
-  return execFileSync(BASCULE, words, { env: { ...process.env, ...env }, encoding: 'utf8' });
 }
 
 /** 20,000 files of 20 kB in 200 folders, as a tar. */
 function writeTree(base: string): string {
   const tree = join(base, 'tree');
-  const text = Buffer.alloc(
-    FILE_BYTES / 2,
-    'All happy families are alike; each unhappy family is unhappy in its own way. ',
-  );
+  const sentence = 'All happy families are alike; each unhappy family is unhappy in its own way. ';
+  const text = Buffer.alloc(FILE_BYTES / 2, sentence);
   for (let folder = 0; folder < FILES / 100; folder++) {
     const path = join(tree, `d${folder}`);
     mkdirSync(path, { recursive: true });
@@ -200,43 +144,68 @@ function writeTree(base: string): string {
   return tar;
 }
 
-/** Milliseconds until 1,000 clients, each with a connection of its own, have pulled a small image. */
-async function pullMany(url: string): Promise<number> {
-  const image = await pushImage(url, 'bench/small', { reference: 'v1' });
-  const paths = [`manifests/v1`, `blobs/${image.config}`, `blobs/${image.layer}`, `blobs/${image.layer}`];
-  const started = performance.now();
-  await Promise.all(
-    Array.from({ length: PULLS }, async () => {
-      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-      for (const path of paths) await get(`${url}/v2/bench/small/${path}`, agent);
-      agent.destroy();
-    }),
-  );
-  return performance.now() - started;
+const CLIENT: Readonly<Record<Side, string>> = { ours: 'Bascule', peer: 'dockerd' };
+const REGISTRY: Readonly<Record<Side, string>> = { ours: '`bascule registry serve`', peer: 'docker-registry' };
+const CROWD = `${PULLS} small pulls at once`;
+
+/** What is compared: by the key of its samples, and what it is called. */
+interface Compared {
+  readonly what: string;
+  readonly key: string;
+  readonly registries: 'own' | 'other';
+  /** The least ratio that we want. */
+  readonly target?: number;
 }
 
-function get(url: string, agent: Agent): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const asking = request(url, { agent, headers: { accept: OCI_MANIFEST } }, (response) => {
-      if (response.statusCode !== 200) reject(new Error(`${url}: ${response.statusCode}`));
-      response.resume();
-      response.once('end', resolve);
-    });
-    asking.once('error', reject);
-    asking.end();
+const COMPARED: readonly Compared[] = [
+  { what: 'push', key: 'push fresh', registries: 'own', target: 2 },
+  { what: 'pull', key: 'pull', registries: 'own', target: 2 },
+  { what: 'push of an image that was pulled', key: 'push pulled', registries: 'own', target: 2 },
+  { what: 'push to the other registry', key: 'push pulled', registries: 'other' },
+  { what: 'pull from the other registry', key: 'pull', registries: 'other' },
+];
+
+interface Pair extends Pick<Compared, 'what' | 'target'> {
+  readonly pair: { readonly ours: Series; readonly peer: Series };
+}
+
+function resultOf(samples: Samples): Result {
+  const transfers = COMPARED.map(({ what, key, registries, ...rest }) => {
+    const of = (client: Side): Series => {
+      const registry = registries === 'own' ? client : client === 'ours' ? 'peer' : 'ours';
+      const name = `${what}: ${CLIENT[client]}, ${REGISTRY[registry]}`;
+      return { name, unit: 'ms', samples: samples.get(`${key} ${client} ${registry}`) };
+    };
+    return { what, pair: { ours: of('ours'), peer: of('peer') }, ...rest };
   });
+  const memory = [
+    { what: 'registry, idle', key: 'idle' },
+    { what: 'registry, at most in a push and a pull', key: 'most' },
+    { what: `registry, at most in ${CROWD}`, key: 'crowd memory' },
+  ].map(({ what, key }) => ({ what, pair: pairOf(samples, { what, key, unit: 'MB' }) }));
+  const crowd = { what: CROWD, pair: pairOf(samples, { what: CROWD, key: 'crowd', unit: 'ms' }) };
+  const own: Series = { name: "push to the registry of Bascule's own daemon", unit: 'ms', samples: samples.get('own') };
+  const toOwn: Pair = { what: own.name, pair: { ours: own, peer: transfers[0]!.pair.peer }, target: 2 };
+  const all: readonly Pair[] = [...transfers, crowd, ...memory];
+  return {
+    name: 'registry',
+    title: `Registry: ${(FILES * FILE_BYTES) / 1e6} MB in ${FILES} files`,
+    series: [...all.flatMap(({ pair }) => [pair.ours, pair.peer]), own],
+    ratios: [...all, toOwn].map((it) => ratioOf(it.what, it.pair, it.target)),
+    notes: NOTES,
+  };
 }
 
-/** Megabytes. */
-function memoryOf(pid: number, field: 'VmRSS' | 'VmHWM'): number {
-  const match = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return Number(match?.[1]) / 1_000;
+function pairOf(samples: Samples, o: { readonly what: string; readonly key: string; readonly unit: 'ms' | 'MB' }) {
+  const of = (side: Side): Series => {
+    return { name: `${o.what}: ${REGISTRY[side]}`, unit: o.unit, samples: samples.get(`${o.key} ${side}`) };
+  };
+  return { ours: of('ours'), peer: of('peer') };
 }
 
-function ms(name: string, samples: readonly number[]): Series {
-  return { name, unit: 'ms', samples };
-}
-
-function mb(name: string, samples: readonly number[]): Series {
-  return { name, unit: 'MB', samples };
-}
+const NOTES = [
+  'The same `docker` client drives both engines over HTTP on loopback; registries are empty when they are pushed to. All share the processors.',
+  'Half of each file is random, half is one sentence again and again.',
+  'An image that was not pulled was imported just before: no form of it is known. Each client pulls what it has pushed.',
+  'A small pull is a connection and four requests, one after the other: manifest, configuration, two layers of 1 kB.',
+];

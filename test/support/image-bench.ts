@@ -30,11 +30,16 @@ export function whyNoLayers(): string | false {
 
 /** A store of its own in a temporary folder; mounts made through it end with it. */
 export class ImageBench implements AsyncDisposable {
-  readonly directory = mkdtempSync(join(tmpdir(), 'bascule-image-'));
+  readonly directory: string;
   readonly events: ImageEvent[] = [];
   readonly #mounts: string[] = [];
   #database: DatabaseSync | undefined;
   #store: ImageStore | undefined;
+
+  /** @param directory what another process has left; it is gone afterwards */
+  constructor(directory?: string) {
+    this.directory = directory ?? mkdtempSync(join(tmpdir(), 'bascule-image-'));
+  }
 
   get store(): ImageStore {
     return this.#store!;

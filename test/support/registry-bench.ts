@@ -9,6 +9,8 @@ import { ImageBench } from './image-bench.ts';
 
 type Options = Partial<Pick<RegistryClientOptions, 'limits' | 'findCredential'>> & {
   readonly settings?: Partial<RegistryClientOptions['settings']>;
+  /** What another process has left. */
+  readonly directory?: string;
 };
 
 /** An image store of its own with a client of its own. */
@@ -18,7 +20,7 @@ export class RegistryBench extends ImageBench {
   readonly #options: Options;
 
   constructor(options: Options = {}) {
-    super();
+    super(options.directory);
     this.#options = options;
   }
 

@@ -3,6 +3,8 @@ import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { startProgram } from './program.ts';
 
 const MAGIC_BYTES = 6;
+/** Of what comes out at once: each piece is a turn of the event loop. */
+const PIECE = { chunkSize: 256 * 1024 };
 /** An archive says how much memory its reader needs, up to 4 GiB; `xz -9` says 65 MiB. */
 const XZ_MEMORY = '--memlimit-decompress=512MiB';
 
@@ -12,8 +14,8 @@ const XZ_MEMORY = '--memlimit-decompress=512MiB';
  */
 export async function decompressed(source: Readable, signal?: AbortSignal): Promise<Readable> {
   const { head, whole } = await peek(source);
-  if (startsWith(head, [0x1f, 0x8b])) return through(whole, createGunzip());
-  if (startsWith(head, [0x28, 0xb5, 0x2f, 0xfd])) return through(whole, createZstdDecompress());
+  if (startsWith(head, [0x1f, 0x8b])) return through(whole, createGunzip(PIECE));
+  if (startsWith(head, [0x28, 0xb5, 0x2f, 0xfd])) return through(whole, createZstdDecompress(PIECE));
   if (startsWith(head, [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]))
     return byProgram(whole, ['xz', '--decompress', '--stdout', XZ_MEMORY], signal);
   if (startsWith(head, [0x42, 0x5a, 0x68])) return byProgram(whole, ['bzip2', '--decompress', '--stdout'], signal);

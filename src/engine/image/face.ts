@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { Log } from '../../lib/log.ts';
 import type { Digest, ExecutionConfig, ImageConfig } from '../../lib/oci/index.ts';
 import type { Attachments } from './attachments.ts';
+import type { Sink } from './sink.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export interface ImageStoreOptions {
@@ -240,6 +241,8 @@ export interface ImageStore extends Attachments {
    * @throws UserError `layer-not-found`, `layer-damaged`
    */
   writeLayerTar(diffId: Digest, sink: Writable, signal?: AbortSignal): Promise<void>;
+  /** Gives the layer's archive in pieces. @throws as `writeLayerTar` */
+  copyLayerTar(diffId: Digest, sink: Sink, signal?: AbortSignal): Promise<void>;
   /**
    * Unpacks a layer's uncompressed archive as it comes; `open` is called a second time where the folder cannot give its
    * bytes again (a name comes twice). A wrong digest, a hostile name or too many bytes leave nothing

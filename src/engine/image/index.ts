@@ -14,6 +14,7 @@ export type {
   RemovedImage,
   Upper,
 } from './face.ts';
+export type { Sink } from './sink.ts';
 export { findFiles, wasteOfLayers } from './layer-listing.ts';
 export type { LayerWaste } from './wasted-bytes.ts';
 export { type MountCalls, openMountCalls } from './mount-calls.ts';

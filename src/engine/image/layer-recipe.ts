@@ -100,13 +100,30 @@ function createRecords() {
 export async function writeByRecipe(recipe: string, o: { directory: string; sink: Sink }): Promise<void> {
   const source = createReadStream(recipe).pipe(createZstdDecompress());
   const reader = createRecordReader();
+  const sink = flushedBy(MAX_PIECE_BYTES, o.sink);
   for await (const chunk of source) {
     for (const record of reader(chunk as Buffer)) {
-      if (record.kind === 'bytes') o.sink.write(record.data);
-      else await writeContent(record, o);
+      if (record.kind === 'bytes') sink.write(record.data);
+      else await writeContent(record, { ...o, sink });
     }
-    await o.sink.flush();
   }
+  await o.sink.flush();
+}
+
+/** Asked to flush, it waits until there is so much: a piece for each small file would be many. */
+function flushedBy(bytes: number, sink: Sink): Sink {
+  let written = 0;
+  return {
+    write(data) {
+      written += data.length;
+      sink.write(data);
+    },
+    async flush() {
+      if (written < bytes) return;
+      written = 0;
+      await sink.flush();
+    },
+  };
 }
 
 type RecipeRecord =

@@ -75,6 +75,7 @@ function createStore(parts: Parts): ImageStore {
     discard: (upper) => layers.discard(upper),
     register: async (request) => images.register(request),
     layerTarBytes: (diffId) => layers.tarBytes(diffId),
+    copyLayerTar: (diffId, sink, signal) => layers.writeTar(diffId, sink, signal),
     writeLayerTar: (diffId, sink, signal) => writeArchiveTo(sink, { diffId, layers, signal }),
     addLayer,
     holdLayers(diffIds) {

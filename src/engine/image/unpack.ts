@@ -12,6 +12,7 @@ import type { Digest } from '../../lib/oci/index.ts';
 const TAR_OPTIONS = [
   '--extract',
   '--file=-',
+  '--blocking-factor=512', // it takes 256 KiB at once, and fewer where no more is there
   '--absolute-names', // names are clean already, and links are kept as they are
   '--numeric-owner',
   '--same-owner',

@@ -31,7 +31,8 @@ import type {
 import { fetchLayers, type LayersFetch } from './layers.ts';
 import { createLimiter } from './limiter.ts';
 import { runsOn } from './platforms.ts';
-import { mountSources, pushLayers, putManifest, type PushTarget } from './push.ts';
+import { mountSources, pushLayers, putManifest } from './push.ts';
+import type { PushTarget } from './push-target.ts';
 import { pushImage } from './push-image.ts';
 import { Repository, type Connection } from './repository.ts';
 import { checkedConfig, fetchBlob, fetchConfig, fetchManifest, findImage, refused, type Source } from './resolve.ts';

@@ -4,7 +4,8 @@ import { familiarName, familiarString, type Descriptor, type Manifest } from '..
 import type { ImageRecord } from '../../image/index.ts';
 import type { PushedImage } from './face.ts';
 import { OCI_CONFIG, OCI_MANIFEST } from './media-types.ts';
-import { pushBytes, pushLayers, putManifest, type PushTarget } from './push.ts';
+import { pushBytes, pushLayers, putManifest } from './push.ts';
+import type { PushTarget } from './push-target.ts';
 import { pushReferrers } from './referrers.ts';
 
 interface ImagePush extends PushTarget {

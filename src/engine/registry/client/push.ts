@@ -1,34 +1,17 @@
-import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { availableParallelism } from 'node:os';
 import { PassThrough, type Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { newId } from '../../../lib/id.ts';
 import { digestOf, familiarName, type Descriptor, type Digest, type Reference } from '../../../lib/oci/index.ts';
+import { openThreadPool } from '../../../lib/thread-pool.ts';
 import type { ImageStore, LayerBlob } from '../../image/index.ts';
 import { discard } from './answers.ts';
 import { checkedDigest } from './download.ts';
 import { invalidAnswer } from './errors.ts';
-import type { BlobSource, TransferEvent } from './face.ts';
-import { gzipBlocks } from './gzip.ts';
-import { allOrNone, type Limiter } from './limiter.ts';
-import { OCI_LAYER, OCI_LAYER_GZIP } from './media-types.ts';
-import type { Repository } from './repository.ts';
-import type { RetryLimits } from './retry.ts';
+import { compressAndUpload } from './compress-layer.ts';
+import { gzipMember } from './gzip-member.ts';
+import { allOrNone } from './limiter.ts';
+import { OCI_LAYER } from './media-types.ts';
+import type { LayerPush, PushTarget } from './push-target.ts';
 import { hasBlob, mountBlob, uploadBlob } from './upload.ts';
-
-export interface PushTarget {
-  readonly images: ImageStore;
-  readonly reference: Reference;
-  readonly repository: Repository;
-  readonly retry: RetryLimits;
-  readonly limiter: Limiter;
-  /** For compressed layers on their way. */
-  readonly directory: string;
-  readonly onProgress: (event: TransferEvent) => void;
-  readonly signal?: AbortSignal;
-}
 
 /** As many compressed forms of a layer are asked for at most. */
 const MAX_KNOWN = 4;
@@ -37,15 +20,14 @@ const MAX_KNOWN = 4;
 export async function pushLayers(diffIds: readonly Digest[], o: PushTarget): Promise<readonly Descriptor[]> {
   const distinct = [...new Set(diffIds)];
   for (const digest of distinct) o.onProgress({ kind: 'layer', digest, state: 'waiting' });
+  await using pool = openThreadPool(gzipMember, availableParallelism());
   const pushed = await allOrNone(
-    distinct.map((diffId) => (signal) => o.limiter.do(() => pushLayer(diffId, { ...o, signal }))),
+    distinct.map((diffId) => (signal) => o.limiter.do(() => pushLayer(diffId, { ...o, pool, signal }))),
     o.signal,
   );
   const byDiffId = new Map(distinct.map((diffId, index) => [diffId, pushed[index]!]));
   return diffIds.map((diffId) => byDiffId.get(diffId)!);
 }
-
-type LayerPush = PushTarget & { readonly signal: AbortSignal };
 
 async function pushLayer(diffId: Digest, o: LayerPush): Promise<Descriptor> {
   o.signal.throwIfAborted();
@@ -61,7 +43,7 @@ async function pushLayer(diffId: Digest, o: LayerPush): Promise<Descriptor> {
     o.onProgress({ kind: 'layer', digest: diffId, state: 'mounted', detail: from });
     return keepInMind(blob, o);
   }
-  return await compressAndUpload(diffId, o);
+  return keepInMind(await compressAndUpload(diffId, o), o);
 }
 
 /** Each compressed form once, those of this repository first; and the layer as it is, which our own registry has. */
@@ -100,57 +82,6 @@ export function mountSources(
   const all = diffIds.flatMap((diffId) => o.images.blobsOf(diffId).map(({ repository }) => repository ?? ''));
   const paths = all.filter((it) => it.startsWith(prefix)).map((it) => it.slice(prefix.length));
   return [...new Set(paths)].filter((path) => path !== o.reference.path).slice(0, MAX_KNOWN);
-}
-
-async function compressAndUpload(diffId: Digest, o: LayerPush): Promise<Descriptor> {
-  const path = join(o.directory, `${newId()}.gz`);
-  try {
-    const { digest, sizeBytes } = await compressTo(path, { ...o, diffId });
-    const blob: LayerBlob = { diffId, digest, mediaType: OCI_LAYER_GZIP, sizeBytes };
-    await uploadLayer(
-      { digest, sizeBytes, open: (offset) => createReadStream(path, { start: offset }) },
-      { ...o, diffId },
-    );
-    return keepInMind(blob, o);
-  } finally {
-    await rm(path, { force: true });
-  }
-}
-
-async function uploadLayer(blob: BlobSource, o: LayerPush & { diffId: Digest }): Promise<void> {
-  const event = { kind: 'layer', digest: o.diffId } as const;
-  await uploadBlob({
-    ...{ repository: o.repository, blob, retry: o.retry, signal: o.signal },
-    onBytes: (bytes) => o.onProgress({ ...event, state: 'uploading', bytes, totalBytes: blob.sizeBytes }),
-    onRetry: (detail) => o.onProgress({ ...event, state: 'retrying', detail }),
-  });
-  o.onProgress({ ...event, state: 'uploaded' });
-}
-
-async function compressTo(
-  path: string,
-  o: LayerPush & { diffId: Digest },
-): Promise<{ digest: Digest; sizeBytes: number }> {
-  const hash = createHash('sha256');
-  let sizeBytes = 0;
-  const tar = new PassThrough({ highWaterMark: 1024 * 1024 });
-  const spooled = pipeline(
-    tar,
-    gzipBlocks,
-    async function* count(source: AsyncIterable<Buffer>) {
-      for await (const chunk of source) {
-        hash.update(chunk);
-        sizeBytes += chunk.length;
-        yield chunk;
-      }
-    },
-    createWriteStream(path, { mode: 0o600 }),
-    { signal: o.signal },
-  );
-  const [written, archived] = await Promise.allSettled([spooled, o.images.writeLayerTar(o.diffId, tar, o.signal)]);
-  if (archived.status === 'rejected') throw archived.reason;
-  if (written.status === 'rejected') throw written.reason;
-  return { digest: `sha256:${hash.digest('hex')}`, sizeBytes };
 }
 
 function keepInMind(blob: LayerBlob, { images, reference: { domain, path } }: LayerPush): Descriptor {

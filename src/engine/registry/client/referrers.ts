@@ -1,7 +1,8 @@
 import type { Descriptor, Digest } from '../../../lib/oci/index.ts';
 import { type Attachment, referrerOf } from '../../image/index.ts';
 import { discard } from './answers.ts';
-import { pushBytes, type PushTarget, putManifest } from './push.ts';
+import { pushBytes, putManifest } from './push.ts';
+import type { PushTarget } from './push-target.ts';
 
 /**
  * Pushes documents about a manifest that is there, as its referrers (OCI Distribution Specification 1.1, "Listing

@@ -12,7 +12,8 @@ export interface HttpRequest {
   readonly method: string;
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Buffer | { readonly open: () => Readable; readonly length: number };
+  /** `length`: undefined where it is not known before the end. */
+  readonly body?: Buffer | { readonly open: () => Readable; readonly length: number | undefined };
   /** Told how much of the body went out. */
   readonly onSent?: (bytes: number) => void;
   /** Of silence on the connection, until the head of the answer is here; then of silence in its body. */

@@ -11,10 +11,15 @@ export interface BlobUpload {
   readonly repository: Repository;
   readonly blob: BlobSource;
   readonly retry: RetryLimits;
+  /** An upload of this blob that broke off: it is gone on with where the registry still knows it. */
+  readonly begun?: { readonly location: URL; readonly error: unknown };
   readonly onBytes?: (bytes: number) => void;
   readonly onRetry?: (reason: string) => void;
   readonly signal?: AbortSignal;
 }
+
+/** What all requests of an upload have. */
+type UploadRequest = Pick<BlobUpload, 'repository' | 'signal'>;
 
 /** A registry may check and move what it got before it answers. */
 const ANSWER_MS = 300_000;
@@ -47,7 +52,7 @@ export async function mountBlob(
     ...(o.signal && { signal: o.signal }),
   });
   if (answer.status === 201) return true;
-  await cancel(repository, await locationOf(repository, answer), o.signal);
+  await cancel({ repository, ...(o.signal && { signal: o.signal }) }, await locationOf(repository, answer));
   return false;
 }
 
@@ -57,13 +62,19 @@ export async function mountBlob(
  */
 export async function uploadBlob(o: BlobUpload): Promise<void> {
   const { repository, retry, signal } = o;
-  for (let attempt = 1; ; attempt++) {
-    const location = await startUpload(o);
+  let begun = o.begun;
+  for (let attempt = 1; ; attempt++, begun = undefined) {
+    const location = begun?.location ?? (await startUpload(o));
     try {
+      if (begun !== undefined) throw begun.error;
       return await sendWhole(o, location);
     } catch (error) {
       signal?.throwIfAborted();
-      if (!isPassing(causeOf(error)) && !isTooLarge(error)) return await giveUp(o, location, error);
+      if (!isPassing(causeOf(error)) && !isTooLarge(error)) {
+        if (begun === undefined) return await giveUp(o, location, error);
+        await cancel(o, location); // it may be the way that it was sent
+        continue;
+      }
       o.onRetry?.((error as Error).message);
       await waitToRetry(attempt, { firstDelayMs: retry.firstDelayMs, signal });
       if (await hasBlob(repository, o.blob.digest, signal)) return; // its answer was lost
@@ -82,12 +93,13 @@ function isTooLarge(error: unknown): boolean {
   return (error as { details?: { status?: unknown } }).details?.status === 413;
 }
 
-async function giveUp({ repository, signal }: BlobUpload, location: URL, error: unknown): Promise<never> {
-  await cancel(repository, location, signal);
+async function giveUp(o: BlobUpload, location: URL, error: unknown): Promise<never> {
+  await cancel(o, location);
   throw error;
 }
 
-async function startUpload({ repository, signal }: BlobUpload): Promise<URL> {
+/** @returns where its content is to be sent to */
+export async function startUpload({ repository, signal }: UploadRequest): Promise<URL> {
   const answer = await start(repository, { query: '', expect: [202], ...(signal && { signal }) });
   return await locationOf(repository, answer);
 }
@@ -128,16 +140,20 @@ async function resumed(o: BlobUpload, location: URL, isFromStart: boolean): Prom
     let place = isFromStart ? { location: await startUpload(o), offset: 0 } : await statusOf(o, location);
     if (place === undefined) return false;
     while (place.offset < o.blob.sizeBytes) place = await sendChunk(o, place);
-    const at = withDigest(place.location, o.blob.digest);
-    await discard(
-      (await o.repository.call({ ...callOf(o, { method: 'PUT', at, expect: [201] }), body: Buffer.alloc(0) })).body,
-    );
+    await endUpload(o, { location: place.location, digest: o.blob.digest });
     return true;
   } catch (error) {
     o.signal?.throwIfAborted();
     if (isFromStart) throw error;
     return false;
   }
+}
+
+/** All of its content has been sent. */
+export async function endUpload(o: UploadRequest, end: { location: URL; digest: Digest }): Promise<void> {
+  const at = withDigest(end.location, end.digest);
+  const call = uploadCall(o, { method: 'PUT', at, expect: [201], what: `the upload of ${end.digest}` });
+  await discard((await o.repository.call({ ...call, body: Buffer.alloc(0) })).body);
 }
 
 interface Place {
@@ -190,13 +206,17 @@ async function chunkAt(blob: BlobSource, offset: number): Promise<Buffer> {
 }
 
 function callOf(o: BlobUpload, call: Pick<Call, 'method' | 'at' | 'expect'>): Call {
+  return uploadCall(o, { ...call, what: `the upload of ${o.blob.digest}` });
+}
+
+/** A request with content: whoever has the content tries again, and the registry may take its time to answer. */
+export function uploadCall({ signal }: UploadRequest, call: Pick<Call, 'method' | 'at' | 'expect' | 'what'>): Call {
   return {
     ...call,
     headers: { 'content-type': 'application/octet-stream' },
-    what: `the upload of ${o.blob.digest}`,
     once: true,
     idleMs: ANSWER_MS,
-    ...(o.signal === undefined ? {} : { signal: o.signal }),
+    ...(signal === undefined ? {} : { signal }),
   };
 }
 
@@ -207,7 +227,7 @@ function withDigest(location: URL, digest: Digest): URL {
 }
 
 /** A kindness: the registry would forget it by itself. */
-async function cancel(repository: Repository, location: URL, signal: AbortSignal | undefined): Promise<void> {
+export async function cancel({ repository, signal }: UploadRequest, location: URL): Promise<void> {
   if (signal?.aborted === true) return;
   const call = {
     method: 'DELETE',

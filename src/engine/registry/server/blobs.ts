@@ -1,10 +1,12 @@
 import { rm, type FileHandle } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import type { Catalogue } from './catalogue.ts';
 import type { BlobRow } from './garbage.ts';
 import type { ContentDigest } from './digests.ts';
 import type { ByteRange } from './ranges.ts';
 import type { SharedContent } from './shared-content.ts';
+import { SmallBlobs } from './small-blobs.ts';
 import type { BlobStorage } from './storage/face.ts';
 import { Turns } from './turns.ts';
 
@@ -25,6 +27,7 @@ export class Blobs {
   readonly #storage: BlobStorage;
   readonly #shared: SharedContent | undefined;
   readonly #turns = new Turns();
+  readonly #small = new SmallBlobs();
 
   constructor(o: { catalogue: Catalogue; storage: BlobStorage; shared: SharedContent | undefined }) {
     this.#catalogue = o.catalogue;
@@ -87,6 +90,18 @@ export class Blobs {
     if (row.place === 'engine' && this.#shared !== undefined)
       return this.#shared.read(row.digest, { ...o, sizeBytes: row.sizeBytes });
     return await this.#storage.read(row.digest, o);
+  }
+
+  /** All of a small blob that the registry keeps itself; undefined for others. */
+  small(row: BlobRow): Promise<Buffer> | undefined {
+    return row.place === 'own' ? this.#small.get(row.digest, { ...row, read: () => this.#readWhole(row) }) : undefined;
+  }
+
+  /** For all who ask for it: that one of them goes does not end it. */
+  async #readWhole(row: BlobRow): Promise<Buffer> {
+    const bytes = await buffer(await this.#storage.read(row.digest, { signal: new AbortController().signal }));
+    if (bytes.length === row.sizeBytes) return bytes;
+    throw new Error(`the blob ${row.digest} has ${bytes.length} bytes and should have ${row.sizeBytes}`);
   }
 
   /** The blob as a file, where it is one: the caller closes it. */

@@ -9,6 +9,8 @@ import type { ListenAddress, RegistryServerSettings, TlsFiles } from './face.ts'
 type Listener = Parameters<typeof createHttpServer>[1];
 
 const HEADERS_TIMEOUT_MS = 30_000;
+/** Connections that wait to be accepted: when many come at once, those beyond it try again a second later. */
+const BACKLOG = 4_096;
 const KEEP_ALIVE_MS = 65_000;
 const CERTIFICATE_CHECK_MS = 60_000;
 
@@ -73,7 +75,7 @@ export async function listenOnSocket(server: Server, path: string): Promise<List
 async function bind(server: Server | HttpsServer, { host, port }: ListenAddress): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(cannotListen(`${host}:${port}`, error)));
-    server.listen({ host, port }, resolve);
+    server.listen({ host, port, backlog: BACKLOG }, resolve);
   });
 }
 

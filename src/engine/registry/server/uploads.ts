@@ -1,18 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Transform, type Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Readable } from 'node:stream';
 import { systemCodeOf } from '../../../lib/errors.ts';
 import type { Blobs } from './blobs.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { BlobRow } from './garbage.ts';
 import { algorithmOf, DigestOf, type ContentDigest } from './digests.ts';
 import { refusal } from './errors.ts';
+import { receive, type SyncTurn } from './receive.ts';
 import { Turns } from './turns.ts';
 
-const WRITE_BYTES = 1024 * 1024;
 const READ_BYTES = 256 * 1024;
 /** Uploads that have begun and not ended. Real clients have a handful each, and those that went away are dropped. */
 const MOST_OF_REPOSITORY = 1_000;
@@ -39,6 +38,7 @@ export class Uploads {
   readonly #blobs: Blobs;
   readonly #limitBytes: number;
   readonly #turns = new Turns();
+  readonly #syncTurn: SyncTurn = { isTaken: false };
   readonly #sums = new Map<string, { readonly sum: DigestOf; readonly offset: number }>();
   readonly #coming = new Map<string, AbortController>();
 
@@ -118,17 +118,12 @@ export class Uploads {
     const sum = this.#sumAt(id, o.offset);
     this.#sums.delete(id);
     let at = o.offset;
-    const limitBytes = this.#limitBytes;
-    const counted = new Transform({
-      transform(data: Buffer, _encoding, done) {
-        at += data.length;
-        if (at > limitBytes) return done(tooLarge(limitBytes));
-        sum?.update(data);
-        done(null, data);
-      },
-    });
-    const file = createWriteStream(this.#path(id), { flags: 'a', highWaterMark: WRITE_BYTES });
-    await pipeline(o.body, counted, file, { signal: o.signal });
+    const onData = (data: Buffer): void => {
+      at += data.length;
+      if (at > this.#limitBytes) throw tooLarge(this.#limitBytes);
+      sum?.update(data);
+    };
+    await receive(o.body, { path: this.#path(id), turn: this.#syncTurn, signal: o.signal, onData });
     if (o.sizeBytes !== undefined && at - o.offset !== o.sizeBytes)
       throw refusal('SIZE_INVALID', { detail: { told: o.sizeBytes, came: at - o.offset } });
     if (sum !== undefined) this.#sums.set(id, { sum, offset: at });

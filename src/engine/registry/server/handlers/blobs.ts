@@ -51,6 +51,12 @@ async function send(
 ): Promise<void> {
   const { start, end } = range ?? { start: 0, end: row.sizeBytes - 1 };
   const length = end - start + 1;
+  const small = range === undefined ? await parts.blobs.small(row) : undefined;
+  if (small !== undefined) {
+    response.writeHead(200, { ...headersOf(row), 'content-length': length });
+    response.end(small);
+    return parts.metrics.sent(length);
+  }
   await using file = length === 0 ? undefined : await parts.blobs.open(row);
   const body =
     length === 0 || file !== undefined ? undefined : await parts.blobs.read(row, { ...partOf(range), signal });
