@@ -31,7 +31,7 @@ export const ENDPOINTS: Readonly<Record<string, readonly string[]>> = {
     'POST /containers/{id}/pause',
     'POST /containers/{id}/unpause',
     'POST /containers/{id}/attach',
-    'GET /containers/{id}/attach/ws ! attaching through a WebSocket: no client of today asks for it',
+    'GET /containers/{id}/attach/ws',
     'POST /containers/{id}/wait',
     'DELETE /containers/{id}',
     'HEAD /containers/{id}/archive',

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { WebSocket } from 'ws';
 import { run } from '../../src/lib/process.ts';
 import { cannotRunDockerCli, openTestEngine } from '../support/docker-engine.ts';
 import { isInstalled } from '../support/installed.ts';
@@ -58,6 +61,39 @@ for (const side of SIDES) {
       const said = JSON.parse(await call([process.execPath, job, context])) as unknown;
       assert.deepEqual(said, { page: 'hello\n', output: 'copied', exitCode: 0, said: 'built\n', again: 'hello\n' });
       assert.equal(await call(['docker', 'ps', '-aq']), '');
+    });
+
+    it('a WebSocket carries input and output of a container, and ends with it', async () => {
+      const script = 'read word; echo "said $word"; exit 3';
+      const id = (await call(['docker', 'create', '--interactive', 'busybox', 'sh', '-c', script])).trim();
+      const streams = 'stream=1&stdin=1&stdout=1&stderr=1';
+      const client = new WebSocket(`ws+unix://${socket}:/v1.44/containers/${id}/attach/ws?${streams}`);
+      const pieces: Buffer[] = [];
+      client.on('message', (data: Buffer) => pieces.push(data));
+      const closed = once(client, 'close');
+      await once(client, 'open');
+      await call(['docker', 'start', id]);
+      client.send('hello\n');
+      await closed;
+      assert.equal(Buffer.concat(pieces).toString(), 'said hello\n');
+      assert.equal(await call(['docker', 'wait', id]), '3\n');
+      await call(['docker', 'rm', id]);
+    });
+
+    it('docker copies large files in and out as they are', async () => {
+      const id = (await call(['docker', 'run', '--detach', 'busybox', 'sleep', '1000'])).trim();
+      const large = randomBytes(3 * 1024 * 1024 + 5);
+      mkdirSync(join(folder, 'tree'));
+      for (const name of ['large', 'tree/large']) writeFileSync(join(folder, name), large, { mode: 0o640 });
+      const [sum = ''] = (await call(['sha256sum', 'large'])).split(' ');
+      await call(['docker', 'cp', 'tree', `${id}:/tree`]);
+      await call(['docker', 'cp', 'large', `${id}:/tree/again`]);
+      for (const name of ['/tree/large', '/tree/again'])
+        assert.equal(await call(['docker', 'exec', id, 'sha256sum', name]), `${sum}  ${name}\n`);
+      assert.equal(await call(['docker', 'exec', id, 'stat', '-c', '%a', '/tree/again']), '640\n');
+      await call(['docker', 'cp', `${id}:/tree`, 'out']);
+      assert.ok(readFileSync(join(folder, 'out/again')).equals(large));
+      await call(['docker', 'rm', '--force', id]);
     });
 
     it(

@@ -3,10 +3,10 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { after, before, describe, it } from 'node:test';
 import { SOCKET_FAMILIES } from '../../src/engine/runtime/seccomp-profile.ts';
-import type { StepRequest } from '../../src/engine/runtime/index.ts';
+import type { PathStat, StepRequest } from '../../src/engine/runtime/index.ts';
 import { UserError } from '../../src/lib/errors.ts';
 import { run } from '../../src/lib/process.ts';
 import { runtimeStatesIn } from '../support/runtime-states.ts';
@@ -414,9 +414,13 @@ describe('runtime', { skip }, () => {
           { path: '/new', kind: 'added' },
         ].filter(({ path }) => changes.some((change) => change.path === path)) as typeof changes,
       );
-      const { stat, tar } = await lab.runtime.copyOut(id, '/new');
-      assert.equal(stat.name, 'new');
-      await lab.runtime.copyIn(id, '/tmp', tar);
+      const tar = new PassThrough();
+      const begin = async ({ name }: PathStat): Promise<PassThrough> => {
+        assert.equal(name, 'new');
+        return tar;
+      };
+      const copied = lab.runtime.copyOut(id, '/new', { begin }).finally(() => tar.end());
+      await Promise.all([copied, lab.runtime.copyIn(id, '/tmp', tar)]);
       assert.equal((await exec(['cat', '/tmp/new'])).text, 'new\n');
     });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { digestOf } from '../../lib/oci/index.ts';
 import type { BuildEvent } from '../build/index.ts';
+import type { LogBatch } from '../runtime/index.ts';
 import { createQuietTranscript, createTranscript } from './build-progress.ts';
 import { goFileMode } from './file-mode.ts';
 import { parseFilters } from './filters.ts';
@@ -9,7 +10,7 @@ import { createEventHub, EVENT_FILTERS, eventMatches, eventText, type EngineEven
 import { frameOf } from './frames.ts';
 import { generateName } from './generated-names.ts';
 import { humanDuration, statusText } from './human-status.ts';
-import { logText } from './log-text.ts';
+import { logFrames } from './log-frames.ts';
 
 describe('durations', () => {
   for (const [ms, text] of [
@@ -166,13 +167,34 @@ it('frames tell stream and size', () => {
   assert.deepEqual([...frameOf('stderr', Buffer.from('ab'))], [2, 0, 0, 0, 0, 0, 0, 2, 97, 98]);
 });
 
-it('log lines get one time each, also when they come in pieces', () => {
-  const put = logText();
-  const at = new Date('2026-01-01T00:00:00Z');
-  const text = ['a', 'b\n', 'c\n']
-    .map((data) => put({ stream: 'stdout', at, data: Buffer.from(data) }).toString())
-    .join('');
-  assert.equal(text, '2026-01-01T00:00:00.000000000Z ab\n2026-01-01T00:00:00.000000000Z c\n');
+describe('lines of a log on the wire', () => {
+  const batchOf = (zone: string, pieces: readonly (readonly [stream: number, data: string])[]): LogBatch => {
+    const spans: number[] = [];
+    let text = '';
+    for (const [stream, data] of pieces) {
+      const time = `2026-01-01T02:00:00.123456789${zone} x F `;
+      spans.push(stream, text.length, text.length + time.length, text.length + time.length + data.length);
+      text += time + data;
+    }
+    return { bytes: Buffer.from(text), spans };
+  };
+  const style = { tty: true, timestamps: false, details: undefined };
+
+  it('are a frame each', () => {
+    const wire = logFrames({ ...style, tty: false })(batchOf('+00:00', [[1, 'ab\n'], [2, 'c']])); // prettier-ignore
+    assert.deepEqual([...wire], [1, 0, 0, 0, 0, 0, 0, 3, 97, 98, 10, 2, 0, 0, 0, 0, 0, 0, 1, 99]);
+  });
+
+  it('get one time each, also when they come in pieces', () => {
+    const put = logFrames({ ...style, timestamps: true });
+    const wire = ['a', 'b\n', 'c\n'].map((data) => put(batchOf('+00:00', [[1, data]])).toString()).join('');
+    assert.equal(wire, '2026-01-01T02:00:00.123456789Z ab\n2026-01-01T02:00:00.123456789Z c\n');
+  });
+
+  it('have the time of Greenwich, wherever the machine is', () => {
+    const wire = logFrames({ ...style, timestamps: true, details: 'a=b ' })(batchOf('+02:00', [[1, 'x\n']]));
+    assert.equal(wire.toString(), '2026-01-01T00:00:00.123456789Z a=b x\n');
+  });
 });
 
 it('file modes are Go’s', () => {

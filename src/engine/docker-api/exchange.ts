@@ -3,7 +3,7 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 import type { UserError } from '../../lib/errors.ts';
 import { invalidParameter } from './http-errors.ts';
 
-/** One request and the ways to answer it. Exactly one of `reply`, `stream` and `hijack` is called. */
+/** One request and the ways to answer it. Exactly one of `reply`, `stream`, `handOver`, `hijack` and `upgrade` is called. */
 export interface Exchange {
   readonly method: string;
   readonly path: string;
@@ -22,9 +22,22 @@ export interface Exchange {
   reply(status: number, value?: unknown): void;
   /** An answer that grows; its head is sent at once. */
   stream(contentType: string, headers?: Readonly<Record<string, string>>): Writable;
+  /**
+   * An answer whose bytes another process may write, as fast as the machine can: it ends with the connection, so it is
+   * neither cut into chunks nor does its length stand in its head.
+   */
+  handOver(contentType: string, headers?: Readonly<Record<string, string>>): Promise<Handed>;
   /** Takes the connection over as a raw stream in both directions (upgraded, where the client asked for that). */
   hijack(contentType: string): RawConnection;
+  /** Takes it over for another protocol that the client asked for; undefined where it did not. */
+  upgrade(lines: readonly string[]): RawConnection | undefined;
   header(name: string, value: string): void;
+}
+
+export interface Handed {
+  /** The connection itself; its head has been written. */
+  readonly sink: Writable;
+  end(): void;
 }
 
 export interface RawConnection {
@@ -63,14 +76,32 @@ export function responseExchange(init: ExchangeInit, response: ServerResponse): 
       response.flushHeaders();
       return response;
     },
+    handOver: async (contentType, headers = {}) => {
+      beginUnbounded(response, { 'content-type': contentType, ...headers });
+      const sink = response.socket;
+      if (sink === null) throw new Error('the client is gone');
+      await flushed(sink);
+      return { sink, end: () => void response.end() };
+    },
     hijack: (contentType) => {
-      response.useChunkedEncodingByDefault = false;
-      response.shouldKeepAlive = false;
-      response.writeHead(200, { 'content-type': contentType, connection: 'close' });
-      response.flushHeaders();
+      beginUnbounded(response, { 'content-type': contentType });
       return { input: request, output: response };
     },
+    upgrade: () => undefined,
   };
+}
+
+/** The answer ends with the connection. */
+function beginUnbounded(response: ServerResponse, headers: Readonly<Record<string, string>>): void {
+  response.useChunkedEncodingByDefault = false;
+  response.shouldKeepAlive = false;
+  response.writeHead(200, { ...headers, connection: 'close' });
+  response.flushHeaders();
+}
+
+/** Until what was written is with the kernel; also where that fails: whoever writes next sees it. */
+function flushed(sink: Writable): Promise<void> {
+  return new Promise((resolve) => sink.write('', () => resolve()));
 }
 
 /** A request with `Connection: Upgrade`: the socket is ours once it is hijacked. */
@@ -84,6 +115,11 @@ export function upgradeExchange(init: ExchangeInit, o: { socket: Duplex; head: B
   const start = (status: string, headers: readonly string[]): void => {
     started = true;
     socket.write([`HTTP/1.1 ${status}`, ...extra, ...headers, '', ''].join('\r\n'));
+  };
+  const takeOver = (words: string, lines: readonly string[]): RawConnection => {
+    start(`101 ${words}`, lines);
+    if (o.head.length > 0) socket.unshift(o.head);
+    return { input: socket, output: socket };
   };
   return {
     ...commonOf(init, controller),
@@ -105,11 +141,15 @@ export function upgradeExchange(init: ExchangeInit, o: { socket: Duplex; head: B
       start('200 OK', [`Content-Type: ${contentType}`, 'Connection: close']);
       return socket;
     },
-    hijack: (contentType) => {
-      start('101 UPGRADED', [`Content-Type: ${contentType}`, 'Connection: Upgrade', 'Upgrade: tcp']);
-      if (o.head.length > 0) socket.unshift(o.head);
-      return { input: socket, output: socket };
+    handOver: async (contentType, headers = {}) => {
+      const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+      start('200 OK', [`Content-Type: ${contentType}`, ...lines, 'Connection: close']);
+      await flushed(socket);
+      return { sink: socket, end: () => void socket.end(() => socket.destroy()) };
     },
+    hijack: (contentType) =>
+      takeOver('UPGRADED', [`Content-Type: ${contentType}`, 'Connection: Upgrade', 'Upgrade: tcp']),
+    upgrade: (lines) => takeOver('Switching Protocols', lines),
   };
 }
 

@@ -15,7 +15,7 @@ import { flagOf, integerOf, textOf } from './query.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
 import { inspectContainer, listContainer } from './shape-container.ts';
-import { imageNameOf, sizesOf, surroundingsOf } from './surroundings.ts';
+import { forOneList, imageNameOf, sizesOf, surroundingsOf } from './surroundings.ts';
 
 /** Making, finding and removing containers; what happens to one that is there is in `routes-lifecycle.ts`. */
 export function containerRoutes(rooms: Rooms): readonly Route[] {
@@ -109,12 +109,13 @@ async function list(rooms: Rooms, exchange: Exchange): Promise<void> {
   );
   const withSizes = flagOf(query, 'size');
   const now = new Date();
+  const around = forOneList(rooms);
   const rows = selected.map(async (container) =>
     listContainer(container, {
-      around: surroundingsOf(rooms, container),
+      around: surroundingsOf(around, container),
       apiVersion: exchange.apiVersion,
       now,
-      imageName: imageNameOf(rooms, container),
+      imageName: imageNameOf(around, container),
       ...(withSizes ? { sizes: await sizesOf(rooms, container) } : {}),
     }),
   );

@@ -1,8 +1,7 @@
-import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import type { Writable } from 'node:stream';
 import type { Change, Container } from '../runtime/index.ts';
 import { doneTo } from './engine-events.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange, Handed } from './exchange.ts';
 import { pathStatHeader } from './file-mode.ts';
 import { invalidParameter, unsupported } from './http-errors.ts';
 import { flagOf, textOf } from './query.ts';
@@ -32,9 +31,15 @@ export function fileRoutes({ runtime, events }: FileRooms): readonly Route[] {
       pattern: '/containers/{id}/archive',
       handle: async (exchange) => {
         const container = containerOf(exchange);
-        const { stat, tar } = await runtime.copyOut(container.id, pathOf(exchange));
-        events.publish(doneTo(container, 'archive-path'));
-        await sendTar(exchange, tar, { [STAT_HEADER]: pathStatHeader(stat) });
+        await sendTar(exchange, async (begin) => {
+          await runtime.copyOut(container.id, pathOf(exchange), {
+            signal: exchange.signal,
+            begin: (stat) => {
+              events.publish(doneTo(container, 'archive-path'));
+              return begin({ [STAT_HEADER]: pathStatHeader(stat) });
+            },
+          });
+        });
       },
     },
     {
@@ -55,7 +60,9 @@ export function fileRoutes({ runtime, events }: FileRooms): readonly Route[] {
       handle: async (exchange) => {
         const container = containerOf(exchange);
         events.publish(doneTo(container, 'export'));
-        await sendTar(exchange, await runtime.exportRoot(container.id));
+        await sendTar(exchange, (begin) =>
+          runtime.exportRoot(container.id, { signal: exchange.signal, begin: () => begin() }),
+        );
       },
     },
     {
@@ -81,6 +88,14 @@ function pathOf({ query }: Exchange): string {
   return path;
 }
 
-async function sendTar(exchange: Exchange, tar: Readable, headers: Record<string, string> = {}): Promise<void> {
-  await pipeline(tar, exchange.stream('application/x-tar', headers), { signal: exchange.signal });
+type Begin = (headers?: Readonly<Record<string, string>>) => Promise<Writable>;
+
+/** What fails before the answer has begun is told; behind that the connection ends early. */
+async function sendTar(exchange: Exchange, write: (begin: Begin) => Promise<void>): Promise<void> {
+  let handed: Handed | undefined;
+  await write(async (headers) => {
+    handed = await exchange.handOver('application/x-tar', headers);
+    return handed.sink;
+  });
+  handed?.end();
 }

@@ -9,7 +9,7 @@ import { listContainer } from './shape-container.ts';
 import { listImage } from './shape-image.ts';
 import { inspectVolume } from './shape-network.ts';
 import { statisticsShape } from './shape-statistics.ts';
-import { imageNameOf, sizesOf, surroundingsOf } from './surroundings.ts';
+import { forOneList, imageNameOf, sizesOf, surroundingsOf } from './surroundings.ts';
 import { sharedBytesOf } from './shared-size.ts';
 import { speaksAtLeast } from './versions.ts';
 import { writeTo } from './writing.ts';
@@ -64,11 +64,12 @@ async function diskUsage(rooms: Rooms, exchange: Exchange): Promise<void> {
       throw invalidParameter(`unknown object type: ${type}`, `One of ${DISK_TYPES.join(', ')}.`);
   }
   const containers = runtime.list();
+  const around = forOneList(rooms);
   const rows = (wants('container') ? containers : []).map(async (container) =>
     listContainer(container, {
-      around: surroundingsOf(rooms, container),
+      around: surroundingsOf(around, container),
       now,
-      imageName: imageNameOf(rooms, container),
+      imageName: imageNameOf(around, container),
       sizes: await sizesOf(rooms, container),
       apiVersion: exchange.apiVersion,
     }),

@@ -4,11 +4,13 @@ import { doneTo } from './engine-events.ts';
 import type { Exchange, RawConnection } from './exchange.ts';
 import { frameOf } from './frames.ts';
 import { invalidParameter } from './http-errors.ts';
-import { logText } from './log-text.ts';
+import { logDetailsOf } from './log-details.ts';
+import { logFrames } from './log-frames.ts';
 import { flagOf, integerOf, momentOf, textOf } from './query.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
 import { speaksAtLeast } from './versions.ts';
+import { acceptLines, webSocketOver } from './websocket.ts';
 import { writeTo } from './writing.ts';
 
 type StreamRooms = Pick<Rooms, 'runtime' | 'events'>;
@@ -37,6 +39,11 @@ export function streamRoutes(rooms: StreamRooms): readonly Route[] {
       handle: (exchange) => attach(rooms, containerOf(exchange), exchange),
     },
     {
+      method: 'GET',
+      pattern: '/containers/{id}/attach/ws',
+      handle: (exchange) => attachWebSocket(rooms, containerOf(exchange), exchange),
+    },
+    {
       method: 'POST',
       pattern: '/containers/{id}/resize',
       handle: async (exchange) => {
@@ -60,12 +67,16 @@ async function logs({ runtime }: Pick<Rooms, 'runtime'>, container: Container, e
     throw invalidParameter('Bad parameters: you must choose at least one stream', 'Give stdout=1 or stderr=1.');
   }
   if (container.spec.logDriver.type === 'none') throw unreadableLogs();
-  const pieces = runtime.logs(container.id, options);
-  const prefix = flagOf(exchange.query, 'timestamps') ? logText() : undefined;
-  const sink = exchange.stream(streamTypeOf(exchange, container.spec.tty));
-  for await (const piece of pieces) {
-    const data = prefix === undefined ? piece.data : prefix(piece);
-    if (!(await writeTo(sink, wire(container.spec.tty, piece.stream, data), exchange.signal))) return;
+  const batches = runtime.logBatches(container.id, options);
+  const { tty } = container.spec;
+  const encode = logFrames({
+    tty,
+    timestamps: flagOf(exchange.query, 'timestamps'),
+    details: flagOf(exchange.query, 'details') ? logDetailsOf(container.spec) : undefined,
+  });
+  const sink = exchange.stream(streamTypeOf(exchange, tty));
+  for await (const batch of batches) {
+    if (!(await writeTo(sink, encode(batch), exchange.signal))) return;
   }
   sink.end();
 }
@@ -100,25 +111,58 @@ function wire(tty: boolean, stream: 'stdout' | 'stderr', data: Buffer): Buffer {
   return tty ? data : frameOf(stream, data);
 }
 
-async function attach({ runtime, events }: StreamRooms, container: Container, exchange: Exchange): Promise<void> {
-  const { query, signal } = exchange;
+async function attach(rooms: StreamRooms, container: Container, exchange: Exchange): Promise<void> {
+  const attachment = await attachmentOf(rooms, container, exchange);
+  const connection = exchange.hijack(streamTypeOf(exchange, container.spec.tty));
+  try {
+    feedInput(connection, attachment);
+    await sendOutput(connection, attachment.output, { tty: container.spec.tty, signal: exchange.signal });
+    connection.output.end();
+  } finally {
+    attachment.close();
+  }
+}
+
+/** Before API 1.42 a WebSocket had all three streams, whatever was asked for. */
+async function attachmentOf(
+  { runtime, events }: StreamRooms,
+  container: Container,
+  { query, signal }: Exchange,
+  o: { readonly allStreams: boolean } = { allStreams: false },
+): Promise<Attachment> {
   const attachment = await runtime.attach(container.id, {
-    stdin: flagOf(query, 'stdin'),
-    stdout: flagOf(query, 'stdout'),
-    stderr: flagOf(query, 'stderr'),
+    stdin: o.allStreams || flagOf(query, 'stdin'),
+    stdout: o.allStreams || flagOf(query, 'stdout'),
+    stderr: o.allStreams || flagOf(query, 'stderr'),
     logs: flagOf(query, 'logs'),
     stream: flagOf(query, 'stream'),
     signal,
   });
   events.publish(doneTo(container, 'attach'));
-  const connection = exchange.hijack(streamTypeOf(exchange, container.spec.tty));
+  return attachment;
+}
+
+/** The streams are not told apart there; the client's farewell ends the connection. */
+async function attachWebSocket(rooms: StreamRooms, container: Container, exchange: Exchange): Promise<void> {
+  const key = exchange.headers['sec-websocket-key'];
+  if (key === undefined) throw notUpgraded();
+  const allStreams = !speaksAtLeast(exchange, '1.42');
+  const attachment = await attachmentOf(rooms, container, exchange, { allStreams });
+  const socket = exchange.upgrade(acceptLines(key));
   try {
+    if (socket === undefined) throw notUpgraded();
+    const connection = webSocketOver(socket, speaksAtLeast(exchange, '1.28') ? 'binary' : 'text');
+    connection.input.once('end', () => connection.output.end());
     feedInput(connection, attachment);
-    await sendOutput(connection, attachment.output, { tty: container.spec.tty, signal });
+    await sendOutput(connection, attachment.output, { tty: true, signal: exchange.signal });
     connection.output.end();
   } finally {
     attachment.close();
   }
+}
+
+function notUpgraded(): UserError {
+  return invalidParameter('the request is not the opening of a WebSocket', 'Connect with a WebSocket client.');
 }
 
 /** The client's half: its end closes standard input, not the connection. */

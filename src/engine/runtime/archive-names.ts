@@ -1,4 +1,4 @@
-const BLOCK = 512;
+export const BLOCK = 512;
 /** Longer extended headers are passed over: no name that Linux takes needs so much. */
 const MOST_META_BYTES = 1024 * 1024;
 /** Links, devices, folders, pipes. */
@@ -108,15 +108,15 @@ function nameIn(block: Buffer): string {
   return prefix === '' ? name : `${prefix}/${name}`;
 }
 
-function untilZero(bytes: Buffer): string {
+export function untilZero(bytes: Buffer): string {
   const zero = bytes.indexOf(0);
   return bytes.toString('latin1', 0, zero < 0 ? bytes.length : zero);
 }
 
 /** Octal, or GNU's base 256. */
-function numberAt(block: Buffer, offset: number): number {
-  if ((block[offset]! & 0x80) !== 0) return Number(block.readBigUInt64BE(offset + 4));
-  return Number.parseInt(untilZero(block.subarray(offset, offset + 12)).trim(), 8) || 0;
+export function numberAt(block: Buffer, offset: number, length = 12): number {
+  if ((block[offset]! & 0x80) !== 0) return Number(block.readBigUInt64BE(offset + length - 8) & (2n ** 63n - 1n));
+  return Number.parseInt(untilZero(block.subarray(offset, offset + length)).trim(), 8) || 0;
 }
 
 function padded(size: number): number {

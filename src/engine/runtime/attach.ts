@@ -4,7 +4,7 @@ import { PassThrough, type Writable } from 'node:stream';
 import { attachArgv } from './argv.ts';
 import { isUp, type Entry } from './containers.ts';
 import type { Attachment, AttachOptions, OutputPiece, TerminalSize } from './face.ts';
-import { readLogs } from './logs.ts';
+import { readOutput } from './logs.ts';
 
 /** Streams of a container that runs or is about to: the output comes from its log, the input goes to conmon. */
 export async function attachTo(entry: Entry, o: AttachOptions): Promise<Attachment> {
@@ -21,7 +21,7 @@ async function outputOf(entry: Entry, o: AttachOptions, signal: AbortSignal): Pr
     (log) => log.size,
     () => 0,
   );
-  const pieces = readLogs(entry, {
+  const pieces = readOutput(entry, {
     follow: o.stream,
     stdout: o.stdout,
     stderr: o.stderr,

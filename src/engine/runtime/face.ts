@@ -7,6 +7,7 @@ import type { ImageStore, Layer } from '../image/index.ts';
 import type { Endpoint, EndpointRequest, Networks } from '../network/index.ts';
 import type { Volumes } from '../volume/index.ts';
 import type { Container, ContainerSpec, MountSpec, Resources, RestartPolicy } from './container.ts';
+import type { LogBatch } from './log-format.ts';
 
 export interface RuntimeOptions {
   readonly scope: Scope;
@@ -199,6 +200,12 @@ export interface UpdateRequest {
   readonly restartPolicy?: RestartPolicy;
 }
 
+export interface TarOptions<About extends readonly unknown[]> {
+  /** Called once all is there; gives where the tar goes. It is not ended; a socket is written by tar itself. */
+  begin(...about: About): Promise<Writable>;
+  readonly signal?: AbortSignal;
+}
+
 export type StepNetwork =
   | 'none'
   | 'host'
@@ -272,6 +279,8 @@ export interface Runtime {
   wait(id: string, condition: WaitCondition, signal?: AbortSignal): Promise<WaitResult>;
 
   logs(id: string, o: LogsOptions): AsyncIterable<OutputPiece>;
+  /** The same, many lines at once. */
+  logBatches(id: string, o: LogsOptions): AsyncIterable<LogBatch>;
   /** Streams of a container that runs, or is about to: attach first, then start, loses nothing. */
   attach(id: string, o: AttachOptions): Promise<Attachment>;
   /** Size of the terminal of a container that has one. */
@@ -292,12 +301,12 @@ export interface Runtime {
   /** Bytes in the container's own layer. */
   sizeOf(id: string): Promise<number>;
   statPath(id: string, path: string): Promise<PathStat>;
-  /** A tar of the path, named by its last part. */
-  copyOut(id: string, path: string): Promise<{ readonly stat: PathStat; readonly tar: Readable }>;
+  /** Writes a tar of the path, named by its last part. */
+  copyOut(id: string, path: string, o: TarOptions<[stat: PathStat]>): Promise<void>;
   /** Unpacks a tar into a folder. */
   copyIn(id: string, path: string, tar: Readable): Promise<void>;
-  /** A tar of the whole root. */
-  exportRoot(id: string): Promise<Readable>;
+  /** Writes a tar of the whole root. */
+  exportRoot(id: string, o: TarOptions<[]>): Promise<void>;
   /** A layer of what the container wrote (`docker commit`); undefined where it wrote nothing. */
   sealLayer(id: string): Promise<Layer | undefined>;
 

@@ -1,14 +1,15 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { lstat, readdir, readlink, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { PassThrough, type Readable, type Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { UserError } from '../../lib/errors.ts';
 import { run, runOrThrow } from '../../lib/process.ts';
 import type { Layer } from '../image/index.ts';
-import { type ArchiveGuard, guardArchive } from './archive-guard.ts';
+import { openBelow } from './archive-folder.ts';
+import { guardArchive } from './archive-guard.ts';
+import { unpackTar, writeTar } from './archive-streams.ts';
 import { exclusively, isUp, type Entry } from './containers.ts';
 import { pathNotFound } from './errors.ts';
-import type { Change, PathStat } from './face.ts';
+import type { Change, PathStat, TarOptions } from './face.ts';
 import type { Host } from './host.ts';
 import { resolveInRoot } from '../../lib/root-path.ts';
 import { mountRoot, unmountContainer } from './root-mount.ts';
@@ -25,48 +26,33 @@ export class ContainerFiles {
     return this.#withRoot(entry, async (root) => statIn(root, path, entry.spec.name));
   }
 
-  /** The tar is written while it is read; until it ends no other operation touches the container. */
-  async copyOut(entry: Entry, path: string): Promise<{ stat: PathStat; tar: Readable }> {
-    const { promise, resolve, reject } = Promise.withResolvers<{ stat: PathStat; tar: Readable }>();
-    this.#withRoot(entry, async (root) => {
+  /** Until the tar has ended no other operation touches a container that does not run. */
+  async copyOut(entry: Entry, path: string, o: TarOptions<[stat: PathStat]>): Promise<void> {
+    await this.#withRoot(entry, async (root) => {
       const stat = await statIn(root, path, entry.spec.name);
       const place = await resolveInRoot(root, path, !/\/\.?$/.test(path));
-      const child = tarOut(copyArguments({ root, place, path }));
-      resolve({ stat, tar: kept(child.stdout) });
-      await endOf(child);
-    }).catch(reject);
-    return promise;
+      const sink = await o.begin(stat);
+      await writeTar(sink, { args: copyArguments({ root, place, path }), signal: o.signal });
+    });
   }
 
   /** Docker's `docker export`: the container's own root, without what is mounted in it; names are without `./`. */
-  async exportRoot(entry: Entry): Promise<Readable> {
-    const { promise, resolve, reject } = Promise.withResolvers<Readable>();
-    this.#withRoot(entry, async () => {
+  async exportRoot(entry: Entry, o: TarOptions<[]>): Promise<void> {
+    await this.#withRoot(entry, async () => {
       const { root } = entry.paths;
       const names = await readdir(root, { encoding: 'buffer' });
-      const child = tarOut([
-        '--one-file-system',
-        '--directory',
-        root,
-        '--null',
-        '--verbatim-files-from',
-        '--files-from=-',
-      ]);
-      child.stdin.on('error', () => {}); // tar that ended early says so by its exit
-      child.stdin.end(Buffer.concat(names.sort(Buffer.compare).flatMap((name) => [name, Buffer.of(0)])));
-      resolve(kept(child.stdout));
-      await endOf(child);
-    }).catch(reject);
-    return promise;
+      const args = ['--one-file-system', '--directory', root, '--null', '--verbatim-files-from', '--files-from=-'];
+      const input = Buffer.concat(names.sort(Buffer.compare).flatMap((name) => [name, Buffer.of(0)]));
+      await writeTar(await o.begin(), { args, input, signal: o.signal });
+    });
   }
 
   async copyIn(entry: Entry, path: string, tar: Readable): Promise<void> {
     await this.#withRoot(entry, async (root) => {
       const directory = await resolveInRoot(root, path);
-      // The root of a running container is seen through a link of /proc.
-      const found = await (directory === root ? stat(root) : lstat(directory)).catch(() => undefined);
-      if (!found?.isDirectory()) throw pathNotFound(path, entry.spec.name);
-      await unpack(directory, guarded(tar, guardArchive(root, directory)));
+      await using opened = await openBelow(root, directory);
+      if (opened === undefined) throw pathNotFound(path, entry.spec.name);
+      await unpackTar(opened, { tar, guard: guardArchive(root, directory) });
     });
   }
 
@@ -150,77 +136,6 @@ async function statIn(root: string, path: string, containerName: string): Promis
     modifiedAt: found.mtime,
     linkTarget: found.isSymbolicLink() ? await readlink(place) : '',
   };
-}
-
-function tarOut(args: readonly string[]) {
-  const all = ['--create', '--file', '-', '--numeric-owner', '--sparse', ...args];
-  return spawn('tar', all, { stdio: ['pipe', 'pipe', 'ignore'] });
-}
-
-/** Node drops what nobody reads yet when a child ends; here it waits for its reader. */
-function kept(stdout: Readable): Readable {
-  return stdout.pipe(new PassThrough());
-}
-
-async function endOf(child: ChildProcess): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    child.once('close', () => resolve());
-    child.once('error', reject);
-  });
-}
-
-/** What a container has is not trusted: before tar sees a name, it is looked where that leads. */
-async function* guarded(tar: Readable, guard: ArchiveGuard): AsyncGenerator<Buffer> {
-  for await (const chunk of tar) {
-    guard.look(chunk as Buffer);
-    yield chunk as Buffer;
-  }
-}
-
-/** tar takes 64 KiB a call instead of 10: large files come in twice as fast. */
-const INCOMING = ['--blocking-factor=128', '--read-full-records', '--numeric-owner', '--same-permissions'];
-
-async function unpack(directory: string, tar: AsyncIterable<Buffer>): Promise<void> {
-  const child = spawn('tar', ['--extract', '--file', '-', ...INCOMING, '--directory', directory], {
-    stdio: ['pipe', 'ignore', 'pipe'],
-  });
-  let errors = '';
-  child.stderr.on('data', (data: Buffer) => (errors += data.toString()));
-  const ended = new Promise<number | null>((resolve, reject) => {
-    child.once('close', resolve);
-    child.once('error', reject);
-  });
-  const [broken, code] = await Promise.all([feed(tar, child.stdin).catch((error: unknown) => error), ended]);
-  if (code === 0 && broken === undefined) return;
-  if (broken instanceof UserError) throw broken;
-  throw new UserError({
-    code: 'archive-invalid',
-    kind: 'invalid',
-    message: `the archive could not be unpacked: ${errors.trim() || String(broken)}`,
-    fix: 'Send an uncompressed tar archive.',
-  });
-}
-
-/**
- * Fails only with the source: a reader that is content before the end (tar, at the mark of an archive's end) says so by
- * its exit code. The rest of the source is read and dropped.
- */
-async function feed(source: AsyncIterable<Buffer>, sink: Writable): Promise<void> {
-  sink.on('error', () => {});
-  try {
-    for await (const chunk of source) if (sink.writable && !sink.write(chunk)) await roomIn(sink);
-  } finally {
-    sink.end();
-  }
-}
-
-async function roomIn(sink: Writable): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const done = (): void => resolve();
-  for (const event of ['drain', 'close']) sink.once(event, done);
-  if (sink.destroyed) resolve();
-  await promise;
-  for (const event of ['drain', 'close']) sink.off(event, done);
 }
 
 interface Found {

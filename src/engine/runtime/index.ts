@@ -44,4 +44,5 @@ export type {
   WaitResult,
 } from './face.ts';
 export { unknownCapability } from './capabilities.ts';
+export { type LogBatch, SPAN } from './log-format.ts';
 export { openRuntime } from './runtime.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { parseLog } from './log-format.ts';
+import { scanLog, SPAN, streamIn, timeIn } from './log-format.ts';
 import { tailOffset } from './log-tail.ts';
 
 const TIME = '2026-11-21T08:49:01.070237868+00:00';
@@ -25,6 +25,22 @@ function asConmon(writes: readonly { readonly stream: string; readonly data: Buf
     }
   }
   return Buffer.concat(lines);
+}
+
+interface Parsed {
+  readonly records: readonly { readonly stream: string; readonly at: Date; readonly data: Buffer }[];
+  readonly consumed: number;
+}
+
+function parseLog(text: Buffer): Parsed {
+  const batch = scanLog(text);
+  const starts = Array.from({ length: batch.spans.length / SPAN }, (_, index) => index * SPAN);
+  const records = starts.map((at) => ({
+    stream: streamIn(batch, at),
+    at: timeIn(batch, at),
+    data: text.subarray(batch.spans[at + 2], batch.spans[at + 3]),
+  }));
+  return { records, consumed: batch.consumed };
 }
 
 const bytes = fc

@@ -4,7 +4,7 @@ import { systemCodeOf } from '../../lib/errors.ts';
 import { isUp, type Entry, type Moment } from './containers.ts';
 import type { LogsOptions, OutputPiece } from './face.ts';
 import { logFiles, nextLogFile, type LogFile } from './log-files.ts';
-import { parseLog, type LogRecord } from './log-format.ts';
+import { type LogBatch, scanLog, SPAN, streamIn, timeIn } from './log-format.ts';
 import { tailOffset } from './log-tail.ts';
 
 const CHUNK_BYTES = 256 * 1024;
@@ -16,12 +16,39 @@ export interface ReadOptions extends LogsOptions {
   readonly awaitStart?: boolean;
 }
 
-/** A container's output from its log; with `follow` until it ends. */
+/** A container's output as its log has it, line by line; with `follow` until it ends. */
 export async function* readLogs(entry: Entry, o: ReadOptions): AsyncGenerator<OutputPiece> {
+  for await (const batch of readLogBatches(entry, o)) {
+    for (let at = 0; at < batch.spans.length; at += SPAN) yield pieceOf(batch, { from: at, to: at + SPAN });
+  }
+}
+
+/** Like `readLogs`, by larger pieces: lines of one stream that follow each other are one. */
+export async function* readOutput(entry: Entry, o: ReadOptions): AsyncGenerator<OutputPiece> {
+  for await (const batch of readLogBatches(entry, o)) {
+    const { spans } = batch;
+    for (let from = 0, to = SPAN; from < spans.length; from = to, to += SPAN) {
+      while (to < spans.length && spans[to] === spans[from]) to += SPAN;
+      yield pieceOf(batch, { from, to });
+    }
+  }
+}
+
+/** The records between two places of `spans`, all of one stream. */
+function pieceOf(batch: LogBatch, { from, to }: { readonly from: number; readonly to: number }): OutputPiece {
+  const { bytes, spans } = batch;
+  const parts: Buffer[] = [];
+  for (let at = from; at < to; at += SPAN) parts.push(bytes.subarray(spans[at + 2], spans[at + 3]));
+  const data = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  return { stream: streamIn(batch, from), at: timeIn(batch, from), data };
+}
+
+/** What a log has, as it is read: many lines at once. */
+export async function* readLogBatches(entry: Entry, o: ReadOptions): AsyncGenerator<LogBatch> {
   const wakeup = o.follow ? followEnd(entry, o) : undefined;
   try {
     let at = await beginning(entry.paths.log, o, wakeup);
-    while (at !== undefined) at = yield* pieces({ log: entry.paths.log, at, wakeup }, o);
+    while (at !== undefined) at = yield* batches({ log: entry.paths.log, at, wakeup }, o);
   } finally {
     wakeup?.close();
   }
@@ -40,14 +67,14 @@ interface Place {
 }
 
 /** What is wanted of one file. @returns where to go on: the beginning of the next one, or nowhere */
-async function* pieces({ log, at, wakeup }: Reading, o: ReadOptions): AsyncGenerator<OutputPiece, Place | undefined> {
+async function* batches({ log, at, wakeup }: Reading, o: ReadOptions): AsyncGenerator<LogBatch, Place | undefined> {
   const file = await openThere(at.path);
   if (file === undefined) return undefined;
   await using _closing = file;
   const { ino } = await file.stat();
   let { offset } = at;
   const buffer = Buffer.alloc(CHUNK_BYTES);
-  let carry = Buffer.alloc(0);
+  let carry: Buffer = Buffer.alloc(0);
   while (!o.signal?.aborted) {
     const next = wakeup?.next(); // before reading: what is written afterwards wakes us
     const ended = wakeup?.ended() ?? true;
@@ -60,19 +87,36 @@ async function* pieces({ log, at, wakeup }: Reading, o: ReadOptions): AsyncGener
       continue;
     }
     offset += bytesRead;
-    const data = Buffer.concat([carry, buffer.subarray(0, bytesRead)]);
-    const { records, consumed } = parseLog(data);
-    carry = data.subarray(consumed);
-    for (const record of records) {
-      if (o.until !== undefined && record.at > o.until) return undefined;
-      if (isWanted(record, o)) yield { stream: record.stream, at: record.at, data: record.data };
-    }
+    const scanned = scanLog(Buffer.concat([carry, buffer.subarray(0, bytesRead)]));
+    carry = scanned.bytes.subarray(scanned.consumed);
+    const { spans, isOver } = wantedSpans(scanned, o);
+    if (spans.length > 0) yield { bytes: scanned.bytes, spans };
+    if (isOver) return undefined;
   }
   return undefined;
 }
 
-function isWanted(record: LogRecord, o: LogsOptions): boolean {
-  return o[record.stream] && (o.since === undefined || record.at >= o.since);
+/** `isOver`: the first record is there that is too late. */
+function wantedSpans(batch: LogBatch, o: LogsOptions): { readonly spans: readonly number[]; readonly isOver: boolean } {
+  const { since, until } = o;
+  if (o.stdout && o.stderr && since === undefined && until === undefined) return { spans: batch.spans, isOver: false };
+  const spans: number[] = [];
+  for (let from = 0; from < batch.spans.length; from += SPAN) {
+    const at = since === undefined && until === undefined ? undefined : timeIn(batch, from);
+    if (at !== undefined && until !== undefined && at > until) return { spans, isOver: true };
+    if (isWanted({ stream: streamIn(batch, from), at }, o)) spans.push(...batch.spans.slice(from, from + SPAN));
+  }
+  return { spans, isOver: false };
+}
+
+interface Wanted {
+  readonly stream: 'stdout' | 'stderr';
+  /** Undefined where no time matters. */
+  readonly at: Date | undefined;
+}
+
+function isWanted({ stream, at }: Wanted, o: LogsOptions): boolean {
+  return o[stream] && (o.since === undefined || at === undefined || at >= o.since);
 }
 
 /** The log appears with the first start; a follower waits for it. */

@@ -16,7 +16,7 @@ import { openMountCalls } from '../image/index.ts';
 import type { Host } from './host.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { LogRotation } from './log-rotation.ts';
-import { readLogs } from './logs.ts';
+import { readLogBatches, readLogs } from './logs.ts';
 import { detectMachine, findInit } from './machine.ts';
 import { runtimePaths, type RuntimePaths } from './paths.ts';
 import { openRecords } from './records.ts';
@@ -154,13 +154,23 @@ function lifecycleFace({ host, containers, lifecycle }: Parts): LifecycleFace {
 
 type StreamFace = Pick<
   Runtime,
-  'logs' | 'attach' | 'resize' | 'createExec' | 'startExec' | 'inspectExec' | 'resizeExec' | 'top' | 'statistics'
+  | 'logs'
+  | 'logBatches'
+  | 'attach'
+  | 'resize'
+  | 'createExec'
+  | 'startExec'
+  | 'inspectExec'
+  | 'resizeExec'
+  | 'top'
+  | 'statistics'
 >;
 
 function streamFace({ host, containers, execs }: Parts): StreamFace {
   const { cgroupVersion } = host.machine;
   return {
     logs: (id, o) => readLogs(readable(containers.get(id)), o),
+    logBatches: (id, o) => readLogBatches(readable(containers.get(id)), o),
     attach: async (id, o) => attachTo(containers.get(id), o),
     resize: async (id, size) => resizeTerminal(containers.get(id), size),
     createExec: (id, request) => execs.create(containers.get(id), request),
@@ -195,9 +205,9 @@ function fileFace({ containers, files }: Parts): FileFace {
     changes: async (id) => files.changes(containers.get(id)),
     sizeOf: async (id) => files.sizeOf(containers.get(id)),
     statPath: async (id, path) => files.stat(containers.get(id), path),
-    copyOut: async (id, path) => files.copyOut(containers.get(id), path),
+    copyOut: async (id, path, o) => files.copyOut(containers.get(id), path, o),
     copyIn: async (id, path, tar) => files.copyIn(containers.get(id), path, tar),
-    exportRoot: async (id) => files.exportRoot(containers.get(id)),
+    exportRoot: async (id, o) => files.exportRoot(containers.get(id), o),
     sealLayer: async (id) => files.seal(containers.get(id)),
   };
 }
