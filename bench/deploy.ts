@@ -46,6 +46,7 @@ export async function measureDeploy(context: Context): Promise<Result> {
       ratioOf('`docker service update` over `bascule deploy`', { ours, peer: updated }),
     ],
     notes: [
+      'Health: Bascule asks new instances every 200 ms (`start_interval`), and waits for all of them; the others wait for none.',
       `Bascule: ${bascule.asked} requests meanwhile, **${bascule.lost} lost**.`,
       `Compose: ${compose.asked} requests meanwhile, **${compose.lost} lost**. It has one instance: Compose publishes a port for one container.`,
       'Swarm: time only. Its ingress needs IPVS, which this kernel has not, so nobody could count its requests; the service has no published port.',
@@ -53,27 +54,37 @@ export async function measureDeploy(context: Context): Promise<Result> {
   };
 }
 
-function compose(o: { readonly port: number; readonly version: string; readonly replicas: number }): string {
+interface Sketch {
+  readonly port: number;
+  readonly version: string;
+  readonly replicas: number;
+  /** How often it is asked whether it is well. */
+  readonly rhythm: string;
+}
+
+/** Often while it starts, seldom later: the instances of the release before stay, and are asked too. */
+const OURS = 'interval: 5s, start_period: 20s, start_interval: 200ms';
+/** Engines before version 25 know no other; nobody waits for it here. */
+const THEIRS = 'interval: 5s';
+
+function compose({ port, version, replicas, rhythm }: Sketch): string {
   return `name: bench
 services:
   web:
     image: busybox
     command: ["sh", "-c", "mkdir -p /tmp/w && echo version=$$VERSION > /tmp/w/index.html && exec httpd -f -p 8000 -h /tmp/w"]
-    environment: {VERSION: "${o.version}"}
-    ports: ["${o.port}:8000"]
+    environment: {VERSION: "${version}"}
+    ports: ["${port}:8000"]
     stop_grace_period: 1s
-    deploy: {replicas: ${o.replicas}}
-    healthcheck:
-      test: ["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8000/"]
-      interval: 200ms
-      retries: 20
+    deploy: {replicas: ${replicas}}
+    healthcheck: {test: ["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8000/"], ${rhythm}, retries: 20}
 `;
 }
 
 async function byBascule({ machine }: Context): Promise<Measured> {
   const port = await freePort();
   const write = (version: string): void =>
-    machine.write({ 'compose.yaml': compose({ port, version, replicas: REPLICAS }) });
+    machine.write({ 'compose.yaml': compose({ port, version, replicas: REPLICAS, rhythm: OURS }) });
   write('v0');
   await machine.must(['up']);
   const measured = await changes(port, DEPLOYS, async (version) => {
@@ -93,7 +104,7 @@ async function byCompose({ dockerd, docker }: Context): Promise<Measured> {
   const ask = async (...words: string[]): Promise<unknown> =>
     await run(docker, ['--host', `unix://${dockerd.socket}`, 'compose', ...words], { cwd: folder });
   const write = (version: string): void =>
-    writeFileSync(join(folder, 'compose.yaml'), compose({ port, version, replicas: 1 }));
+    writeFileSync(join(folder, 'compose.yaml'), compose({ port, version, replicas: 1, rhythm: THEIRS }));
   write('v0');
   await ask('up', '-d', '--wait');
   const measured = await changes(port, DEPLOYS, async (version) => {
