@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
-import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { crc32, gzipSync, zstdCompressSync } from 'node:zlib';
 import { UserError } from '../../src/lib/errors.ts';
 import { digestOf } from '../../src/lib/oci/index.ts';
 import { imageArchiveOf, tarOf, type ArchiveMember } from '../support/image-archives.ts';
 import { configOf, EMPTY, ImageBench, whyNoLayers } from '../support/image-bench.ts';
 
 const skip = whyNoLayers();
+const withoutXz = existsSync('/usr/bin/xz') ? false : 'needs xz: package xz-utils';
 
 describe('hostile and broken archives', { skip }, () => {
   const file = (name: string, content = 'hostile'): ArchiveMember => ({ header: { name }, content });
@@ -49,6 +51,19 @@ describe('hostile and broken archives', { skip }, () => {
       assert.deepEqual(bench.store.list(), []);
     });
   }
+
+  it('refuses an archive of xz whose reader would need gigabytes of memory', { skip: withoutXz }, async () => {
+    await using bench = await new ImageBench().open();
+    const small = execFileSync('xz', ['--stdout', '--check=crc32'], { input: await tarOf([file('x')]) });
+    assert.ok((await bench.store.importRoot(Readable.from([small]), {})).sizeBytes > 0);
+    const before = bench.contents();
+    await assert.rejects(bench.store.importRoot(Readable.from([wantingMemory(small)]), {}), (error) => {
+      assert.ok(error instanceof UserError && error.code === 'command-failed', String(error));
+      assert.match(error.message, /xz.*memory/is);
+      return true;
+    });
+    assert.deepEqual(bench.contents(), before);
+  });
 
   it('takes absolute names as names in the image', async () => {
     await using bench = await new ImageBench().open();
@@ -187,4 +202,15 @@ function damage(bytes: Buffer, offset: number): Buffer {
   const damaged = Buffer.from(bytes);
   damaged.fill(0x55, offset, offset + 16);
   return damaged;
+}
+
+/** The same xz file, but that it asks for a dictionary of 4 GiB (The .xz File Format, sections 3.1 and 5.3.1). */
+function wantingMemory(file: Buffer): Buffer {
+  const HEADER = 12; // behind the header of the stream
+  const changed = Buffer.from(file);
+  const length = (changed[HEADER]! + 1) * 4;
+  assert.deepEqual([...changed.subarray(HEADER + 1, HEADER + 4)], [0, 0x21, 1], 'a block of LZMA2');
+  changed[HEADER + 4] = 40;
+  changed.writeUInt32LE(crc32(changed.subarray(HEADER, HEADER + length - 4)), HEADER + length - 4);
+  return changed;
 }
