@@ -163,8 +163,8 @@ async function complete(
 ): Promise<void> {
   let since = performance.now();
   for (const file of o.files) {
-    if (file.content.kind === 'copy' || file.content.kind === 'symlink')
-      o.setMetadata(Buffer.from(`${root}/${file.path}`, 'latin1'), file);
+    if (file.content.kind !== 'copy' && file.content.kind !== 'symlink') continue;
+    o.setMetadata(Buffer.from(`${root}/${file.path}`, 'latin1'), file);
     if (performance.now() - since < SLICE_MS) continue;
     await new Promise((resolve) => setImmediate(resolve));
     o.signal.throwIfAborted();

@@ -48,7 +48,10 @@ export async function performCopy(
   const isLarge = isAlone && given[0]!.selected.entries.length > MANY;
   const twins = isLarge ? await twinsOf({ session, inputs }, action) : undefined;
   const later = isAlone
-    ? { take: (taken: readonly NewFile[]) => void (files = taken), ...(twins && { twinOf: twins.twinOf }) }
+    ? {
+        take: (taken: readonly NewFile[]) => void (files = taken),
+        ...(twins && { twinOf: twins.twinOf, copies: twins.copies }),
+      }
     : undefined;
   for (const source of given) {
     refuseNameless(source, action);

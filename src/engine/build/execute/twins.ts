@@ -3,12 +3,14 @@ import type { NewFile } from '../../image/index.ts';
 import type { Copies } from '../files/copies.ts';
 import { nameOf } from '../files/names.ts';
 import type { SelectedSource } from '../files/select.ts';
-import { isSettled, stampOf, takeWalk, type TreeEntry, type Walk } from '../files/tree.ts';
+import { isSettled, isStill, stampOf, takeWalk, type TreeEntry, type Walk } from '../files/tree.ts';
 
 /** Files that a COPY shares with the layer that it gave last. */
 export interface Twins {
-  /** A file of that layer which is the same in content, mode, owner and time, on this host. */
+  /** A file of that layer which is the same in content, attributes (it has none), mode, owner and time, on this host. */
   twinOf(file: NewFile, source: string): string | undefined;
+  /** Hears of a file without attributes that is copied. */
+  copies(file: NewFile, source: string): void;
   /** Looks, once all are copied, which files of the context did not change since they were digested. */
   made(): Promise<void>;
   /** Remembers what the new layer has. */
@@ -31,6 +33,8 @@ interface TwinsOf {
 
 /** As each is one more name of a file; then all are copied once. */
 const MOST_GENERATIONS = 1_000;
+/** So many are looked at one by one; a walk takes 100 ms for 20,000 files. */
+const FEW = 500;
 
 export async function openTwins(o: TwinsOf): Promise<Twins> {
   const last = await o.copies.find(o.name);
@@ -43,23 +47,35 @@ export async function openTwins(o: TwinsOf): Promise<Twins> {
   return {
     twinOf(file, source) {
       const digest = o.contents.get(source);
-      if (digest === undefined || file.xattrs !== undefined) return undefined;
-      const facts = factsOf(file, digest);
+      const facts = digest === undefined ? undefined : factsOf(file, digest);
+      if (facts === undefined || known?.get(file.path) !== facts) return undefined;
       files.set(file.path, facts);
-      if (known?.get(file.path) === facts) return `${root}/${file.path}`;
+      return `${root}/${file.path}`;
+    },
+    copies(file, source) {
+      const digest = o.contents.get(source);
+      if (digest === undefined) return;
+      files.set(file.path, factsOf(file, digest));
       copied.set(source, file.path);
-      return undefined;
     },
     async made() {
       const settled = o.source.entries.filter((entry) => copied.has(entry.path) && isSettled(entry, o.walk.at));
-      const now = await takeWalk(o.source.directory, o.signal);
-      for (const path of now.text === o.walk.text ? settled.map((entry) => entry.path) : unchanged(settled, now))
-        copied.delete(path);
+      for (const path of await unchangedOf(settled, o)) copied.delete(path);
       for (const path of copied.values()) files.delete(path);
     },
     keep: (diffId) =>
       o.copies.store(o.name, { diffId, generation: known === undefined ? 0 : (last?.generation ?? 0) + 1, files }),
   };
+}
+
+async function unchangedOf(
+  entries: readonly TreeEntry[],
+  o: Pick<TwinsOf, 'source' | 'walk' | 'signal'>,
+): Promise<readonly string[]> {
+  const { directory } = o.source;
+  if (entries.length <= FEW) return entries.filter((entry) => isStill(directory, entry)).map(({ path }) => path);
+  const now = await takeWalk(directory, o.signal);
+  return now.text === o.walk.text ? entries.map(({ path }) => path) : unchanged(entries, now);
 }
 
 function unchanged(entries: readonly TreeEntry[], now: Walk): readonly string[] {

@@ -18,7 +18,9 @@ export interface CopyOptions extends DirectoryOptions {
 }
 
 export interface LaterFiles {
-  /** A file of an earlier layer that is the same in all things, on this host. */
+  /** A file of an earlier layer that is the same in all things, on this host. Asked before the attributes are known. */
   twinOf?(file: NewFile, source: string): string | undefined;
+  /** Hears of a file without attributes that has no twin: it is copied. */
+  copies?(file: NewFile, source: string): void;
   take(files: readonly NewFile[]): void;
 }

@@ -28,6 +28,8 @@ export interface FileDigests {
   ): Promise<ReadonlyMap<string, string>>;
 }
 
+type KnownRow = readonly [path: string, stamp: string, digest: string];
+
 export function createFileDigests(database: DatabaseSync): FileDigests {
   const calls = openFileCalls();
   const find = database.prepare(
@@ -36,21 +38,20 @@ export function createFileDigests(database: DatabaseSync): FileDigests {
   const insert = database.prepare(
     'INSERT INTO build_files VALUES (?, ?, ?) ON CONFLICT (path) DO UPDATE SET stamp = excluded.stamp, digest = excluded.digest',
   );
-  const known = (directory: string): ReadonlyMap<string, { stamp: string; digest: string }> =>
-    new Map(
-      find
-        .all(directory, `${directory}/`, `${directory}0`)
-        .map((row) => [String(row['path']), { stamp: String(row['stamp']), digest: String(row['digest']) }]),
-    );
+  find.setReturnArrays(true); // half the time of objects
+  const known = (directory: string): ReadonlyMap<string, KnownRow> => {
+    const rows = find.all(directory, `${directory}/`, `${directory}0`) as unknown as readonly KnownRow[];
+    return new Map(rows.map((row) => [row[0], row]));
+  };
   return {
     async of(source, { remember, walkedAt, signal }) {
       const files = source.entries.filter(({ kind }) => kind === 'file');
-      const rows = remember ? known(source.directory) : new Map<string, { stamp: string; digest: string }>();
+      const rows = remember ? known(source.directory) : new Map<string, KnownRow>();
       const digests = new Map<string, string>();
       const unknown: TreeEntry[] = [];
       for (const entry of files) {
-        const row = rows.get(pathOf(source.directory, entry));
-        if (row?.stamp === stampOf(entry)) digests.set(entry.path, row.digest);
+        const [, stamp, digest] = rows.get(pathOf(source.directory, entry)) ?? [];
+        if (digest !== undefined && stamp === stampOf(entry)) digests.set(entry.path, digest);
         else unknown.push(entry);
       }
       const contents = await digestFiles(source.directory, unknown, signal);

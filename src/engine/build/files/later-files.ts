@@ -33,10 +33,8 @@ export async function newFiles(source: SelectedSource, o: NewFilesOptions): Prom
   const files: NewFile[] = [];
   const severalNames = withSeveralNames(o.entries);
   for (const [at, entry] of o.entries.entries()) {
-    const file = newFile(source, entry, o);
     const isAlone = entry.links === 1 || !severalNames.has(inodeOf(entry));
-    const twin = isAlone && file.content.kind === 'copy' ? o.later?.twinOf?.(file, entry.path) : undefined;
-    files.push(twin === undefined ? file : { ...file, content: { kind: 'twin', of: twin } });
+    files.push(twinOrCopy(source, { entry, isAlone }, o));
     if (at % ENTRIES_AT_ONCE > 0) continue;
     await new Promise((resolve) => setImmediate(resolve));
     o.signal?.throwIfAborted();
@@ -59,6 +57,23 @@ function inodeOf({ device, inode }: TreeEntry): string {
   return `${device}:${inode}`;
 }
 
+function twinOrCopy(
+  source: SelectedSource,
+  { entry, isAlone }: { readonly entry: TreeEntry; readonly isAlone: boolean },
+  o: NewFilesOptions,
+): NewFile {
+  const file = newFile(source, entry, o);
+  if (file.content.kind !== 'copy') return file;
+  const twin = isAlone ? o.later?.twinOf?.(file, entry.path) : undefined;
+  if (twin !== undefined) return { ...file, content: { kind: 'twin', of: twin } };
+  // A call a file, which takes longer than all the rest: twins, whose digests have their attributes in them, do without.
+  const xattrs = o.calls?.readXattrs(Buffer.from(file.content.from, 'latin1'));
+  if (xattrs !== undefined && xattrs.size > 0) return { ...file, xattrs };
+  if (isAlone) o.later?.copies?.(file, entry.path);
+  return file;
+}
+
+/** Without its attributes. */
 function newFile(source: SelectedSource, entry: TreeEntry, o: NewFilesOptions): NewFile {
   const from = `${source.directory}/${entry.path}`;
   const { uid, gid } = o.ownership === 'as-source' ? entry : o.ownership;
@@ -68,12 +83,10 @@ function newFile(source: SelectedSource, entry: TreeEntry, o: NewFilesOptions): 
   };
   if (entry.kind === 'link')
     return { ...base, mode: 0o777, size: 0, content: { kind: 'symlink', target: entry.linkTarget } };
-  const xattrs = o.calls?.readXattrs(Buffer.from(from, 'latin1'));
   return {
     ...base,
     mode: o.mode === undefined ? entry.mode : changedMode(o.mode, entry.mode, false),
     size: entry.sizeBytes,
-    ...(xattrs === undefined || xattrs.size === 0 ? {} : { xattrs }),
     content: { kind: 'copy', from },
   };
 }

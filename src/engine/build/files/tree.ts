@@ -1,5 +1,6 @@
+import { lstatSync } from 'node:fs';
 import { runOrThrow } from '../../../lib/process.ts';
-import { asArgument, textOf } from './names.ts';
+import { asArgument, onDisk, textOf } from './names.ts';
 
 type FileKind = 'file' | 'directory' | 'link' | 'other';
 
@@ -77,6 +78,21 @@ export function isSettled({ changedAt }: TreeEntry, walkedAt: Date): boolean {
 /** Changes with the content of a file, and with whatever else is changed. */
 export function stampOf(entry: TreeEntry): string {
   return `${entry.device} ${entry.inode} ${entry.sizeBytes} ${entry.modifiedAt} ${entry.changedAt}`;
+}
+
+/** Whether the file is what a walk said: the same one with the same content, as far as its size and times tell. */
+export function isStill(directory: string, entry: TreeEntry): boolean {
+  const path = entry.path === '' ? directory : `${directory}/${entry.path}`;
+  const now = lstatSync(onDisk(path), { bigint: true, throwIfNoEntry: false });
+  if (now === undefined) return false;
+  const isSameFile = String(now.dev) === entry.device && String(now.ino) === entry.inode;
+  const isSameSize = now.size === BigInt(entry.sizeBytes);
+  return isSameFile && isSameSize && now.mtimeNs === inNs(entry.modifiedAt) && now.ctimeNs === inNs(entry.changedAt);
+}
+
+function inNs(time: string): bigint {
+  const [whole = '0', fraction = ''] = time.split('.');
+  return BigInt(whole) * 1_000_000_000n + BigInt(fraction.slice(0, 9).padEnd(9, '0'));
 }
 
 function entriesOf(text: string): readonly TreeEntry[] {
