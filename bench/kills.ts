@@ -31,16 +31,21 @@ export function victimsOf(words = VICTIMS.join(',')): readonly Victim[] {
  * own: mostly they wait. A mixed end state throws.
  */
 export async function measureKills({ rounds, victims, minutes, before }: Kills): Promise<Result> {
-  const deadlineMs = performance.now() + minutes * 60_000;
-  const measured = await Promise.all(
-    victims.map(async (victim) => {
-      const name = `SIGKILL of ${victim}: requests lost by one kill`;
-      const found = await killAll(victim, { rounds, deadlineMs });
-      const samples = [...(before?.series.find((each) => each.name === name)?.samples ?? []), ...found.lost];
-      const own: Series = { name, unit: 'count', samples };
-      return { own, note: noteOf(victim, { ...found, samples }) };
-    }),
-  );
+  const failed = new AbortController();
+  const extent = { rounds, deadlineMs: performance.now() + minutes * 60_000, signal: failed.signal };
+  const runs = victims.map(async (victim) => {
+    const name = `SIGKILL of ${victim}: requests lost by one kill`;
+    const found = await killAll(victim, extent).catch((error: unknown) => {
+      failed.abort();
+      throw error;
+    });
+    const samples = [...(before?.series.find((each) => each.name === name)?.samples ?? []), ...found.lost];
+    const own: Series = { name, unit: 'count', samples };
+    return { own, note: noteOf(victim, { ...found, samples }) };
+  });
+  // Where one has failed the others end too, and each takes its machine down.
+  await Promise.allSettled(runs);
+  const measured = await Promise.all(runs);
   const series = measured.map(({ own }) => own);
   const notes = measured.map(({ note }) => note);
   const isNew = ({ name }: Series): boolean => series.some((each) => each.name === name);
@@ -72,7 +77,7 @@ function noteOf(
 
 async function killAll(
   victim: Victim,
-  { rounds, deadlineMs }: { readonly rounds: number; readonly deadlineMs: number },
+  o: { readonly rounds: number; readonly deadlineMs: number; readonly signal: AbortSignal },
 ): Promise<Found> {
   await using machine = await openMachine();
   const port = await freePort();
@@ -87,12 +92,12 @@ async function killAll(
   });
   const killing = new Killing({ machine, port, victim, load });
   const started = performance.now();
+  const isOver = (): boolean => o.signal.aborted || performance.now() >= o.deadlineMs;
   let steps = 0;
-  for (let round = 1; round <= rounds; round++) {
+  for (let round = 1; round <= o.rounds && !isOver(); round++) {
     let step = 0;
-    while (performance.now() < deadlineMs && (await killing.at(step, `${round}/${rounds}`))) step++;
+    while (!isOver() && (await killing.at(step, `${round}/${o.rounds}`))) step++;
     steps = Math.max(steps, step);
-    if (performance.now() >= deadlineMs) break;
   }
   return { lost: killing.lost, steps, seconds: (performance.now() - started) / 1_000 };
 }
