@@ -32,6 +32,66 @@ const SIDES: readonly Side[] = [
   },
 ];
 
+type Mistake = readonly [method: string, path: string, status: string, message: string, body?: string];
+
+const create = (status: string, message: string, body: object): Mistake => [
+  'POST',
+  '/containers/create',
+  status,
+  message,
+  JSON.stringify({ Image: 'busybox', ...body }),
+];
+
+const STATES = 'none, starting, healthy, unhealthy';
+
+/** What an API is asked wrongly, and what it answers. */
+const MISTAKES: readonly Mistake[] = [
+  ['POST', '/containers/ID/unpause', '500', 'Container ID is not paused'],
+  ['POST', '/containers/ID/resize?h=a', '400', 'invalid resize height "a": invalid syntax'],
+  ['PUT', '/containers/ID/archive?path=/bin/busybox', '400', 'extraction point is not a directory'],
+  ['GET', '/containers/json?filters={"label":"a"}', '400', 'invalid filter'],
+  ['GET', '/containers/json?filters={"is-task":["x"]}', '400', "invalid filter 'is-task=[x]'"],
+  [
+    'GET',
+    '/containers/json?filters={"health":["foo"]}',
+    '400',
+    `invalid filter 'health=foo': invalid value for health (foo): must be one of ${STATES}`,
+  ],
+  [
+    'GET',
+    '/containers/json?filters={"exited":["abc"]}',
+    '400',
+    `invalid filter 'exited=abc': strconv.Atoi: parsing "abc": invalid syntax`,
+  ],
+  ['GET', '/volumes?filters={"dangling":["x"]}', '400', "invalid filter 'dangling=[x]'"],
+  ['POST', '/networks/bridge/connect', '400', 'invalid name or ID supplied: ""', '{}'],
+  ['POST', '/commit', '400', 'invalid name or ID supplied: ""', '{}'],
+  create('400', 'invalid CPU shares (-1): value must be a positive integer', { HostConfig: { CpuShares: -1 } }),
+  create('400', 'Invalid value 2000, range for oom score adj is [-1000, 1000]', { HostConfig: { OomScoreAdj: 2_000 } }),
+  create('400', 'SHM size can not be less than 0', { HostConfig: { ShmSize: -1 } }),
+  create('400', "invalid isolation (hyperv): linux only supports 'default'", { HostConfig: { Isolation: 'hyperv' } }),
+  create('400', 'invalid PID mode: foo', { HostConfig: { PidMode: 'foo' } }),
+  create('400', 'invalid IPC mode: foo', { HostConfig: { IpcMode: 'foo' } }),
+  create('400', 'invalid UTS mode: foo', { HostConfig: { UTSMode: 'foo' } }),
+  create('400', 'bad format for add-host: "abc"', { HostConfig: { ExtraHosts: ['abc'] } }),
+  create('400', 'invalid environment variable: =x', { Env: ['=x'] }),
+  create('400', 'invalid network mode: invalid container format container:<name|id>', {
+    HostConfig: { NetworkMode: 'container:' },
+  }),
+  create('400', "invalid restart policy: maximum retry count can only be used with 'on-failure'", {
+    HostConfig: { RestartPolicy: { Name: 'always', MaximumRetryCount: 2 } },
+  }),
+  create('400', 'invalid mount config for type "volume": field Target must not be empty', {
+    HostConfig: { Mounts: [{ Type: 'volume' }] },
+  }),
+  create('400', 'invalid mount config for type "foo": mount type unknown', {
+    HostConfig: { Mounts: [{ Type: 'foo', Target: '/x' }] },
+  }),
+  create('400', 'invalid mount config for type "tmpfs": field Source must not be specified', {
+    HostConfig: { Mounts: [{ Type: 'tmpfs', Target: '/x', Source: 'y' }] },
+  }),
+];
+
 for (const side of SIDES) {
   describe(`other clients with ${side.name}`, { skip, timeout: 540_000 }, () => {
     const undo = new AsyncDisposableStack();
@@ -94,6 +154,28 @@ for (const side of SIDES) {
       await call(['docker', 'cp', `${id}:/tree`, 'out']);
       assert.ok(readFileSync(join(folder, 'out/again')).equals(large));
       await call(['docker', 'rm', '--force', id]);
+    });
+
+    it('curl learns by status and words what is wrong with a request', async () => {
+      const id = (await call(['docker', 'create', 'busybox', 'true'])).trim();
+      for (const [method, path, status, message, body] of MISTAKES) {
+        const place = `http://docker/v1.51${path.replace('ID', id)}`;
+        const sent = body === undefined ? [] : ['--header', 'Content-Type: application/json', '--data', body];
+        const words = [
+          '--silent',
+          '--globoff',
+          '--unix-socket',
+          socket,
+          '--request',
+          method,
+          '--write-out',
+          '\\n%{http_code}',
+        ];
+        const [said = '', code] = (await call(['curl', ...words, ...sent, place])).trimEnd().split(/\n(?=\d+$)/);
+        const told = (JSON.parse(said) as { message: string }).message.replace(id, 'ID');
+        assert.deepEqual([code, told], [status, message], `${method} ${path} ${body}`);
+      }
+      await call(['docker', 'rm', id]);
     });
 
     it(

@@ -37,7 +37,7 @@ export function selectContainers(
   lookups: ListLookups,
 ): readonly Container[] {
   const { filters, limit } = request;
-  for (const status of filters.get('status')) checkStatus(status);
+  checkFilters(filters);
   const families = filters.get('ancestor').map((image) => lookups.familyOf(image));
   const before = filters.has('before') ? lookups.get(filters.get('before')[0] ?? '').createdAt : undefined;
   const since = filters.has('since') ? lookups.get(filters.get('since')[0] ?? '').createdAt : undefined;
@@ -54,6 +54,25 @@ export function selectContainers(
 
 export function isUp({ state }: Container): boolean {
   return state.status === 'running' || state.status === 'paused' || state.status === 'restarting';
+}
+
+function checkFilters(filters: Filters): void {
+  for (const status of filters.get('status')) checkStatus(status);
+  for (const health of filters.get('health')) checkHealth(health);
+  const [isTask = 'false'] = filters.get('is-task');
+  if (!['true', 'false', '1', '0'].includes(isTask)) throw invalidParameter(`invalid filter 'is-task=[${isTask}]'`);
+  for (const code of filters.get('exited')) {
+    if (!/^[+-]?\d+$/.test(code))
+      throw invalidParameter(`invalid filter 'exited=${code}': strconv.Atoi: parsing "${code}": invalid syntax`);
+  }
+}
+
+function checkHealth(health: string): void {
+  const known = ['none', 'starting', 'healthy', 'unhealthy'];
+  if (known.includes(health)) return;
+  throw invalidParameter(
+    `invalid filter 'health=${health}': invalid value for health (${health}): must be one of ${known.join(', ')}`,
+  );
 }
 
 function checkStatus(status: string): void {
@@ -77,7 +96,7 @@ function isWanted(container: Container, filters: Filters, lookups: ListLookups):
     filters.some('volume', (wanted) => hasMount(container, wanted)) &&
     filters.some('publish', (wanted) => publishes(container, wanted)) &&
     filters.some('expose', (wanted) => exposes(container, wanted)) &&
-    filters.isAny('is-task', 'false') &&
+    filters.some('is-task', (wanted) => wanted === 'false' || wanted === '0') &&
     filters.isAny('isolation', 'default')
   );
 }

@@ -44,6 +44,7 @@ export function planContainer(inputs: SpecInputs): PlannedContainer {
   const hostConfig = request.HostConfig ?? {};
   checkHostConfig(hostConfig);
   const config = mergeConfig(request, inputs.image.config);
+  checkEnvironment(request);
   checkConfig(config, hostConfig);
   if (hostConfig['UTSMode'] === 'host' && request.Hostname) {
     throw invalidParameter('conflicting options: hostname and the UTS mode');
@@ -188,6 +189,12 @@ function cgroupNamespaceOf(mode: string): 'host' | 'private' | undefined {
   if (mode === '') return undefined;
   if (mode === 'host' || mode === 'private') return mode;
   throw invalidParameter(`invalid cgroup namespace mode: ${mode}`, 'One of host, private.');
+}
+
+function checkEnvironment({ Env }: CreateRequest): void {
+  const nameless = Env?.find((entry) => entry === '' || entry.startsWith('='));
+  if (nameless !== undefined)
+    throw invalidParameter(`invalid environment variable: ${nameless}`, 'Write it as NAME=VALUE.');
 }
 
 function checkConfig(config: MergedConfig, hostConfig: HostConfig): void {

@@ -51,7 +51,7 @@ const config = z.object({
 const mount = z.object({
   Type: z.string(),
   Source: text,
-  Target: z.string(),
+  Target: text,
   ReadOnly: flag,
   Consistency: text,
   BindOptions: z.looseObject({ Propagation: text, NonRecursive: flag, CreateMountpoint: flag }).nullish(),

@@ -1,3 +1,4 @@
+import type { UserError } from '../../lib/errors.ts';
 import { invalidParameter } from './http-errors.ts';
 
 /** The `filters` parameter of list endpoints: values of one name are alternatives, names must all match. */
@@ -45,18 +46,20 @@ function parseObject(text: string | null | undefined): Record<string, unknown> {
   try {
     value = JSON.parse(text);
   } catch {
-    throw invalidParameter('invalid filter', 'Send filters as a JSON object of lists.');
+    throw invalidFilter();
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalidParameter('invalid filter', 'Send filters as a JSON object of lists.');
-  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidFilter();
   return value as Record<string, unknown>;
+}
+
+function invalidFilter(): UserError {
+  return invalidParameter('invalid filter', 'Send filters as a JSON object of lists.');
 }
 
 function valuesOf(value: unknown): readonly string[] {
   if (Array.isArray(value)) return value.map(String);
   if (typeof value === 'object' && value !== null) return Object.keys(value);
-  return [String(value)];
+  throw invalidFilter();
 }
 
 function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boolean {

@@ -36,13 +36,32 @@ const NEUTRAL: Readonly<Record<string, readonly unknown[]>> = {
  * @throws UserError `unsupported` that names the field and its value
  */
 export function checkHostConfig(hostConfig: HostConfig): void {
+  checkNumbers(hostConfig);
+  for (const host of hostConfig.ExtraHosts ?? []) {
+    if (!/^[^:=]+[:=]./.test(host))
+      throw invalidParameter(`bad format for add-host: "${host}"`, 'Write it as NAME:ADDRESS.');
+  }
+  const isolation = String(hostConfig['Isolation'] ?? '');
+  if (isolation !== '' && isolation !== 'default')
+    throw invalidParameter(`invalid isolation (${isolation}): linux only supports 'default'`, 'Leave it out.');
   for (const [field, value] of Object.entries(hostConfig)) {
     if (TRANSLATED.has(field) || WITHOUT_EFFECT.has(field) || isEmpty(value)) continue;
     if (NEUTRAL[field]?.includes(value) || sharesWithContainer(field, value)) continue;
     if (field === 'Runtime') throw invalidParameter(`unknown or invalid runtime name: ${String(value)}`);
     if (field === 'StorageOpt') throw noQuota();
+    if (MODES[field] !== undefined) throw invalidParameter(`invalid ${MODES[field]} mode: ${String(value)}`);
     throw unsupported(`HostConfig.${field} = ${JSON.stringify(value)}`);
   }
+}
+
+const MODES: Readonly<Record<string, string>> = { PidMode: 'PID', IpcMode: 'IPC', UTSMode: 'UTS' };
+
+function checkNumbers({ CpuShares: shares, OomScoreAdj: score, ShmSize: shm }: HostConfig): void {
+  if (typeof shares === 'number' && shares < 0)
+    throw invalidParameter(`invalid CPU shares (${shares}): value must be a positive integer`);
+  if (typeof score === 'number' && Math.abs(score) > 1_000)
+    throw invalidParameter(`Invalid value ${score}, range for oom score adj is [-1000, 1000]`);
+  if (typeof shm === 'number' && shm < 0) throw invalidParameter('SHM size can not be less than 0');
 }
 
 /** Docker's words where the file system has no project quotas. */

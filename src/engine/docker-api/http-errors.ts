@@ -18,9 +18,12 @@ const STATUS_OF: Readonly<Record<ErrorKind, number>> = {
   unavailable: 503,
 };
 
+/** Where dockerd has another status than what such an error is: clients look at it. */
+const DOCKERS_STATUS: Readonly<Record<string, number>> = { 'container-not-paused': 500, 'not-connected': 500 };
+
 /** HTTP status of anything that was thrown; what is not a UserError is a bug: 500. */
 export function statusOf(error: unknown): number {
-  return error instanceof UserError ? STATUS_OF[error.kind] : 500;
+  return error instanceof UserError ? (DOCKERS_STATUS[error.code] ?? STATUS_OF[error.kind]) : 500;
 }
 
 export function errorBodyOf(error: unknown): ErrorBody {
@@ -43,6 +46,12 @@ export function inDockersWords(error: unknown): unknown {
 
 export function invalidParameter(message: string, fix = 'See the Docker Engine API reference.'): UserError {
   return new UserError({ code: 'invalid-parameter', kind: 'invalid', message, fix });
+}
+
+/** The name or id of a container, where one must be given. @throws UserError `invalid-parameter` */
+export function givenName(value: unknown): string {
+  if (typeof value === 'string' && value !== '') return value;
+  throw invalidParameter('invalid name or ID supplied: ""', 'Name the container.');
 }
 
 /** Something that Docker can do and Bascule cannot yet: never ignored in silence. */

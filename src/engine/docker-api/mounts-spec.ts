@@ -106,6 +106,8 @@ function bindOptionsOf(text: string, whole: string) {
 
 /** An entry of `HostConfig.Mounts`, as `docker run --mount` sends it. */
 function mountOf(request: MountRequest): PlannedMount {
+  if (!request.Target)
+    throw invalidParameter(`invalid mount config for type "${request.Type}": field Target must not be empty`);
   const target = targetOf(request.Target, `the ${request.Type} mount`);
   const readOnly = request.ReadOnly ?? false;
   switch (request.Type) {
@@ -117,7 +119,10 @@ function mountOf(request: MountRequest): PlannedMount {
       return { mount: tmpfsMountOf(request, target) };
     default:
       if (['npipe', 'cluster', 'image'].includes(request.Type)) throw unsupported(`a mount of type "${request.Type}"`);
-      throw invalidParameter(`mount type unknown: "${request.Type}"`, 'Types are bind, volume and tmpfs.');
+      throw invalidParameter(
+        `invalid mount config for type "${request.Type}": mount type unknown`,
+        'Types are bind, volume and tmpfs.',
+      );
   }
 }
 
@@ -178,7 +183,8 @@ function subpathOf(text: string): string {
 }
 
 function tmpfsMountOf(request: MountRequest, target: string): MountSpec {
-  if (request.Source) throw invalidParameter('invalid mount config for type "tmpfs": source must be empty');
+  if (request.Source)
+    throw invalidParameter('invalid mount config for type "tmpfs": field Source must not be specified');
   const { SizeBytes, Mode, Options } = request.TmpfsOptions ?? {};
   const options = [...(request.ReadOnly === true ? ['ro'] : []), ...(Options ?? []).map(tmpfsWordOf)];
   return {

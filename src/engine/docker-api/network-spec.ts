@@ -20,6 +20,8 @@ export function networkSpecOf(inputs: NetworkInputs): NetworkSpec {
   if (mode === 'none' || mode === 'host') return { mode };
   if (mode.startsWith('container:')) {
     refusePorts(inputs);
+    if (mode === 'container:')
+      throw invalidParameter('invalid network mode: invalid container format container:<name|id>');
     return { mode: 'container', id: inputs.containerIdOf(mode.slice('container:'.length)) };
   }
   return {

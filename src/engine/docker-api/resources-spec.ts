@@ -99,9 +99,9 @@ export function restartPolicyOf(hostConfig: HostConfig): RestartPolicy {
     throw invalidParameter(`invalid restart policy: unknown policy '${name}'; ${known}`);
   }
   if (name !== 'on-failure' && maximumRetryCount !== 0) {
-    throw invalidParameter(`maximum retry count cannot be used with restart policy '${name}'`);
+    throw invalidParameter("invalid restart policy: maximum retry count can only be used with 'on-failure'");
   }
-  if (maximumRetryCount < 0) throw invalidParameter('maximum retry count cannot be negative');
+  if (maximumRetryCount < 0) throw invalidParameter('invalid restart policy: maximum retry count cannot be negative');
   return { name, maximumRetryCount };
 }
 

@@ -5,6 +5,7 @@ import { applyChanges } from './config-changes.ts';
 import { parseContainerConfig, type ContainerConfig } from './create-request.ts';
 import { doneTo } from './engine-events.ts';
 import type { Exchange } from './exchange.ts';
+import { givenName } from './http-errors.ts';
 import { mergeConfig } from './merge-config.ts';
 import { flagOf, textOf } from './query.ts';
 import { referenceOf } from './reference-text.ts';
@@ -20,7 +21,7 @@ export function commitRoutes(rooms: CommitRooms): readonly Route[] {
 /** `docker commit`: what the container wrote becomes a layer on its image. */
 async function commit({ images, runtime, events }: CommitRooms, exchange: Exchange): Promise<void> {
   const { query } = exchange;
-  const container = runtime.get(query.get('container') ?? '');
+  const container = runtime.get(givenName(query.get('container')));
   const reference = referenceOf(textOf(query, 'repo'), textOf(query, 'tag'));
   const given = parseContainerConfig(await exchange.json());
   const config = committedConfig(container, given, query.getAll('changes'));

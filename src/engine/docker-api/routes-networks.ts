@@ -4,7 +4,7 @@ import type { NetworkRecord, NetworkRequest } from '../network/index.ts';
 import { parseEndpointConfig } from './create-request.ts';
 import type { Exchange } from './exchange.ts';
 import { parseFilters, type Filters } from './filters.ts';
-import { invalidParameter, unsupported } from './http-errors.ts';
+import { givenName, invalidParameter, unsupported } from './http-errors.ts';
 import { endpointRequestOf } from './network-spec.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
@@ -30,6 +30,10 @@ const LIST_FILTERS = ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'typ
 
 function list({ networks, runtime }: NetworkRooms, exchange: Exchange): void {
   const filters = parseFilters(exchange.query.get('filters'), LIST_FILTERS);
+  for (const type of filters.get('type')) {
+    if (type !== 'builtin' && type !== 'custom')
+      throw invalidParameter(`invalid filter: 'type'='${type}'`, 'One of builtin, custom.');
+  }
   const wanted = networks
     .list()
     .filter((network) => isWanted(network, filters, networks.endpointsOf(network.id).length));
@@ -145,7 +149,7 @@ function networkRequestOf(body: z.infer<typeof createBody>): NetworkRequest {
 async function connect({ networks, runtime }: NetworkRooms, exchange: Exchange): Promise<void> {
   const body = await exchange.json();
   const network = networks.get(exchange.params['id'] ?? '');
-  const container = runtime.get(String(body['Container'] ?? ''));
+  const container = runtime.get(givenName(body['Container']));
   await runtime.connect(container.id, endpointRequestOf(network.name, parseEndpointConfig(body['EndpointConfig'])));
   exchange.reply(200);
 }
@@ -153,7 +157,7 @@ async function connect({ networks, runtime }: NetworkRooms, exchange: Exchange):
 async function disconnect({ networks, runtime }: NetworkRooms, exchange: Exchange): Promise<void> {
   const body = await exchange.json();
   const network = networks.get(exchange.params['id'] ?? '');
-  const container = runtime.get(String(body['Container'] ?? ''));
+  const container = runtime.get(givenName(body['Container']));
   await runtime.disconnect(container.id, network.name, { force: body['Force'] === true });
   exchange.reply(200);
 }

@@ -6,7 +6,7 @@ import { frameOf } from './frames.ts';
 import { invalidParameter } from './http-errors.ts';
 import { logDetailsOf } from './log-details.ts';
 import { logFrames } from './log-frames.ts';
-import { flagOf, integerOf, momentOf, textOf } from './query.ts';
+import { flagOf, momentOf, textOf } from './query.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
 import { speaksAtLeast } from './versions.ts';
@@ -56,9 +56,14 @@ export function streamRoutes(rooms: StreamRooms): readonly Route[] {
 
 /** @throws UserError `invalid-parameter` */
 export function terminalSizeOf({ query }: Exchange): { columns: number; rows: number } {
-  const [columns, rows] = [integerOf(query, 'w'), integerOf(query, 'h')];
-  if (columns === undefined || rows === undefined) throw invalidParameter('the size of a terminal needs w and h');
+  const [rows, columns] = [lengthOf(query, 'h', 'height'), lengthOf(query, 'w', 'width')];
   return { columns, rows };
+}
+
+function lengthOf(query: URLSearchParams, name: string, words: string): number {
+  const text = query.get(name) ?? '';
+  if (/^\d+$/.test(text)) return Number(text);
+  throw invalidParameter(`invalid resize ${words} "${text}": invalid syntax`, `Give the number ${name}.`);
 }
 
 async function logs({ runtime }: Pick<Rooms, 'runtime'>, container: Container, exchange: Exchange): Promise<void> {

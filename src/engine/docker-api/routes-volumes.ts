@@ -28,13 +28,14 @@ export function volumeRoutes(rooms: VolumeRooms): readonly Route[] {
 
 function list({ volumes, runtime }: VolumeRooms, exchange: Exchange): void {
   const filters = parseFilters(exchange.query.get('filters'), ['dangling', 'driver', 'label', 'name']);
+  const dangling = filters.flag('dangling');
   const wanted = volumes.list().filter((volume) => {
     const isDangling = !runtime.isVolumeUsed(volume.name);
     return (
       filters.isAny('driver', volume.driver) &&
       filters.some('name', (pattern) => matchesPattern(volume.name, pattern)) &&
       filters.matchLabels(labelsOf(volume)) &&
-      (filters.flag('dangling') ?? isDangling) === isDangling
+      (dangling ?? isDangling) === isDangling
     );
   });
   exchange.reply(200, { Volumes: wanted.map((volume) => inspectVolume(volume)), Warnings: null });

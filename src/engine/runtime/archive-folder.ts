@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, lstat, open } from 'node:fs/promises';
 import { relative } from 'node:path';
-import { systemCodeOf } from '../../lib/errors.ts';
+import { systemCodeOf, UserError } from '../../lib/errors.ts';
 
 const FOLDER = constants.O_RDONLY | constants.O_DIRECTORY;
 
@@ -28,4 +28,16 @@ async function openFolder(path: string, flags: number): Promise<FileHandle | und
     if (['ENOENT', 'ENOTDIR', 'ELOOP'].includes(systemCodeOf(error) ?? '')) return undefined;
     throw error;
   }
+}
+
+/** Why a path cannot be copied into: in Docker's words where something else is there. */
+export async function noFolder(path: string, missing: UserError): Promise<UserError> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found === undefined) return missing;
+  return new UserError({
+    code: 'path-not-folder',
+    kind: 'invalid',
+    message: 'extraction point is not a directory',
+    fix: 'Copy into the folder that the file is in.',
+  });
 }

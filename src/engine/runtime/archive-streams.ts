@@ -58,6 +58,7 @@ export async function unpackTar(directory: FileHandle, { tar, guard }: Unpacking
   const source = new Chunks(tar);
   try {
     let block = await source.exactly(BLOCK);
+    if (block.length === 0) return;
     let hasWritten = false;
     for (let file = plainFileIn(block); file !== undefined; file = plainFileIn(block)) {
       if (!(await writePlainFile(directory, file, source))) break;

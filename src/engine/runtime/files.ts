@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { UserError } from '../../lib/errors.ts';
 import { run, runOrThrow } from '../../lib/process.ts';
 import type { Layer } from '../image/index.ts';
-import { openBelow } from './archive-folder.ts';
+import { noFolder, openBelow } from './archive-folder.ts';
 import { guardArchive } from './archive-guard.ts';
 import { unpackTar, writeTar } from './archive-streams.ts';
 import { exclusively, isUp, type Entry } from './containers.ts';
@@ -51,7 +51,7 @@ export class ContainerFiles {
     await this.#withRoot(entry, async (root) => {
       const directory = await resolveInRoot(root, path);
       await using opened = await openBelow(root, directory);
-      if (opened === undefined) throw pathNotFound(path, entry.spec.name);
+      if (opened === undefined) throw await noFolder(directory, pathNotFound(path, entry.spec.name));
       await unpackTar(opened, { tar, guard: guardArchive(root, directory) });
     });
   }
