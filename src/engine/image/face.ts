@@ -71,7 +71,23 @@ export interface Filling {
   setMetadata(path: Buffer, o: Pick<NewFile, 'time' | 'xattrs'>): void;
   /** Called when all are there, while the digest is still being computed; waited for. */
   made?(): Promise<void>;
+  /** Of the layer that the twins are in: what its archive begins with is not read again. */
+  readonly states?: readonly DigestState[];
+  /** Hears the states of the new layer, before it is sealed. */
+  noteStates?(states: readonly DigestState[]): void;
   readonly signal?: AbortSignal;
+}
+
+/** The computation of a layer's digest, in the midst of it. */
+export interface DigestState {
+  /** Contents that are digested. */
+  readonly done: number;
+  /** Base64. */
+  readonly state: string;
+  /** Stands for all in the archive up to there but the contents. */
+  readonly check: string;
+  /** Whose state it is. */
+  readonly library: string;
 }
 
 /** One line of `docker rmi`. */

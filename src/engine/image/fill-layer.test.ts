@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict';
 import {
   chmodSync,
+  cpSync,
   lstatSync,
   lutimesSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { NewFile } from './face.ts';
+import type { DigestState, NewFile } from './face.ts';
 import { fillAndDigest } from './fill-layer.ts';
 import { writeLayerTar } from './layer-tar.ts';
 import { createDigestSink } from './sink.ts';
@@ -105,6 +107,54 @@ describe('files that come as a layer is sealed', { skip: xattrs === undefined &&
       await assert.rejects(fill([file('app/a', source('a', 'abc'), size)]), { code: 'copy-failed' });
     });
   }
+
+  test('go on from where the digest of the layer before was, and give the same digest', async () => {
+    prepare();
+    const contentOf = (number: number): string => `content ${number} `.repeat(1 + (number % 7) * 300);
+    const numbers = Array.from({ length: 300 }, (_, number) => number);
+    const pathOf = (number: number): string => `app/sub/file-${String(number).padStart(3, '0')}`;
+    const copied = (number: number, content: string): NewFile =>
+      file(pathOf(number), source(`f-${number}`, content), content.length);
+    const setMetadata = (path: Buffer, { time }: { time: string }): void =>
+      lutimesSync(path, Number(time), Number(time));
+    let states: readonly DigestState[] = [];
+    const noteStates = (noted: readonly DigestState[]): void => void (states = noted);
+    const files = numbers.map((number) => copied(number, contentOf(number)));
+    await fillAndDigest(upper, { files, setMetadata, noteStates }, xattrs);
+    assert.deepEqual(
+      states.map(({ done }) => done),
+      [32, 64, 96, 128, 160, 192, 224, 256, 288],
+    );
+    const layer = join(base, 'layer');
+    renameSync(upper, layer);
+    for (const changed of [0, 31, 32, 33, 150, 299]) {
+      for (const kind of ['content', 'size', 'gone', 'more'] as const) {
+        rmSync(upper, { recursive: true, force: true });
+        cpSync(layer, upper, { recursive: true, preserveTimestamps: true, filter: (path) => !path.includes('file-') });
+        const twins = numbers.flatMap((number): readonly NewFile[] => {
+          const content = contentOf(number);
+          const twin = file(pathOf(number), { kind: 'twin', of: join(layer, pathOf(number)) }, content.length);
+          if (number !== changed) return [twin];
+          if (kind === 'gone') return [];
+          if (kind === 'more') return [twin, file(`${pathOf(number)}+`, source('more', 'one more'), 8)];
+          return [copied(number, kind === 'size' ? `${content}!` : content.replace('content', 'CONTENT'))];
+        });
+        let noted: readonly DigestState[] = [];
+        const made = await fillAndDigest(
+          upper,
+          { files: twins, setMetadata, states, noteStates: (own) => void (noted = own) },
+          xattrs,
+        );
+        assert.equal(made?.diffId, await digestOfFolder(), `${kind} of file ${changed}`);
+        const shared = noted.filter(({ check, state }) => states.some((o) => o.check === check && o.state === state));
+        assert.deepEqual(
+          shared.map(({ done }) => done),
+          states.map(({ done }) => done).filter((done) => done <= (kind === 'more' ? changed + 1 : changed)),
+          `those before ${kind} of file ${changed} are the same ones`,
+        );
+      }
+    }
+  });
 
   test('fail where one is gone or became a link', async () => {
     prepare();

@@ -4,7 +4,8 @@ import { messageOf, systemCodeOf, UserError } from '../../lib/errors.ts';
 import type { Digest } from '../../lib/oci/index.ts';
 import { sharedBytes, sharedRows } from '../../lib/shared-rows.ts';
 import { runInThread } from '../../lib/thread.ts';
-import type { Filling, NewFile } from './face.ts';
+import { statesOf, stepOf, usableState } from './digest-states.ts';
+import type { DigestState, Filling, NewFile } from './face.ts';
 import { type DigestWork, digestArchive, type MadeFile, makeFiles, type ReadFile } from './fill-threads.ts';
 import { createLayerEncoder, type LayerTarFigures } from './layer-tar.ts';
 import { readSmallFolder, type SmallMember } from './small-layer.ts';
@@ -47,7 +48,10 @@ export async function fillAndDigest(
   const places = new Map(files.map(({ path }, index) => [path, index]));
   const rows = files.map((file) => madeFields(root, file, places));
   const made = sharedRows(rows, FILES_PER_CELL);
-  const digest = archive && runInThread(digestArchive, { ...archive.work, ...shared }, signal);
+  const resumed = archive && resumedAt(files, archive, o);
+  const step = stepOf(archive?.places.length ?? 0, FILES_PER_CELL);
+  const digest =
+    archive && runInThread(digestArchive, { ...archive.work, ...shared, step, from: resumed?.from }, signal);
   const making = Array.from({ length: threads }, (_, first) =>
     runInThread(makeFiles, { files: made, ...shared, first, threads }, signal),
   );
@@ -58,7 +62,33 @@ export async function fillAndDigest(
   const ended = await Promise.allSettled(works);
   o.signal?.throwIfAborted();
   if (ended.some(({ status }) => status === 'rejected')) throw copyFailed(failure.signal.reason);
-  return archive && digest && { diffId: `sha256:${await digest}`, figures: archive.figures };
+  if (archive === undefined || digest === undefined) return undefined;
+  const { digest: digits, stops } = await digest;
+  o.noteStates?.(
+    statesOf({ frame: archive.work.frame, places: archive.places }, { before: resumed?.before ?? [], stops }),
+  );
+  return { diffId: `sha256:${digits}`, figures: archive.figures };
+}
+
+interface Resumed {
+  readonly from: DigestWork['from'];
+  /** States up to there. */
+  readonly before: readonly DigestState[];
+}
+
+/** Where the digest of the layer before was when the first content came that is not in it. */
+function resumedAt(
+  files: readonly NewFile[],
+  archive: Frame,
+  { states = [] }: Pick<Filling, 'states'>,
+): Resumed | undefined {
+  const { frame } = archive.work;
+  const other = archive.indexes.findIndex((index) => files[index]!.content.kind !== 'twin');
+  const same = other < 0 ? archive.indexes.length : other;
+  const state = usableState({ frame, places: archive.places }, { states, same, cell: FILES_PER_CELL });
+  if (state === undefined) return undefined;
+  const from = { done: state.done, framed: archive.places[state.done - 1]!, state: Buffer.from(state.state, 'base64') };
+  return { from, before: states.filter(({ done }) => done <= state.done) };
 }
 
 /** As an archive has them: bytewise, folder by folder. */
@@ -89,14 +119,19 @@ function madeFile(root: string, file: NewFile, places: ReadonlyMap<string, numbe
   }
 }
 
+interface Frame {
+  readonly work: Pick<DigestWork, 'frame' | 'contents'>;
+  readonly figures: LayerTarFigures;
+  /** Of each content: where it comes in, and the index of its file. */
+  readonly places: readonly number[];
+  readonly indexes: readonly number[];
+}
+
 /** The archive of what is there and what comes, without the contents of what comes. */
-function frameOf(
-  root: string,
-  files: readonly NewFile[],
-  present: readonly SmallMember[],
-): { readonly work: Pick<DigestWork, 'frame' | 'contents'>; readonly figures: LayerTarFigures } {
+function frameOf(root: string, files: readonly NewFile[], present: readonly SmallMember[]): Frame {
   const pieces: Buffer[] = [];
   const contents: (readonly (string | number)[])[] = [];
+  const [places, indexes]: [number[], number[]] = [[], []];
   let length = 0;
   const encoder = createLayerEncoder({
     write(data) {
@@ -112,11 +147,13 @@ function frameOf(
     if (content !== undefined && content.length > 0) encoder.data(content);
     if (index === undefined || entry.size === 0) continue;
     contents.push(contentFields({ at: length, path: `${root}/${entry.path}`, size: entry.size, file: index }));
+    places.push(length);
+    indexes.push(index);
     encoder.contentElsewhere();
   }
   encoder.end();
   const work = { frame: sharedBytes(pieces), contents: sharedRows(contents, FILES_PER_CELL) };
-  return { work, figures: encoder.figures() };
+  return { work, figures: encoder.figures(), places, indexes };
 }
 
 function contentFields({ at, path, size, file }: ReadFile): readonly (string | number)[] {

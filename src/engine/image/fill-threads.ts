@@ -114,19 +114,63 @@ export interface DigestWork {
   readonly contents: SharedRows;
   readonly progress: Int32Array;
   readonly filesPerCell: number;
+  /** After how many contents the state is noted: a multiple of `filesPerCell`. */
+  readonly step: number;
+  /** Where another archive was that begins with the same bytes. */
+  readonly from: { readonly done: number; readonly framed: number; readonly state: Uint8Array } | undefined;
+}
+
+export interface DigestedArchive {
+  readonly digest: string;
+  readonly stops: readonly { readonly done: number; readonly state: Uint8Array }[];
 }
 
 /** SHA-256 of the archive, whose contents are read as soon as they are there. @throws Error with code `SOURCE_CHANGED` */
-export function digestArchive({ frame, contents, progress, filesPerCell }: DigestWork): string {
+export function digestArchive({ frame, contents, progress, filesPerCell, step, from }: DigestWork): DigestedArchive {
   const fs = process.getBuiltinModule('node:fs');
-  const hash = process.getBuiltinModule('node:crypto').createHash('sha256');
+  /** The state of OpenSSL's own calls is memory of ours; where they are missing the digest cannot be interrupted. */
+  const interruptible = () => {
+    try {
+      process.emitWarning = () => {}; // of this thread: the interface is experimental
+      const { functions } = process.getBuiltinModule('node:ffi').dlopen(null, {
+        SHA256_Init: { arguments: ['buffer'], return: 'int32' },
+        SHA256_Update: { arguments: ['buffer', 'buffer', 'uint64'], return: 'int32' },
+        SHA256_Final: { arguments: ['buffer', 'buffer'], return: 'int32' },
+      });
+      const calls = functions as unknown as Record<string, (...args: readonly (Buffer | bigint)[]) => number>;
+      const state = Buffer.alloc(256);
+      if (from === undefined) calls['SHA256_Init']!(state);
+      else state.set(from.state);
+      return {
+        update: (data: Buffer) => void (data.length > 0 && calls['SHA256_Update']!(state, data, BigInt(data.length))),
+        state: (): Uint8Array | undefined => new Uint8Array(state.subarray(0, 112)),
+        digest() {
+          const digest = Buffer.alloc(32);
+          calls['SHA256_Final']!(digest, state);
+          return digest.toString('hex');
+        },
+      };
+    } catch {
+      return undefined;
+    }
+  };
+  const plain = () => {
+    const whole = process.getBuiltinModule('node:crypto').createHash('sha256');
+    const noState = (): Uint8Array | undefined => undefined;
+    return { update: (data: Buffer) => void whole.update(data), state: noState, digest: () => whole.digest('hex') };
+  };
+  const own = interruptible();
+  const hash = own ?? plain();
+  const start = own === undefined ? undefined : from;
+  const stops: { done: number; state: Uint8Array }[] = [];
   const buffer = Buffer.allocUnsafe(1024 * 1024);
   const { O_RDONLY, O_NOFOLLOW } = fs.constants;
   const onDisk = (name: string): string | Buffer =>
     Buffer.byteLength(name) === name.length ? name : Buffer.from(name, 'latin1');
-  let framed = 0;
+  let framed = start?.framed ?? 0;
+  const updateFrame = (end: number): void => hash.update(Buffer.from(frame.subarray(framed, end)));
   const read = ({ at, path, size, file }: ReadFile): void => {
-    hash.update(frame.subarray(framed, at));
+    updateFrame(at);
     framed = at;
     Atomics.wait(progress, Math.floor(file / filesPerCell), 0);
     const descriptor = fs.openSync(onDisk(path), O_RDONLY | O_NOFOLLOW);
@@ -139,13 +183,16 @@ export function digestArchive({ frame, contents, progress, filesPerCell }: Diges
     if (done !== size) throw Object.assign(new Error('a file changed while it was copied'), { code: 'SOURCE_CHANGED' });
   };
   const rows = Buffer.from(contents.bytes.buffer as ArrayBuffer);
-  for (let cell = 0; cell + 1 < contents.cells.length; cell++) {
+  const first = (start?.done ?? 0) / filesPerCell;
+  for (let cell = first; cell + 1 < contents.cells.length; cell++) {
+    const state = cell > first && (cell * filesPerCell) % step === 0 ? hash.state() : undefined;
+    if (state !== undefined) stops.push({ done: cell * filesPerCell, state });
     const fields = rows.toString('latin1', contents.cells[cell], contents.cells[cell + 1]).split('\0');
     for (let row = 0; row + 4 <= fields.length; row += 4) {
       const [at, path = '', size, file] = fields.slice(row, row + 4);
       read({ at: Number(at), path, size: Number(size), file: Number(file) });
     }
   }
-  hash.update(frame.subarray(framed));
-  return hash.digest('hex');
+  updateFrame(frame.length);
+  return { digest: hash.digest(), stops };
 }

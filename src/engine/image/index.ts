@@ -2,6 +2,7 @@ export { contentFor, IN_TOTO, type Attachment } from './attachments.ts';
 export { referrerOf } from './referrer.ts';
 export { decompressed } from './decompress.ts';
 export type {
+  DigestState,
   Filling,
   HistoryRow,
   ImageEvent,

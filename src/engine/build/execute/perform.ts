@@ -89,7 +89,7 @@ async function fill(session: Session, upper: Upper, { files, twins }: Coming): P
       if (xattrs !== undefined) calls?.writeXattrs(path, xattrs);
       calls?.setTime(path, time);
     },
-    ...(twins && { made: twins.made }),
+    ...(twins && { made: twins.made, states: twins.states, noteStates: twins.noteStates }),
     signal: session.signal,
   });
   await twins?.keep(diffId).catch(() => {}); // the next one copies again

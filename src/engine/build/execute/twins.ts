@@ -1,5 +1,5 @@
 import type { Digest } from '../../../lib/oci/index.ts';
-import type { NewFile } from '../../image/index.ts';
+import type { DigestState, NewFile } from '../../image/index.ts';
 import type { Copies } from '../files/copies.ts';
 import { nameOf } from '../files/names.ts';
 import type { SelectedSource } from '../files/select.ts';
@@ -13,6 +13,10 @@ export interface Twins {
   copies(file: NewFile, source: string): void;
   /** Looks, once all are copied, which files of the context did not change since they were digested. */
   made(): Promise<void>;
+  /** Of that layer's digest. */
+  readonly states: readonly DigestState[];
+  /** Hears those of the new layer. */
+  noteStates(states: readonly DigestState[]): void;
   /** Remembers what the new layer has. */
   keep(diffId: Digest): Promise<void>;
 }
@@ -42,6 +46,7 @@ export async function openTwins(o: TwinsOf): Promise<Twins> {
   const known = folder === undefined ? undefined : last?.files;
   const root = folder === undefined ? '' : nameOf(folder);
   const files = new Map<string, string>();
+  let states: readonly DigestState[] = [];
   /** By their path in the source: their content in the layer is that of the digest only if they did not change. */
   const copied = new Map<string, string>();
   return {
@@ -63,8 +68,12 @@ export async function openTwins(o: TwinsOf): Promise<Twins> {
       for (const path of await unchangedOf(settled, o)) copied.delete(path);
       for (const path of copied.values()) files.delete(path);
     },
-    keep: (diffId) =>
-      o.copies.store(o.name, { diffId, generation: known === undefined ? 0 : (last?.generation ?? 0) + 1, files }),
+    states: known === undefined ? [] : (last?.states ?? []),
+    noteStates: (noted) => void (states = noted),
+    keep(diffId) {
+      const generation = known === undefined ? 0 : (last?.generation ?? 0) + 1;
+      return o.copies.store(o.name, { diffId, generation, states, files });
+    },
   };
 }
 

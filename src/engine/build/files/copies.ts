@@ -2,12 +2,15 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, isDigest } from '../../../lib/oci/index.ts';
+import type { DigestState } from '../../image/index.ts';
 
 /** What a COPY put into its layer: which layer, and of each file what it is and the digest of its content. */
 export interface Copy {
   readonly diffId: Digest;
   /** How many layers in a row have shared files: each is one more name of a file, of which file systems allow some thousands. */
   readonly generation: number;
+  /** From which the digest of a layer that begins alike goes on. */
+  readonly states: readonly DigestState[];
   /** By path in the layer, a byte string: see `factsOf`. */
   readonly files: ReadonlyMap<string, string>;
 }
@@ -19,7 +22,7 @@ export interface Copies {
   clear(): Promise<void>;
 }
 
-const VERSION = 1;
+const VERSION = 2;
 const NAME = /^[0-9a-f]{64}$/;
 /** Of copies that are remembered. */
 const MOST = 200;
@@ -48,32 +51,33 @@ export async function prepareCopies(directory: string): Promise<void> {
   for (const name of names.filter((each) => !NAME.test(each))) await rm(join(directory, name), { force: true });
 }
 
-function textOf({ diffId, generation, files }: Copy): string {
+function textOf({ diffId, generation, states, files }: Copy): string {
   const body = [...files].map(([path, facts]) => `${path}\0${facts}\0`).join('');
-  return `${JSON.stringify({ version: VERSION, diffId, generation, check: checkOf(body) })}\n${body}`;
+  return `${JSON.stringify({ version: VERSION, diffId, generation, states, check: checkOf(states, body) })}\n${body}`;
 }
 
 function copyOf(text: string): Copy | undefined {
   const end = text.indexOf('\n');
   const head = headOf(text.slice(0, end));
   const body = text.slice(end + 1);
-  if (head === undefined || head.check !== checkOf(body)) return undefined;
+  if (head === undefined || head.check !== checkOf(head.states, body)) return undefined;
   const fields = body.split('\0');
   const files = new Map<string, string>();
   for (let at = 0; at + 2 <= fields.length; at += 2) files.set(fields[at]!, fields[at + 1]!);
-  return { diffId: head.diffId, generation: head.generation, files };
+  return { diffId: head.diffId, generation: head.generation, states: head.states, files };
 }
 
-function headOf(line: string): (Pick<Copy, 'diffId' | 'generation'> & { readonly check: string }) | undefined {
+function headOf(line: string): (Omit<Copy, 'files'> & { readonly check: string }) | undefined {
   try {
-    const { version, diffId, generation, check } = JSON.parse(line) as Record<string, unknown>;
-    const isRight = version === VERSION && typeof diffId === 'string' && isDigest(diffId);
-    return isRight ? { diffId, generation: Number(generation), check: String(check) } : undefined;
+    const { version, diffId, generation, states, check } = JSON.parse(line) as Record<string, unknown>;
+    const isRight = version === VERSION && typeof diffId === 'string' && isDigest(diffId) && Array.isArray(states);
+    if (!isRight) return undefined;
+    return { diffId, generation: Number(generation), states: states as DigestState[], check: String(check) };
   } catch {
     return undefined;
   }
 }
 
-function checkOf(body: string): string {
-  return createHash('sha256').update(body, 'latin1').digest('hex');
+function checkOf(states: readonly DigestState[], body: string): string {
+  return createHash('sha256').update(JSON.stringify(states)).update(body, 'latin1').digest('hex');
 }
