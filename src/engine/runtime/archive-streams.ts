@@ -27,19 +27,23 @@ interface TarSource {
  */
 export async function writeTar(sink: Writable, { args, input, signal }: TarSource): Promise<void> {
   const all = ['--create', '--file', '-', '--numeric-owner', '--sparse', BY_64_KIB, ...args];
-  if (sink.destroyed) return;
-  const isSocket = sink instanceof Socket;
-  const child = spawn('tar', all, {
-    stdio: ['pipe', isSocket ? sink : 'pipe', 'ignore'],
-    ...(signal === undefined ? {} : { signal }),
-  });
+  if (sink.destroyed || signal?.aborted === true) return;
+  const child = spawn('tar', all, { stdio: ['pipe', sink instanceof Socket ? sink : 'pipe', 'ignore'] });
   const ended = exitCodeOf(child);
+  const stop = (): void => {
+    child.kill();
+    child.stdout?.destroy(); // what nobody reads would keep it from its end
+  };
+  signal?.addEventListener('abort', stop);
   sink.on('error', () => {}); // it closes next
-  sink.once('close', () => child.kill());
+  sink.once('close', stop);
   child.stdin?.on('error', () => {}); // tar that ended early says so by its exit
   child.stdin?.end(input);
   child.stdout?.pipe(sink, { end: false });
-  await ended;
+  await ended.finally(() => {
+    signal?.removeEventListener('abort', stop);
+    sink.off('close', stop);
+  });
 }
 
 interface Unpacking {
@@ -105,7 +109,7 @@ function archiveInvalid(words: string): UserError {
   });
 }
 
-/** Also of one that is ended by its signal. */
+/** Also of one that is ended. */
 function exitCodeOf(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve, reject) => {
     child.once('close', resolve);
