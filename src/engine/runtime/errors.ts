@@ -156,7 +156,7 @@ export function runtimeMissing(detail: string): UserError {
     code: 'runtime-missing',
     kind: 'unavailable',
     message: `no OCI runtime works on this machine: ${detail}`,
-    fix: 'Install the package runc (or crun); `bascule doctor` tells more.',
+    fix: 'Install the package crun (or runc); `bascule doctor` tells more.',
   });
 }
 

@@ -12,7 +12,7 @@ interface Program {
 }
 
 const PROGRAMS: readonly Program[] = [
-  { names: ['runc', 'crun'], package: 'runc', purpose: 'starts the processes of containers' },
+  { names: ['crun', 'runc'], package: 'crun', purpose: 'starts the processes of containers' },
   { names: ['conmon'], package: 'conmon', purpose: 'holds each container' },
   { names: ['ip'], package: 'iproute2', purpose: 'makes networks' },
   { names: ['nft'], package: 'nftables', purpose: 'publishes ports' },
