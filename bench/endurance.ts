@@ -12,6 +12,9 @@ import type { Result } from './result.ts';
 const TIMES = 100;
 const CONNECTIONS = 32;
 const CAPACITY_SECONDS = 10;
+/** From the beginning of one to that of the next, at least: the two cores carry the load too. */
+const DEPLOY_EVERY_MS = 3_000;
+const ROLLBACK_EVERY_MS = 1_500;
 /** Of what the proxy carries; half is to be held, however busy the machine is with the deployments. */
 const SHARE = 0.55;
 /** Behind a rollout, its requests are still looked at one by one for 30 seconds: so long the proxy carries less. */
@@ -36,13 +39,13 @@ export async function measureEndurance({ machine }: Context): Promise<Result> {
   for (let index = 1; index <= TIMES; index++) {
     if (index % 25 === 1) probes.push(...(await longConnections(port)));
     write(`v${index}`);
-    deploys.push(await timed(() => machine.must(['deploy'])));
+    deploys.push(await timed(DEPLOY_EVERY_MS, () => machine.must(['deploy'])));
   }
   const { instances } = await machine.json<{ readonly instances: readonly object[] }>(['ps']);
   const rollbacks: number[] = [];
   for (let index = 0; index < TIMES; index++) {
     const release = index % 2 === 0 ? TIMES : TIMES + 1;
-    rollbacks.push(await timed(() => machine.must(['rollback', String(release)])));
+    rollbacks.push(await timed(ROLLBACK_EVERY_MS, () => machine.must(['rollback', String(release)])));
   }
   const report = await load.stop();
   const long = probes.map((probe) => probe.close());
@@ -67,7 +70,7 @@ export async function measureEndurance({ machine }: Context): Promise<Result> {
     notes: [
       `Before, nothing else going on, as fast as they are answered: ${capacity.perSecond.toFixed(0)} a second (${capacity.lost} lost). wrk, proxy and application share the machine; the same wrk, ${CONNECTIONS} connections, a tenth of the requests on new ones, and the same application asked all the while.`,
       `All the while: ${report.requests} requests at ${report.perSecond.toFixed(0)} a second (asked for: ${rate}): **${report.lost} lost** (${report.losses}). Latency p50 ${report.p50Ms.toFixed(1)} ms, p99 ${report.p99Ms.toFixed(1)} ms. Nothing is tried again.`,
-      `Instances at the end of the deployments, which follow each other without a pause: ${instances.length} (one serves, one is warm, the others leave: those with open connections stay for them).`,
+      `Deployments begin every ${DEPLOY_EVERY_MS / 1_000} s, rollbacks every ${ROLLBACK_EVERY_MS / 1_000} s, or when the one before has ended. Instances at the end of the deployments: ${instances.length} (one serves, one is warm, the others leave: those with open connections stay for them).`,
       `Long connections: ${long.length} (WebSockets and event streams, opened at deployments 1, 26, 51 and 76), **${broken} broken**, ${long.reduce((sum, each) => sum + each.messages, 0)} messages.`,
       ...processes.map(
         ({ name, pid }, index) =>
@@ -131,10 +134,13 @@ async function longConnections(port: number): Promise<readonly Probe[]> {
   ]);
 }
 
-async function timed(work: () => Promise<unknown>): Promise<number> {
+/** Milliseconds of the work; what is left of its time is waited for. */
+async function timed(everyMs: number, work: () => Promise<unknown>): Promise<number> {
   const started = performance.now();
   await work();
-  return performance.now() - started;
+  const tookMs = performance.now() - started;
+  await delay(Math.max(0, everyMs - tookMs));
+  return tookMs;
 }
 
 interface Watched {
