@@ -75,7 +75,10 @@ export interface Dockerd extends AsyncDisposable {
   readonly pid: number;
 }
 
-/** A real dockerd with folders of its own. With a network it shares the machine's iptables with any other. */
+/**
+ * A real dockerd with folders of its own. With a network it shares the machine's iptables with any other; without, it has
+ * a network namespace to itself, since `--bridge none` takes away the bridge of every dockerd that it sees.
+ */
 export async function startDockerd(
   folder: string,
   program = 'dockerd',
@@ -83,9 +86,11 @@ export async function startDockerd(
 ): Promise<Dockerd> {
   mkdirSync(folder, { recursive: true });
   const socket = join(folder, 'docker.sock');
+  const [first, ...before] = o.hasNetwork ? [program] : ['unshare', '--net', program];
   const child = spawn(
-    program,
+    first,
     [
+      ...before,
       ...['--host', `unix://${socket}`, '--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec')],
       ...['--pidfile', join(folder, 'pid')],
       ...(o.hasNetwork
