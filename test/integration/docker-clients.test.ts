@@ -137,6 +137,8 @@ for (const side of SIDES) {
       await closed;
       assert.equal(Buffer.concat(pieces).toString(), 'said hello\n');
       assert.equal(await call(['docker', 'wait', id]), '3\n');
+      const plain = ['--silent', '--unix-socket', socket, '--output', '/dev/null', '--write-out', '%{http_code}'];
+      assert.equal(await call(['curl', ...plain, `http://docker/containers/${id}/attach/ws`]), '400');
       await call(['docker', 'rm', id]);
     });
 

@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex, Readable, Writable } from 'node:stream';
+import type { WebSocket } from 'ws';
 import type { UserError } from '../../lib/errors.ts';
 import { invalidParameter } from './http-errors.ts';
+import { acceptWebSocket } from './websocket.ts';
 
 /** One request and the ways to answer it. Exactly one of `reply`, `stream`, `handOver`, `hijack` and `upgrade` is called. */
 export interface Exchange {
@@ -29,8 +31,8 @@ export interface Exchange {
   handOver(contentType: string, headers?: Readonly<Record<string, string>>): Promise<Handed>;
   /** Takes the connection over as a raw stream in both directions (upgraded, where the client asked for that). */
   hijack(contentType: string): RawConnection;
-  /** Takes it over for another protocol that the client asked for; undefined where it did not. */
-  upgrade(lines: readonly string[]): RawConnection | undefined;
+  /** Takes it over for a WebSocket. @throws Error where the client did not ask for one */
+  upgrade(): Promise<WebSocket>;
   header(name: string, value: string): void;
 }
 
@@ -87,7 +89,7 @@ export function responseExchange(init: ExchangeInit, response: ServerResponse): 
       beginUnbounded(response, { 'content-type': contentType });
       return { input: request, output: response };
     },
-    upgrade: () => undefined,
+    upgrade: () => Promise.reject(new Error('the request asks for no other protocol')),
   };
 }
 
@@ -116,11 +118,6 @@ export function upgradeExchange(init: ExchangeInit, o: { socket: Duplex; head: B
     started = true;
     socket.write([`HTTP/1.1 ${status}`, ...extra, ...headers, '', ''].join('\r\n'));
   };
-  const takeOver = (words: string, lines: readonly string[]): RawConnection => {
-    start(`101 ${words}`, lines);
-    if (o.head.length > 0) socket.unshift(o.head);
-    return { input: socket, output: socket };
-  };
   return {
     ...commonOf(init, controller),
     get hasStarted() {
@@ -147,9 +144,16 @@ export function upgradeExchange(init: ExchangeInit, o: { socket: Duplex; head: B
       await flushed(socket);
       return { sink: socket, end: () => void socket.end(() => socket.destroy()) };
     },
-    hijack: (contentType) =>
-      takeOver('UPGRADED', [`Content-Type: ${contentType}`, 'Connection: Upgrade', 'Upgrade: tcp']),
-    upgrade: (lines) => takeOver('Switching Protocols', lines),
+    hijack: (contentType) => {
+      start('101 UPGRADED', [`Content-Type: ${contentType}`, 'Connection: Upgrade', 'Upgrade: tcp']);
+      if (o.head.length > 0) socket.unshift(o.head);
+      return { input: socket, output: socket };
+    },
+    upgrade: async () => {
+      const client = await acceptWebSocket({ request: init.request, ...o });
+      started = true;
+      return client;
+    },
   };
 }
 

@@ -10,7 +10,7 @@ import { flagOf, momentOf, textOf } from './query.ts';
 import type { Rooms } from './rooms.ts';
 import type { Route } from './router.ts';
 import { speaksAtLeast } from './versions.ts';
-import { acceptLines, webSocketOver } from './websocket.ts';
+import { bytesOver } from './websocket.ts';
 import { writeTo } from './writing.ts';
 
 type StreamRooms = Pick<Rooms, 'runtime' | 'events'>;
@@ -149,14 +149,11 @@ async function attachmentOf(
 
 /** The streams are not told apart there; the client's farewell ends the connection. */
 async function attachWebSocket(rooms: StreamRooms, container: Container, exchange: Exchange): Promise<void> {
-  const key = exchange.headers['sec-websocket-key'];
-  if (key === undefined) throw notUpgraded();
   const allStreams = !speaksAtLeast(exchange, '1.42');
   const attachment = await attachmentOf(rooms, container, exchange, { allStreams });
-  const socket = exchange.upgrade(acceptLines(key));
   try {
-    if (socket === undefined) throw notUpgraded();
-    const connection = webSocketOver(socket, speaksAtLeast(exchange, '1.28') ? 'binary' : 'text');
+    const client = await exchange.upgrade().catch(notUpgraded);
+    const connection = bytesOver(client, speaksAtLeast(exchange, '1.28') ? 'binary' : 'text');
     connection.input.once('end', () => connection.output.end());
     feedInput(connection, attachment);
     await sendOutput(connection, attachment.output, { tty: true, signal: exchange.signal });
@@ -166,8 +163,8 @@ async function attachWebSocket(rooms: StreamRooms, container: Container, exchang
   }
 }
 
-function notUpgraded(): UserError {
-  return invalidParameter('the request is not the opening of a WebSocket', 'Connect with a WebSocket client.');
+function notUpgraded(): never {
+  throw invalidParameter('the request is not the opening of a WebSocket', 'Connect with a WebSocket client.');
 }
 
 /** The client's half: its end closes standard input, not the connection. */
