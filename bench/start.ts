@@ -69,7 +69,7 @@ async function createAndStart(api: ApiClient): Promise<number> {
 }
 
 function prepareBundle(context: Context): string {
-  const bundle = join(context.machine.folder, 'bundle');
+  const bundle = join(context.machine.folder, 'runc-bundle');
   mkdirSync(join(bundle, 'rootfs', 'bin'), { recursive: true });
   execFileSync('cp', ['/bin/busybox', join(bundle, 'rootfs', 'bin', 'busybox')]);
   execFileSync('runc', ['spec'], { cwd: bundle });
