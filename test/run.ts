@@ -112,10 +112,11 @@ async function runFile(file: string, suite: Suite): Promise<Outcome> {
   const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
   const failures: string[] = [];
   const events = run({ files: [file], concurrency: false, timeout: suite.timeoutMs });
-  events.on('test:pass', (event) => count(event, counts, 'passed'));
+  events.on('test:pass', (event) => countPass(event, counts));
   events.on('test:fail', (event) => {
-    count(event, counts, 'failed');
-    if (event.details.type !== 'suite') failures.push(event.name);
+    if (isOfItsTests(event)) return;
+    counts.failed += 1;
+    failures.push(event.name);
   });
   let text = '';
   for await (const line of events.compose(new spec())) text += String(line);
@@ -130,13 +131,14 @@ function sum(outcomes: readonly Outcome[]): Counts {
   return total;
 }
 
-/** Suites (`describe`, files) are not tests of their own, unless they fail by themselves. */
-function count(
-  event: { skip?: string | boolean; todo?: string | boolean; details: { type?: string | undefined } },
-  counts: Counts,
-  outcome: 'passed' | 'failed',
-): void {
+/** Suites (`describe`, files) are not tests of their own. */
+function countPass(event: { skip?: string | boolean; details: { type?: string | undefined } }, counts: Counts): void {
   if (event.details.type === 'suite') return;
   if (event.skip !== undefined && event.skip !== false) counts.skipped += 1;
-  else counts[outcome] += 1;
+  else counts.passed += 1;
+}
+
+/** Whether a suite fails only since tests in it do: those are counted. One whose hook fails, fails by itself. */
+function isOfItsTests({ details }: { details: { type?: string | undefined; error: Error } }): boolean {
+  return details.type === 'suite' && 'failureType' in details.error && details.error.failureType === 'subtestsFailed';
 }

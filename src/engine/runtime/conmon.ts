@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { run } from '../../lib/process.ts';
@@ -110,31 +110,27 @@ async function readFifo(path: string, init: ProcessIdentity): Promise<boolean> {
     if (!isAlive(init)) void releaseFifo(path);
   }, DEATH_CHECK_MS);
   try {
-    const fifo = await open(path, 'r');
-    try {
-      const { bytesRead } = await fifo.read(Buffer.alloc(1), 0, 1, null);
-      if (bytesRead !== 1) return false;
-    } finally {
-      await fifo.close();
-    }
-    await rm(path, { force: true });
-    return true;
-  } catch {
-    return false;
+    return await useFifo(path, 'r', async (fifo) => (await fifo.read(Buffer.alloc(1), 0, 1, null)).bytesRead === 1);
   } finally {
     clearInterval(guard);
   }
 }
 
 /** Its init has the fifo open since before `create` ended: without a reader, opening fails at once. */
-async function writeFifo(path: string): Promise<boolean> {
+function writeFifo(path: string): Promise<boolean> {
+  const flags = constants.O_WRONLY | constants.O_NONBLOCK;
+  return useFifo(path, flags, async (fifo) => (await fifo.write('1')).bytesWritten === 1);
+}
+
+/** Uses a fifo once: it goes when that worked. */
+async function useFifo(
+  path: string,
+  flags: string | number,
+  use: (fifo: FileHandle) => Promise<boolean>,
+): Promise<boolean> {
   try {
-    const fifo = await open(path, constants.O_WRONLY | constants.O_NONBLOCK);
-    try {
-      await fifo.write('1');
-    } finally {
-      await fifo.close();
-    }
+    await using fifo = await open(path, flags);
+    if (!(await use(fifo))) return false;
     await rm(path, { force: true });
     return true;
   } catch {
